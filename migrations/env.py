@@ -1,0 +1,46 @@
+"""Run by Alembic: at start and by `products-api migrate` on a connection they hold, by `alembic` on one of its own."""
+
+import asyncio
+from typing import Any
+
+import myapp.products.models  # noqa: F401 - fills the metadata that autogenerate compares with
+from alembic import context
+from myapp.boot import settings_of
+from myapp.database.engine import EngineSettings
+from myapp.database.migrations import lock, migration_engine
+from pico_sqlalchemy import AppBase
+from pico_sqlalchemy.config import DatabaseSettings
+from sqlalchemy import Connection
+
+
+def include_object(_item: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
+    """An index that only PostgreSQL with pg_trgm has stands in its migration, not in the models."""
+    return not (kind == "index" and reflected and compared is None and str(name).endswith("_trgm"))
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=AppBase.metadata,
+        include_object=include_object,
+        compare_type=True,
+        compare_server_default=True,
+        render_as_batch=connection.dialect.name == "sqlite",
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def migrate_alone() -> None:
+    async with migration_engine(settings_of(DatabaseSettings).url, EngineSettings()) as engine:
+        async with engine.connect() as connection:
+            await connection.run_sync(lock)
+            await connection.run_sync(migrate)
+            await connection.commit()
+
+
+if connection := context.config.attributes.get("connection"):
+    migrate(connection)
+else:
+    asyncio.run(migrate_alone())

@@ -1,0 +1,126 @@
+"""Authentication and authorisation of every request, before its body is read."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI
+from pico_client_auth import RoleResolver, SecurityContext
+from pico_client_auth.agent_context import AgentClaims, AgentContext
+from pico_client_auth.config import AuthClientSettings
+from pico_client_auth.configurer import AuthFastapiConfigurer
+from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_GROUPS, PICO_REQUIRED_ROLES
+from pico_client_auth.errors import AuthClientError
+from pico_client_auth.scope import PICO_REQUIRED_SCOPES, any_scope_matches
+from pico_client_auth.token_validator import TokenValidator
+from pico_ioc import component
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..web.problems import forbidden, invalid_token, unauthenticated
+from ..web.requests import info_of
+from .authorities import Grants
+
+logger = logging.getLogger(__name__)
+
+
+class AuthMiddleware:
+    """Every route needs a valid token unless it is marked ``@allow_anonymous``; so does a path that is no route."""
+
+    def __init__(self, app: ASGIApp, validator: TokenValidator, resolver: RoleResolver, grants: Grants) -> None:
+        self.app = app
+        self._validator = validator
+        self._resolver = resolver
+        self._grants = grants
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})  # none is served, so none is open
+            return
+        if scope["type"] != "http" or getattr(info_of(scope).target.endpoint, PICO_ALLOW_ANONYMOUS, False):
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self._authenticate(scope)
+            await self.app(scope, receive, send)
+        finally:
+            SecurityContext.clear()
+            AgentContext.clear()
+
+    async def _authenticate(self, scope: Scope) -> None:
+        info = info_of(scope)
+        token = bearer_token(scope, b"authorization")
+        if token is None:
+            raise unauthenticated()
+        try:
+            claims, raw = await self._validator.validate(token)
+        except AuthClientError as error:
+            raise invalid_token(str(error)) from error
+        info.subject = claims.sub
+        authorities = self._grants.expand(await self._resolver.resolve(claims, raw))
+        SecurityContext.set(claims, authorities)
+        require(info.target.endpoint, PICO_REQUIRED_ROLES, authorities)
+        require(info.target.endpoint, PICO_REQUIRED_GROUPS, claims.groups)
+        await self._authenticate_agent(scope, info.target.endpoint)
+
+    async def _authenticate_agent(self, scope: Scope, endpoint: Any) -> None:
+        """The second token of an agent that acts for the caller; a route with ``@requires_scope`` demands one."""
+        token = bearer_token(scope, b"x-agent-authorization")
+        required = getattr(endpoint, PICO_REQUIRED_SCOPES, None)
+        if token is not None:
+            try:
+                _, raw = await self._validator.validate(token)
+            except AuthClientError as error:
+                raise invalid_token(f"Agent token: {error}") from error
+            AgentContext.set(AgentClaims.from_claims_dict(raw | {"scopes": strings(raw.get("scopes"))}))
+        elif required:
+            raise invalid_token("This resource needs an agent token in X-Agent-Authorization.")
+        if required and not any_scope_matches(AgentContext.get_scopes(), required):
+            raise forbidden(sorted(required))
+
+
+def bearer_token(scope: Scope, header: bytes) -> str | None:
+    """The token of a ``Bearer`` header, its scheme in any case (RFC 9110 §11.1); None where there is none."""
+    for name, value in scope["headers"]:
+        if name == header:
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            return token.strip() if scheme.lower() == "bearer" else None
+    return None
+
+
+def require(endpoint: Any, marker: str, held: Any) -> None:
+    """Raises a 403 problem when ``endpoint`` asks for one of several names and none of them is ``held``."""
+    required = getattr(endpoint, marker, None)
+    if required and required.isdisjoint(held):
+        raise forbidden(sorted(required))
+
+
+def strings(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+@component(name=AuthFastapiConfigurer)
+class AsgiAuthConfigurer(AuthFastapiConfigurer):
+    """pico-client-auth 0.7.1 authenticates in a ``BaseHTTPMiddleware`` that costs more than the check itself, answers
+    403 from a service as 401, and knows only ``Bearer`` in exactly this case."""
+
+    _pico_meta: dict[str, Any] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
+
+    def __init__(
+        self,
+        settings: AuthClientSettings,
+        token_validator: TokenValidator,
+        role_resolver: RoleResolver,
+        grants: Grants,
+    ) -> None:
+        super().__init__(settings, token_validator, role_resolver)
+        self._enabled = settings.enabled
+        self._validator = token_validator
+        self._resolver = role_resolver
+        self._grants = grants
+
+    def configure_app(self, app: FastAPI) -> None:
+        if not self._enabled:
+            logger.warning("auth_client.enabled is false: every route is open to everybody")
+            return
+        app.add_middleware(
+            AuthMiddleware, validator=self._validator, resolver=self._resolver, grants=self._grants
+        )

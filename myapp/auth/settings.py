@@ -1,0 +1,26 @@
+"""The section ``auth``: what pico-client-auth's own section ``auth_client`` has no key for."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pico_ioc import configured
+from pydantic import Field
+
+
+@configured(target="self", prefix="auth", mapping="tree")
+@dataclass
+class AuthSettings:
+    """Times are in seconds; ``jwks_refresh_pause`` lies between two fetches of the keys at least.
+
+    ``role_claims`` are dotted paths into a token, ``<audience>`` standing for the configured audience;
+    ``permissions`` maps a role to what it grants.
+    """
+
+    role_claims: list[str] = field(default_factory=lambda: ["role", "roles"])
+    permissions: dict[str, list[str]] = field(default_factory=dict)
+    scope_grants_permissions: bool = False
+    leeway: Annotated[int, Field(ge=0, le=300)] = 30
+    jwks_refresh_pause: Annotated[float, Field(gt=0, le=30)] = 10.0
+    jwks_timeout: Annotated[float, Field(gt=0)] = 3.0
+    insecure_hosts: list[str] = field(default_factory=list)
+    token_cache_size: Annotated[int, Field(ge=0)] = 1024

@@ -1,0 +1,153 @@
+"""From a bearer token to its claims (RFC 8725, RFC 9068)."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from pico_client_auth import TokenClaims
+from pico_client_auth.config import AuthClientSettings
+from pico_client_auth.errors import AuthClientError, TokenExpiredError, TokenInvalidError
+from pico_client_auth.jwks_client import JWKSClient
+from pico_client_auth.revocation_cache import RevocationCache
+from pico_client_auth.token_validator import TokenValidator
+from pico_ioc import component
+
+from ..errors import DomainError, StartupError
+from .keys import IssuerKeys
+from .settings import AuthSettings
+
+POST_QUANTUM = {"ML-DSA-65", "ML-DSA-87"}
+ACCESS_TOKEN_TYPES = {None, "jwt", "at+jwt", "application/at+jwt"}
+"""Values of the header ``typ`` that an access token may have; others name tokens for another use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    key: jwt.PyJWK
+    expires_at: float
+    claims: TokenClaims
+    raw: dict[str, Any]
+
+
+@component(name=TokenValidator)
+class AccessTokenValidator(TokenValidator):
+    """pico-client-auth 0.7.1 fails with 500 on malformed headers and claims, allows the clocks no leeway, takes any
+    kind of token, and repeats all of its work for a token it has just seen.
+
+    A verified token is remembered, by its hash, until it expires or its key is no longer published.
+    """
+
+    _pico_meta: dict[str, Any] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
+
+    def __init__(
+        self,
+        settings: AuthClientSettings,
+        jwks_client: JWKSClient,
+        revocation_cache: RevocationCache,
+        auth: AuthSettings,
+    ) -> None:
+        super().__init__(settings, jwks_client, revocation_cache)
+        assert isinstance(jwks_client, IssuerKeys)
+        self._keys = jwks_client
+        self._revoked = revocation_cache.is_revoked
+        self._issuer = settings.issuer
+        self._audience = settings.audience
+        self._leeway = auth.leeway
+        self._post_quantum = POST_QUANTUM.intersection(settings.accepted_algorithms)
+        self._algorithms = [name for name in settings.accepted_algorithms if name not in POST_QUANTUM]
+        self._cache_size = auth.token_cache_size
+        self._cache: dict[bytes, Verified] = {}
+        for algorithm in settings.accepted_algorithms:
+            if algorithm.upper().startswith("HS") or algorithm.lower() == "none":
+                raise StartupError(f"auth_client.accepted_algorithms: {algorithm} is not a public-key algorithm")
+
+    async def validate(self, token: str) -> tuple[TokenClaims, dict[str, Any]]:
+        """Raises TokenInvalidError, TokenExpiredError, or IssuerUnavailableError when there are no keys to check with."""
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        try:
+            verified = self._cache.get(digest)
+            if verified is None or not await self._still_good(verified):
+                self._cache.pop(digest, None)
+                verified = await self._verify(token)
+                self._remember(digest, verified)
+            if await self._revoked(verified.claims.jti):
+                raise TokenInvalidError("The token was revoked.")
+        except (AuthClientError, DomainError):
+            raise
+        except Exception as error:
+            raise TokenInvalidError("The token is malformed.") from error
+        return verified.claims, verified.raw
+
+    async def _still_good(self, verified: Verified) -> bool:
+        if time.time() >= verified.expires_at or verified.key.key_id is None:
+            return False
+        try:
+            return await self._keys.signing_key(verified.key.key_id) is verified.key
+        except KeyError:
+            return False
+
+    def _remember(self, digest: bytes, verified: Verified) -> None:
+        if len(self._cache) >= self._cache_size:
+            if not self._cache_size:
+                return
+            del self._cache[next(iter(self._cache))]  # the one that was verified first
+        self._cache[digest] = verified
+
+    async def _verify(self, token: str) -> Verified:
+        header = jwt.get_unverified_header(token)
+        if header.get("alg") in self._post_quantum:
+            claims, raw = await super().validate(token)
+            return Verified(jwt.PyJWK({"kty": "oct", "k": ""}), 0.0, claims, raw)
+        if self._type_of(header) not in ACCESS_TOKEN_TYPES:
+            raise TokenInvalidError("The token is not an access token.")
+        try:
+            key = await self._keys.signing_key(header.get("kid", ""))
+        except KeyError:
+            raise TokenInvalidError("The token was signed with an unknown key.") from None
+        raw = self._decode(token, key)
+        return Verified(key, raw["exp"] + self._leeway, claims_of(raw), raw)
+
+    @staticmethod
+    def _type_of(header: dict[str, Any]) -> Any:
+        kind = header.get("typ")
+        return kind.lower() if isinstance(kind, str) else kind
+
+    def _decode(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
+        try:
+            raw: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=self._algorithms,
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=self._leeway,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise TokenExpiredError("The token has expired.") from error
+        except jwt.PyJWTError as error:
+            raise TokenInvalidError("The token is not valid.") from error
+        # Keycloak tells its kinds of token apart by this claim: Bearer, ID, Refresh, Offline …
+        if str(raw.get("typ", "bearer")).lower() not in ("bearer", "jwt", "at+jwt"):
+            raise TokenInvalidError("The token is not an access token.")
+        return raw
+
+
+def claims_of(raw: dict[str, Any]) -> TokenClaims:
+    """The claims by name; one of the wrong type counts as absent."""
+
+    def text(name: str) -> str:
+        value = raw.get(name)
+        return value if isinstance(value, str) else ""
+
+    groups = raw.get("groups")
+    return TokenClaims(
+        sub=text("sub"),
+        email=text("email"),
+        role=text("role"),
+        org_id=text("org_id"),
+        jti=text("jti"),
+        groups=tuple(group for group in groups if isinstance(group, str)) if isinstance(groups, list) else (),
+    )

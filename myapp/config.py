@@ -1,0 +1,110 @@
+"""Where settings come from: a YAML file, overridden by ``SECTION__KEY`` variables of the environment."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pico_ioc.config_sources import TreeSource
+from pico_ioc.exceptions import ConfigurationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+SQLITE_PREFIX = "sqlite+aiosqlite:///"
+
+
+class SettingsSource(TreeSource):
+    """The merged, checked and typed settings of one application.
+
+    ``sections`` maps each section's name to the dataclass that types it. Every section and key must be known and of
+    its type; lists and mappings are written as JSON in the environment. A relative path in ``database.url`` or
+    ``database.migrations_path`` means the folder of the YAML file, never the working directory.
+
+    pico-ioc 2.5.2: ``EnvSource`` never reaches ``mapping="tree"`` settings, and tuples, ``str`` and ``bool`` are not
+    checked there; hence one source that does both.
+
+    Raises ConfigurationError from ``get_tree``; its message is one line that names each bad key.
+    """
+
+    def __init__(self, path: Path, sections: Mapping[str, type], env_prefix: str = "") -> None:
+        self._path = path
+        self._sections = sections
+        self._env_prefix = env_prefix
+
+    def get_tree(self) -> Mapping[str, Any]:
+        tree = self._read_yaml()
+        if unknown := sorted(set(tree) - set(self._sections)):
+            raise ConfigurationError(f"{unknown[0]}: unknown section in {self._path.name}")
+        for keys, value in self._environment():
+            node = tree
+            for key in keys[:-1]:
+                child = node.setdefault(key, {})
+                if not isinstance(child, dict):
+                    raise ConfigurationError(f"{'.'.join(keys)}: unknown key")
+                node = child
+            node[keys[-1]] = value
+        checked = {name: self._check(name, section) for name, section in tree.items()}
+        self._resolve_paths(checked.get("database", {}))
+        return checked
+
+    def _read_yaml(self) -> dict[str, Any]:
+        try:
+            tree = yaml.safe_load(self._path.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigurationError(f"{self._path.name}: cannot be read: {' '.join(str(error).split())}") from error
+        if not isinstance(tree, dict):
+            raise ConfigurationError(f"{self._path.name}: must be a mapping of sections")
+        return {str(name): section for name, section in tree.items()}
+
+    def _environment(self) -> Iterable[tuple[list[str], Any]]:
+        """Overrides of known sections; other variables with two underscores belong to somebody else."""
+        for name, value in sorted(os.environ.items()):
+            if not name.startswith(self._env_prefix):
+                continue
+            keys = name.removeprefix(self._env_prefix).lower().split("__")
+            if len(keys) < 2 or keys[0] not in self._sections:
+                continue
+            yield keys, self._parse(name, value)
+
+    @staticmethod
+    def _parse(name: str, value: str) -> Any:
+        if value[:1] not in ("[", "{"):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ConfigurationError(f"{name}: is not valid JSON") from error
+
+    def _check(self, name: str, section: object) -> dict[str, Any]:
+        if not isinstance(section, dict):
+            raise ConfigurationError(f"{name}: must be a mapping of keys")
+        settings = self._sections[name]
+        checked = checked_dataclass(settings, config=ConfigDict(extra="forbid"))
+        try:
+            value = TypeAdapter(checked).validate_python(section)
+        except ValidationError as error:
+            raise ConfigurationError("; ".join(self._describe(name, fault) for fault in error.errors())) from None
+        known = {field.name for field in dataclasses.fields(settings)}
+        return {key: plain(getattr(value, key)) for key in section if key in known}
+
+    def _describe(self, section: str, fault: Any) -> str:
+        keys = [section, *(str(part) for part in fault["loc"])]
+        variable = self._env_prefix + "__".join(keys).upper()
+        reason = "unknown key" if fault["type"] == "unexpected_keyword_argument" else fault["msg"]
+        return f"{'.'.join(keys)} ({variable}): {reason}"
+
+    def _resolve_paths(self, database: dict[str, Any]) -> None:
+        folder = self._path.resolve().parent
+        url = database.get("url", "")
+        if url.startswith(SQLITE_PREFIX):
+            database["url"] = SQLITE_PREFIX + str(folder / url.removeprefix(SQLITE_PREFIX))
+        if database.get("migrations_path"):
+            database["migrations_path"] = str(folder / database["migrations_path"])
+
+
+def plain(value: Any) -> Any:
+    """``value`` with dataclasses turned into mappings, which is what pico-ioc builds settings from."""
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value

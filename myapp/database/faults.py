@@ -1,0 +1,69 @@
+"""From a driver's error to a domain error: unreachable is 503, a violated constraint 422, the rest stays as it is."""
+
+import logging
+from typing import Any
+
+from pico_sqlalchemy import AppBase
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Dialect, ExceptionContext
+from sqlalchemy.exc import IntegrityError
+
+from ..errors import ConstraintViolationError, DatabaseUnavailableError
+
+logger = logging.getLogger(__name__)
+
+# PostgreSQL's classes and codes of passing conditions: connection, resources, operator intervention, serialisation,
+# deadlock, lock not available (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+PASSING_SQLSTATES = ("08", "53", "57", "40001", "40P01", "55P03")
+# SQLite's primary result codes of passing conditions: BUSY, LOCKED, IOERR, FULL, CANTOPEN (https://sqlite.org/rescode.html).
+PASSING_SQLITE_CODES = {5, 6, 10, 13, 14}
+
+
+def translate_faults(engine: Engine) -> None:
+    """Make every connect and every statement of ``engine`` raise domain errors where there is one."""
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "handle_error", translate)
+
+
+def connect(dialect: Dialect, _record: object, arguments: Any, parameters: Any) -> Any:
+    try:
+        return dialect.connect(*arguments, **parameters)
+    except Exception as error:
+        logger.warning("cannot connect to the database: %s", type(error).__name__)
+        raise DatabaseUnavailableError from error
+
+
+def translate(context: ExceptionContext) -> BaseException | None:
+    error = context.original_exception
+    if isinstance(error, DatabaseUnavailableError):
+        return error
+    if isinstance(context.sqlalchemy_exception, IntegrityError):
+        return constraint_violation(error)
+    if context.is_disconnect or is_passing(error):
+        # A command that timed out leaves a connection of unknown state: it must not go back to the pool.
+        context.is_disconnect = context.is_disconnect or isinstance(error, TimeoutError)
+        logger.warning("the database did not answer: %s", type(error).__name__)
+        unavailable = DatabaseUnavailableError()
+        unavailable.__cause__ = error
+        return unavailable
+    return None
+
+
+def is_passing(error: BaseException) -> bool:
+    if isinstance(error, OSError | TimeoutError):
+        return True
+    sqlstate = getattr(error, "sqlstate", None) or ""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    return sqlstate.startswith(PASSING_SQLSTATES) or (code & 0xFF) in PASSING_SQLITE_CODES
+
+
+def constraint_violation(error: BaseException) -> ConstraintViolationError | None:
+    """The violated constraint by its name; None for one without a name (NOT NULL): that is a fault of ours."""
+    name = getattr(error.__cause__, "constraint_name", None) or str(error).rpartition("constraint failed: ")[2]
+    for table in AppBase.metadata.tables.values():
+        for constraint in table.constraints:
+            if constraint.name == name:
+                violation = ConstraintViolationError(name, constraint.info.get("field"))
+                violation.__cause__ = error
+                return violation
+    return None

@@ -1,0 +1,138 @@
+"""Alembic at start: wait for the database, take a lock, upgrade."""
+
+import asyncio
+import time
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pico_ioc import component
+from pico_sqlalchemy.config import DatabaseSettings
+from pico_sqlalchemy.migrations import AlembicMigrator
+from sqlalchemy import Connection, NullPool
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ..errors import StartupError
+from .engine import EngineSettings, driver_arguments
+
+MIGRATION_LOCK = 7_265_337_465_215
+"""Key of PostgreSQL's advisory lock; any number will do that nothing else in the database locks."""
+
+REFUSED_FOR_GOOD = ("28", "3D")
+"""PostgreSQL's classes of connection errors that waiting does not cure: credentials, no such database."""
+
+
+@component(name=AlembicMigrator)
+class LockedMigrator(AlembicMigrator):
+    """Upgrades the schema in one transaction behind a lock, so that any number of processes may start at once.
+
+    pico-sqlalchemy 0.5.3 migrates without a lock and cannot read a URL with ``%`` in it.
+    """
+
+    _pico_meta: dict[str, Any] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
+
+    def __init__(self, settings: DatabaseSettings, engine: EngineSettings) -> None:
+        super().__init__(settings)
+        self._database = settings
+        self._engine = engine
+
+    def configure_database(self, engine: AsyncEngine) -> None:
+        """Called once at start, outside of any event loop. Raises StartupError when the database cannot be used."""
+        asyncio.run(self._start())
+
+    async def _start(self) -> None:
+        async with migration_engine(self._database.url, self._engine) as engine:
+            await wait_for_database(engine, self._engine.startup_timeout)
+            if self._engine.migrate_on_start:
+                await upgrade(engine, self.config(), self._database.migrations_target)
+
+    def config(self) -> Config:
+        config = Config()
+        config.set_main_option("script_location", self._database.migrations_path.replace("%", "%%"))
+        return config
+
+    def head(self) -> str | None:
+        """The revision that the code needs."""
+        return ScriptDirectory.from_config(self.config()).get_current_head()
+
+
+class migration_engine:  # noqa: N801 - used like a function, in `async with`
+    """An engine for a few statements: no pool, no time limit on a statement, closed at the end."""
+
+    def __init__(self, url: str, settings: EngineSettings) -> None:
+        arguments = driver_arguments(url, settings)
+        arguments.pop("command_timeout", None)
+        if url.startswith("sqlite"):
+            arguments["timeout"] = 60.0  # seconds to wait for another process that is migrating
+        self._engine = create_async_engine(url, poolclass=NullPool, connect_args=arguments)
+
+    async def __aenter__(self) -> AsyncEngine:
+        return self._engine
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._engine.dispose()
+
+
+async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
+    """Raises StartupError when no connection comes about within ``seconds``, or at once when it was refused for good."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            async with asyncio.timeout(max(deadline - time.monotonic(), 0.1)), engine.connect() as connection:
+                await enable_wal(connection)
+                return
+        except Exception as error:
+            cause = getattr(error, "orig", None) or error
+            sqlstate = getattr(cause, "sqlstate", None) or ""
+            if sqlstate.startswith(REFUSED_FOR_GOOD):
+                raise StartupError(f"database.url (DATABASE__URL): {type(cause).__name__}: {cause}") from error
+            if time.monotonic() >= deadline:
+                raise StartupError(
+                    f"database.url (DATABASE__URL): no connection within {seconds:g} s ({type(cause).__name__})"
+                ) from error
+        await asyncio.sleep(0.2)
+
+
+async def enable_wal(connection: AsyncConnection) -> None:
+    """Readers do not wait for the writer, nor it for them; SQLite remembers it in the file."""
+    if connection.dialect.name == "sqlite":
+        await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+
+async def upgrade(engine: AsyncEngine, config: Config, target: str) -> None:
+    """Upgrade to ``target`` unless the schema is there already. Raises StartupError when it cannot."""
+    try:
+        async with engine.connect() as connection:
+            if target == "head" and await connection.run_sync(revision) == head_of(config):
+                return
+        async with engine.connect() as connection:
+            await connection.run_sync(run, command.upgrade, config, target)
+    except OperationalError as error:
+        raise StartupError(f"database.url (DATABASE__URL): migration failed ({type(error.orig).__name__})") from error
+
+
+def run(connection: Connection, action: Any, config: Config, *arguments: Any) -> None:
+    """Run an Alembic command on ``connection``, in one transaction, with the lock taken first."""
+    lock(connection)
+    config.attributes["connection"] = connection
+    action(config, *arguments)
+    connection.commit()
+
+
+def lock(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision that the database is at; None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_of(config: Config) -> str | None:
+    return ScriptDirectory.from_config(config).get_current_head()

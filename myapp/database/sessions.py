@@ -1,0 +1,137 @@
+"""Transactions: one session manager that rolls back, never poisons the next call, and gives reads no way to write."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pico_ioc import cleanup, component, factory, provides
+from pico_sqlalchemy import SessionManager
+from pico_sqlalchemy.config import DatabaseSettings
+from pico_sqlalchemy.session import TransactionContext, _tx_context
+from sqlalchemy import event
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm.exc import StaleDataError
+
+from ..errors import ConflictError, DatabaseUnavailableError
+from .engine import READ_ONLY, EngineSettings, create_engine
+
+JOINING = {"REQUIRED", "SUPPORTS", "MANDATORY"}
+COMMITTING = {"REQUIRED", "REQUIRES_NEW"}
+PROPAGATIONS = JOINING | COMMITTING | {"NOT_SUPPORTED", "NEVER"}
+
+READ = re.compile(r"\s*(SELECT|VALUES|WITH(?!.*\b(INSERT|UPDATE|DELETE|MERGE)\b))\b", re.IGNORECASE | re.DOTALL)
+
+
+class ReadOnlyError(RuntimeError):
+    """A read-only transaction tried to write: a mistake in the program."""
+
+
+class ProductsSessionManager(SessionManager):
+    """pico-sqlalchemy's session manager, right on errors.
+
+    pico-sqlalchemy 0.5.3 delegates to nested generators, so an exception never reaches the code that rolls back: the
+    dead session stays current and the writes of the next call are lost. It also takes no notice of ``read_only``.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        # Not super().__init__(): that would build a second engine with none of our options.
+        self._engine = engine
+        options: dict[str, Any] = {READ_ONLY: True}
+        if engine.dialect.name != "sqlite":
+            options["isolation_level"] = "AUTOCOMMIT"
+        reading = engine.execution_options(**options)
+        event.listen(reading.sync_engine, "before_cursor_execute", refuse_write)
+        self._session_factory = async_sessionmaker(engine, autoflush=False, expire_on_commit=False)
+        self._reading_sessions = async_sessionmaker(reading, autoflush=False, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(
+        self,
+        propagation: str = "REQUIRED",
+        read_only: bool = False,
+        isolation_level: str | None = None,
+        rollback_for: tuple[type[BaseException], ...] = (Exception,),
+        no_rollback_for: tuple[type[BaseException], ...] = (),
+    ) -> AsyncIterator[AsyncSession]:
+        """A session that is committed at the end, or rolled back when the block raises.
+
+        A read-only block, and one outside of any transaction (``SUPPORTS``, ``NOT_SUPPORTED``, ``NEVER``), runs each
+        statement by itself (AUTOCOMMIT) and cannot write. An error of ``no_rollback_for``, or of none of
+        ``rollback_for``, commits what was done and is raised all the same.
+
+        Raises ReadOnlyError for a write in a read-only block, DatabaseUnavailableError, ConstraintViolationError, and
+        ConflictError where a row changed under an update that had not locked it.
+        """
+        outer = _tx_context.get()
+        if propagation not in PROPAGATIONS:
+            raise ValueError(f"Unknown propagation: {propagation}")
+        if propagation == "MANDATORY" and outer is None:
+            raise RuntimeError("MANDATORY propagation requires active transaction")
+        if propagation == "NEVER" and outer is not None:
+            raise RuntimeError("NEVER propagation forbids active transaction")
+        if outer is not None and propagation in JOINING:
+            yield outer.session
+            return
+
+        commits = propagation in COMMITTING and not read_only
+        session = self.create_session() if commits else self._reading_sessions()
+        _tx_context.set(TransactionContext(session))
+        try:
+            if isolation_level:
+                await session.connection(execution_options={"isolation_level": isolation_level})
+            try:
+                yield session
+            except Exception as error:
+                if commits and (isinstance(error, no_rollback_for) or not isinstance(error, rollback_for)):
+                    await session.commit()
+                raise
+            if commits:
+                await session.commit()
+            elif session.new or session.dirty or session.deleted:
+                raise ReadOnlyError("a read-only transaction ended with unsaved changes")
+        except PoolTimeoutError as error:
+            await close(session)
+            raise DatabaseUnavailableError from error
+        except StaleDataError as error:
+            await close(session)
+            raise ConflictError("The resource was changed by another request.") from error
+        except BaseException:
+            await close(session)
+            raise
+        else:
+            await session.close()
+        finally:
+            _tx_context.set(outer)
+
+
+async def close(session: AsyncSession) -> None:
+    """Roll back and give the connection back, even when the task is being cancelled."""
+    await asyncio.shield(asyncio.ensure_future(session.close()))
+
+
+def refuse_write(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+    if not READ.match(statement):
+        raise ReadOnlyError("a read-only transaction tried to write")
+
+
+@factory
+class SessionManagerFactory:
+    # The longest name wins among several providers of one type (pico-ioc 2.5.2).
+    @provides(SessionManager, name="myapp.database:products-session-manager", primary=True)
+    def products_session_manager(self, database: DatabaseSettings, engine: EngineSettings) -> SessionManager:
+        return ProductsSessionManager(create_engine(database, engine))
+
+
+@component
+class EngineDisposal:
+    """Closes the pool's connections when the container shuts down, which pico-sqlalchemy 0.5.3 does not."""
+
+    def __init__(self, manager: SessionManager) -> None:
+        self._manager = manager
+
+    @cleanup
+    async def dispose(self) -> None:
+        await self._manager.engine.dispose()

@@ -1,0 +1,89 @@
+"""The domain errors: what can go wrong whoever calls, each with its HTTP status and a stable code.
+
+::
+
+    DomainError
+    ├── NotFoundError               404
+    ├── ConflictError               409
+    ├── PreconditionFailedError     412
+    ├── ConstraintViolationError    422
+    └── UnavailableError            503, worth another try
+        ├── DatabaseUnavailableError
+        └── IssuerUnavailableError
+
+A broken domain contract is pico-pydantic's ``ValidationFailedError`` (422), a missing role pico-client-auth's
+``InsufficientPermissionsError`` (403).
+"""
+
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """``str(error)`` is shown to clients: it must not tell anything of the inside."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal server error"
+
+
+class NotFoundError(DomainError):
+    status = 404
+    code = "not_found"
+    title = "Resource not found"
+
+
+class ConflictError(DomainError):
+    status = 409
+    code = "conflict"
+    title = "Conflict with the current state of the resource"
+
+
+class PreconditionFailedError(DomainError):
+    """The resource is not in the version that the caller expects; nothing was changed."""
+
+    status = 412
+    code = "precondition_failed"
+    title = "Precondition failed"
+
+
+class ConstraintViolationError(DomainError):
+    """The database refused a value that the domain contract let pass."""
+
+    status = 422
+    code = "constraint_violation"
+    title = "Constraint violated"
+
+    def __init__(self, constraint: str, field: str | None = None) -> None:
+        super().__init__(f"The constraint {constraint} is violated.")
+        self.constraint = constraint
+        self.field = field
+
+
+class UnavailableError(DomainError):
+    """Something that the service needs does not answer at the moment."""
+
+    status = 503
+    code = "unavailable"
+    title = "Service unavailable"
+    retry_after: ClassVar[int] = 2
+    """Seconds after which another try makes sense."""
+
+
+class DatabaseUnavailableError(UnavailableError):
+    code = "database_unavailable"
+    title = "Database unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The database does not answer at the moment.")
+
+
+class IssuerUnavailableError(UnavailableError):
+    code = "issuer_unavailable"
+    title = "Token issuer unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The token issuer's keys cannot be fetched at the moment.")
+
+
+class StartupError(Exception):
+    """The application cannot start; the message is one line that names the setting to look at."""

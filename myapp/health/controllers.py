@@ -1,0 +1,31 @@
+"""Whether the process lives, and whether it can serve."""
+
+from typing import Any
+
+from pico_client_auth import allow_anonymous
+from pico_fastapi import controller
+
+from ..web.problems import NOT_READY, HttpProblem
+from ..web.routing import get
+from .schemas import Liveness, Readiness
+from .services import HealthService
+
+
+@controller(prefix="/api/v1/health", tags=["Health"], scope="singleton")
+class HealthController:
+    def __init__(self, service: HealthService) -> None:
+        self._service = service
+
+    @get("", response_model=Liveness)
+    @allow_anonymous
+    async def health(self) -> Any:
+        """The process answers; nothing else is looked at."""
+        return Liveness(status="ok")
+
+    @get("/ready", response_model=Readiness, errors=[NOT_READY])
+    @allow_anonymous
+    async def ready(self) -> Any:
+        """Whether requests can be served: the database answers, its schema is current, the issuer's keys are there."""
+        if not await self._service.is_ready():
+            raise HttpProblem(NOT_READY, "down", {"Retry-After": "5"})
+        return Readiness(status="up")

@@ -1,0 +1,45 @@
+"""What the service needs before it can serve."""
+
+import logging
+
+from pico_client_auth.config import AuthClientSettings
+from pico_client_auth.jwks_client import JWKSClient
+from pico_ioc import component
+from pico_sqlalchemy.migrations import AlembicMigrator
+
+from ..auth.keys import IssuerKeys
+from ..database.migrations import LockedMigrator
+from ..errors import DatabaseUnavailableError
+from .repositories import SchemaRepository
+
+logger = logging.getLogger(__name__)
+
+
+@component
+class HealthService:
+    def __init__(
+        self,
+        schema: SchemaRepository,
+        migrator: AlembicMigrator,
+        keys: JWKSClient,
+        settings: AuthClientSettings,
+    ) -> None:
+        assert isinstance(migrator, LockedMigrator)
+        assert isinstance(keys, IssuerKeys)
+        self._schema = schema
+        self._head = migrator.head()
+        self._keys = keys if settings.enabled else None
+
+    async def is_ready(self) -> bool:
+        """Tells the log, not the caller, what is missing."""
+        missing = []
+        try:
+            if await self._schema.revision() != self._head:
+                missing.append("migrations")
+        except DatabaseUnavailableError:
+            missing.append("database")
+        if self._keys and not await self._keys.ready():
+            missing.append("keys")
+        if missing:
+            logger.warning("not ready: %s", ", ".join(missing))
+        return not missing

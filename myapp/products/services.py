@@ -1,0 +1,83 @@
+"""The rules of the catalogue and the boundaries of its transactions."""
+
+from collections.abc import Sequence
+
+from pico_ioc import component
+from pico_pydantic import validate
+from pico_sqlalchemy import Page, PageRequest, transactional
+
+from ..errors import NotFoundError, PreconditionFailedError
+from .models import Product
+from .repositories import ProductRepository, is_possible_id
+from .schemas import ProductChanges, ProductData
+
+ExpectedVersions = frozenset[int] | None
+"""The versions that a write may find; None is any."""
+
+
+@component
+class ProductService:
+    """Works the same from HTTP, a script, a task and a test; ``data`` may be a mapping.
+
+    Raises ``NotFoundError``, ``PreconditionFailedError``, ``ValidationFailedError`` (pico-pydantic) and
+    ``DatabaseUnavailableError``; whatever is raised, nothing was changed and the next call is not affected.
+    """
+
+    def __init__(self, repo: ProductRepository) -> None:
+        self._repo = repo
+
+    @transactional
+    @validate
+    async def create(self, data: ProductData) -> Product:
+        return await self._repo.save(Product(**data.model_dump()))
+
+    @transactional(read_only=True)
+    async def get_by_id(self, product_id: int, *, include_inactive: bool = False) -> Product:
+        product = await self._repo.find_by_id(id=product_id) if is_possible_id(product_id) else None
+        if product is None or not (product.active or include_inactive):
+            raise NotFoundError("There is no such product.")
+        return product
+
+    @transactional(read_only=True)
+    async def list_active(
+        self, after_id: int = 0, limit: int = 1000, *, include_inactive: bool = False
+    ) -> Sequence[Product]:
+        """Up to ``limit`` products with an id above ``after_id``, in id order."""
+        return await self._repo.find_after(after_id, limit, include_inactive=include_inactive)
+
+    @transactional(read_only=True)
+    async def list_paged(self, page: int, page_size: int, *, include_inactive: bool = False) -> Page[Product]:
+        """``page`` 1 is the first; one beyond the end is empty. In id order, with the exact total."""
+        find = self._repo.find_all_paged if include_inactive else self._repo.find_active_paged
+        return await find(page=PageRequest(page=page - 1, size=page_size))
+
+    @transactional(read_only=True)
+    async def search(self, name: str, limit: int = 100) -> Sequence[Product]:
+        """Active products with ``name`` anywhere in theirs, without regard to case, in id order."""
+        return await self._repo.search_by_name(name, limit)
+
+    @transactional
+    @validate
+    async def update(self, product_id: int, data: ProductChanges, expected: ExpectedVersions = None) -> Product:
+        product = await self._lock(product_id, expected)
+        for field, value in data.model_dump(exclude_unset=True).items():
+            setattr(product, field, value)
+        return await self._repo.save(product)
+
+    @transactional
+    async def deactivate(self, product_id: int, expected: ExpectedVersions = None) -> Product:
+        product = await self._lock(product_id, expected)
+        product.active = False
+        return await self._repo.save(product)
+
+    @transactional
+    async def delete(self, product_id: int, expected: ExpectedVersions = None) -> None:
+        await self._repo.delete(await self._lock(product_id, expected))
+
+    async def _lock(self, product_id: int, expected: ExpectedVersions) -> Product:
+        product = await self._repo.lock_by_id(product_id) if is_possible_id(product_id) else None
+        if product is None:
+            raise NotFoundError("There is no such product.")
+        if expected is not None and product.version not in expected:
+            raise PreconditionFailedError(f"The product is in version {product.version}.")
+        return product

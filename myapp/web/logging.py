@@ -1,0 +1,51 @@
+"""Log lines: text or JSON, each with the id of the request that it belongs to."""
+
+import logging
+
+from fastapi import FastAPI
+from pico_fastapi import FastApiConfigurer
+from pico_ioc import component
+from pythonjsonlogger.json import JsonFormatter
+
+from .request_id import current_request_id
+from .settings import WebSettings
+
+TEXT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+FIELDS = "%(levelname)s %(name)s %(message)s %(request_id)s"
+
+
+class RequestIdFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = current_request_id()
+        return True
+
+
+@component
+class LoggingConfigurer(FastApiConfigurer):
+    """Configures logging for a process that serves the application; a script keeps its own."""
+
+    priority = 0
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._settings = settings
+
+    def configure_app(self, app: FastAPI) -> None:
+        configure(self._settings)
+
+
+def configure(settings: WebSettings) -> None:
+    handler = logging.StreamHandler()
+    handler.set_name("products-api")
+    handler.addFilter(RequestIdFilter())
+    handler.setFormatter(JsonFormatter(FIELDS, timestamp=True) if settings.log_json else logging.Formatter(TEXT))
+    root = logging.getLogger()
+    root.handlers = [other for other in root.handlers if other.get_name() != handler.get_name()] + [handler]
+    root.setLevel(settings.log_level)
+    for name in ("httpx", "httpcore", "alembic.runtime.plugins"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # uvicorn's own lines join ours; its line for each request is replaced by that of requests.py.
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
+    logging.getLogger("uvicorn.access").handlers = []
+    logging.getLogger("uvicorn.access").propagate = False

@@ -1,0 +1,220 @@
+"""Problem documents (RFC 9457): the one form of every error answer, whichever layer it comes from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pico_client_auth.errors import InsufficientPermissionsError, MissingTokenError
+from pico_fastapi import FastApiConfigurer
+from pico_ioc import component
+from pico_pydantic import ValidationFailedError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from ..errors import (
+    ConflictError,
+    ConstraintViolationError,
+    DatabaseUnavailableError,
+    DomainError,
+    IssuerUnavailableError,
+    NotFoundError,
+    PreconditionFailedError,
+    UnavailableError,
+)
+from .request_id import current_request_id
+
+MEDIA_TYPE = "application/problem+json"
+REALM = "products-api"
+MAX_ERRORS = 20
+MAX_ECHO = 200
+"""Characters of a client's own input (path, member name) that a problem repeats at most."""
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    """A kind of problem: what is the same in all its occurrences."""
+
+    status: int
+    code: str
+    title: str
+
+    @classmethod
+    def of(cls, error: type[DomainError]) -> "ProblemType":
+        return cls(error.status, error.code, error.title)
+
+
+MALFORMED_BODY = ProblemType(400, "malformed_body", "Malformed request body")
+MISSING_TOKEN = ProblemType(401, "missing_token", "Authentication required")
+INVALID_TOKEN = ProblemType(401, "invalid_token", "Invalid token")
+INSUFFICIENT_SCOPE = ProblemType(403, "insufficient_scope", "Permission denied")
+ROUTE_NOT_FOUND = ProblemType(404, "route_not_found", "No such route")
+METHOD_NOT_ALLOWED = ProblemType(405, "method_not_allowed", "Method not allowed")
+BODY_TOO_LARGE = ProblemType(413, "body_too_large", "Request body too large")
+UNSUPPORTED_MEDIA_TYPE = ProblemType(415, "unsupported_media_type", "Unsupported media type")
+VALIDATION_FAILED = ProblemType(422, "validation_failed", "Validation failed")
+NOT_READY = ProblemType(503, "not_ready", "Not ready")
+INTERNAL_ERROR = ProblemType(500, "internal_error", "Internal server error")
+
+CATALOGUE: tuple[ProblemType, ...] = (
+    MALFORMED_BODY,
+    MISSING_TOKEN,
+    INVALID_TOKEN,
+    INSUFFICIENT_SCOPE,
+    ROUTE_NOT_FOUND,
+    ProblemType.of(NotFoundError),
+    METHOD_NOT_ALLOWED,
+    ProblemType.of(ConflictError),
+    ProblemType.of(PreconditionFailedError),
+    BODY_TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    VALIDATION_FAILED,
+    ProblemType.of(ConstraintViolationError),
+    INTERNAL_ERROR,
+    ProblemType.of(DatabaseUnavailableError),
+    ProblemType.of(IssuerUnavailableError),
+    NOT_READY,
+)
+"""Every kind of problem that the service itself answers with; README has it as a table."""
+
+
+class FieldError(TypedDict, total=False):
+    """One fault of a request: ``pointer`` into the body (RFC 6901, as a fragment) or the name of a ``parameter``."""
+
+    pointer: str
+    parameter: str
+    code: str
+    message: str
+
+
+class HttpProblem(HTTPException):
+    """A problem that only exists over HTTP; domain errors are in ``errors.py``."""
+
+    def __init__(
+        self,
+        kind: ProblemType,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[FieldError] = (),
+    ) -> None:
+        super().__init__(kind.status, detail, headers)
+        self.kind = kind
+        self.errors = errors
+
+
+def unauthenticated() -> HttpProblem:
+    """No credentials at all (RFC 6750 §3: no error code then)."""
+    challenge = {"WWW-Authenticate": f'Bearer realm="{REALM}"'}
+    return HttpProblem(MISSING_TOKEN, "This resource needs a bearer token.", challenge)
+
+
+def invalid_token(detail: str) -> HttpProblem:
+    challenge = {"WWW-Authenticate": f'Bearer realm="{REALM}", error="invalid_token"'}
+    return HttpProblem(INVALID_TOKEN, detail, challenge)
+
+
+def forbidden(required: Sequence[str] = ()) -> HttpProblem:
+    scope = f', scope="{" ".join(required)}"' if required else ""
+    challenge = {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope"{scope}'}
+    detail = f"Needs one of: {', '.join(required)}." if required else "The caller may not do this."
+    return HttpProblem(INSUFFICIENT_SCOPE, detail, challenge)
+
+
+def invalid_parameter(name: str, code: str, message: str) -> HttpProblem:
+    error: FieldError = {"parameter": name[:MAX_ECHO], "code": code, "message": message}
+    return HttpProblem(VALIDATION_FAILED, "The query parameters are not valid.", errors=[error])
+
+
+def problem_of(error: Exception) -> HttpProblem:
+    """What ``error`` is called over HTTP; an unexpected one tells nothing of itself."""
+    match error:
+        case HttpProblem():
+            return error
+        case RequestValidationError():
+            return request_invalid(error)
+        case ValidationFailedError() if isinstance(error.pydantic_error, ValidationError):
+            faults = error.pydantic_error.errors(include_url=False, include_context=False, include_input=False)
+            errors = [field_error(("body", *fault["loc"]), fault["type"], fault["msg"]) for fault in faults]
+            return HttpProblem(VALIDATION_FAILED, "The data breaks the domain contract.", errors=errors[:MAX_ERRORS])
+        case ConstraintViolationError():
+            fault = field_error(("body", error.field or ""), error.constraint, "Violates a rule of the database.")
+            return HttpProblem(ProblemType.of(type(error)), str(error), errors=[fault])
+        case UnavailableError():
+            return HttpProblem(ProblemType.of(type(error)), str(error), {"Retry-After": str(error.retry_after)})
+        case DomainError():
+            return HttpProblem(ProblemType.of(type(error)), str(error))
+        case InsufficientPermissionsError():
+            return forbidden()
+        case MissingTokenError():
+            return unauthenticated()
+        case HTTPException():
+            return of_framework(error)
+    return HttpProblem(INTERNAL_ERROR, "The server failed; the request id finds the cause in its log.")
+
+
+def request_invalid(error: RequestValidationError) -> HttpProblem:
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return HttpProblem(MALFORMED_BODY, "The request body is not valid JSON.")
+    if isinstance(error.body, bytes):
+        return HttpProblem(UNSUPPORTED_MEDIA_TYPE, "The request body must be application/json.")
+    errors = [field_error(fault["loc"], fault["type"], fault["msg"]) for fault in faults[:MAX_ERRORS]]
+    return HttpProblem(VALIDATION_FAILED, "The request is not valid.", errors=errors)
+
+
+def of_framework(error: HTTPException) -> HttpProblem:
+    match error.status_code:
+        case 400:
+            return HttpProblem(MALFORMED_BODY, "The request body cannot be read.")
+        case 404:
+            return HttpProblem(ROUTE_NOT_FOUND, "Nothing is served at this path.")
+        case 405:
+            return HttpProblem(METHOD_NOT_ALLOWED, "This path does not know the method.", error.headers)
+    kind = ProblemType(error.status_code, f"http_{error.status_code}", error.detail)
+    return HttpProblem(kind, error.detail, error.headers)
+
+
+def field_error(location: Sequence[Any], code: str, message: str) -> FieldError:
+    place, *path = [str(part)[:MAX_ECHO] for part in location]
+    if place != "body":
+        return {"parameter": path[0] if path else place, "code": code, "message": message}
+    steps = (quote(step.replace("~", "~0").replace("/", "~1"), errors="replace") for step in path if step)
+    return {"pointer": "#" + "".join(f"/{step}" for step in steps), "code": code, "message": message}
+
+
+def render(problem: HttpProblem, scope: Scope, request_id: str) -> Response:
+    path = scope.get("root_path", "") + scope["path"].removeprefix(scope.get("root_path", ""))
+    document: dict[str, Any] = {
+        "type": f"urn:products-api:problem:{problem.kind.code}",
+        "title": problem.kind.title,
+        "status": problem.kind.status,
+        "detail": problem.detail,
+        "instance": quote(path[:MAX_ECHO], errors="replace"),
+        "code": problem.kind.code,
+        "request_id": request_id,
+    }
+    if problem.errors:
+        document["errors"] = problem.errors
+    return Response(json.dumps(document), problem.kind.status, dict(problem.headers or {}), MEDIA_TYPE)
+
+
+@component
+class ProblemConfigurer(FastApiConfigurer):
+    """Errors of the application become problems where Starlette handles them, so that streams and middleware see a
+    response; those of the middleware itself become one in ``requests.py``."""
+
+    priority = 0
+
+    def configure_app(self, app: FastAPI) -> None:
+        for kind in (HTTPException, RequestValidationError, ValidationFailedError, DomainError):
+            app.add_exception_handler(kind, answer)
+        for kind in (InsufficientPermissionsError, MissingTokenError):
+            app.add_exception_handler(kind, answer)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    return render(problem_of(error), request.scope, current_request_id())

@@ -1,0 +1,26 @@
+"""The id that joins a client's request, its log lines and its problem document."""
+
+import re
+import uuid
+from contextvars import ContextVar
+
+from starlette.types import Scope
+
+HARMLESS = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+def current_request_id() -> str:
+    """The id of the request being served; ``-`` outside of one."""
+    return _request_id.get()
+
+
+def assign_request_id(scope: Scope) -> str:
+    """Make the client's ``X-Request-ID`` the current one where it is harmless, or else a new one."""
+    request_id = uuid.uuid4().hex
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and HARMLESS.fullmatch(value):
+            request_id = value.decode()
+    _request_id.set(request_id)
+    return request_id

@@ -1,0 +1,94 @@
+"""One request seen from outside: its id, its log line, and an answer whatever happens inside."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from pico_fastapi import FastApiConfigurer
+from pico_ioc import component
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .problems import INTERNAL_ERROR, problem_of, render
+from .request_id import assign_request_id
+from .route_table import RouteTable, Target
+
+logger = logging.getLogger("myapp.requests")
+
+@dataclass(slots=True)
+class RequestInfo:
+    """What the layers tell each other of a request, in ``scope["products_api"]``."""
+
+    target: Target
+    subject: str = "-"
+
+
+def info_of(scope: Scope) -> RequestInfo:
+    info: RequestInfo = scope["products_api"]
+    return info
+
+
+class RequestMiddleware:
+    """The outermost layer: nothing inside can leave a request without its id, its log line and its answer."""
+
+    def __init__(self, app: ASGIApp, fastapi: FastAPI) -> None:
+        self.app = app
+        self._fastapi = fastapi
+        self._table: RouteTable | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if self._table is None:  # controllers are registered after all middleware
+            self._table = RouteTable.of(self._fastapi.routes)
+        started = time.perf_counter()
+        request_id = assign_request_id(scope)
+        id_header = (b"x-request-id", request_id.encode())
+        scope["products_api"] = info = RequestInfo(self._table.resolve(scope))
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message.setdefault("headers", []).append(id_header)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            problem = problem_of(error)
+            if problem.kind is INTERNAL_ERROR or status:
+                logger.exception("the request failed")
+            # An answer that broke off stays incomplete, for which the server closes the connection.
+            if not status:
+                await render(problem, scope, request_id)(scope, receive, send_with_id)
+        finally:
+            log(scope, info, status, time.perf_counter() - started)
+
+
+def log(scope: Scope, info: RequestInfo, status: int, seconds: float) -> None:
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    method, template, duration = scope["method"], info.target.template, round(seconds * 1000, 1)
+    subject = info.subject if info.subject.isprintable() else ascii(info.subject)
+    logger.info(
+        "%s %s %d %.1fms sub=%s",
+        method,
+        template,
+        status,
+        duration,
+        subject,
+        extra={"method": method, "route": template, "status": status, "duration_ms": duration, "subject": subject},
+    )
+
+
+@component
+class RequestConfigurer(FastApiConfigurer):
+    """Priority -1 is the outermost of all: pico-fastapi applies the negative ones last, in rising order."""
+
+    priority = -1
+
+    def configure_app(self, app: FastAPI) -> None:
+        app.add_middleware(RequestMiddleware, fastapi=app)

@@ -1,0 +1,65 @@
+"""Which route a request means, found once and used by the log line, the auth middleware and trailing slashes."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
+
+
+@dataclass(slots=True)
+class Target:
+    """What a request is aimed at. ``endpoint`` is None for an unknown path or method."""
+
+    template: str
+    endpoint: Any = None
+
+
+UNKNOWN = "(unknown)"
+
+
+@dataclass
+class RouteTable:
+    static: dict[str, dict[str, Target]] = field(default_factory=dict)
+    patterns: list[Route] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, routes: Iterable[BaseRoute]) -> "RouteTable":
+        table = cls()
+        for route in leaves(routes):
+            if route.param_convertors:
+                table.patterns.append(route)
+            else:
+                methods = table.static.setdefault(route.path, {})
+                for method in route.methods or ():
+                    methods[method] = Target(route.path, route.endpoint)
+        return table
+
+    def resolve(self, scope: Scope) -> Target:
+        """The target of ``scope``. A collection answers the same with and without its trailing slash: where only the
+        path with it is a route, ``scope["path"]`` is given it."""
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        methods = self.static.get(path)
+        if methods is None and (methods := self.static.get(path + "/")):
+            scope["path"] += "/"
+        if methods is not None:
+            return methods.get(scope["method"]) or Target(next(iter(methods.values())).template)
+        for route in self.patterns:
+            if route.path_regex.match(path):
+                known = route.methods is not None and scope["method"] in route.methods
+                target = Target(route.path, route.endpoint if known else None)
+                if known:
+                    return target
+                methods = {scope["method"]: target}
+        return methods[scope["method"]] if methods else Target(UNKNOWN)
+
+
+def leaves(routes: Iterable[BaseRoute]) -> Iterator[Route]:
+    """Every route with an endpoint; FastAPI 0.165 keeps included routers as one entry of ``app.routes``."""
+    for route in routes:
+        inner = getattr(route, "routes", None) or getattr(getattr(route, "original_router", None), "routes", None)
+        if inner:
+            yield from leaves(inner)
+        elif isinstance(route, Route):
+            yield route

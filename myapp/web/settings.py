@@ -1,0 +1,20 @@
+"""The section ``web``."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pico_ioc import configured
+from pydantic import Field
+
+
+@configured(target="self", prefix="web", mapping="tree")
+@dataclass
+class WebSettings:
+    """``trusted_proxies`` are addresses or networks whose ``X-Forwarded-*`` headers count; ``*`` is all."""
+
+    root_path: str = ""
+    cors_origins: list[str] = field(default_factory=list)
+    trusted_proxies: list[str] = field(default_factory=list)
+    max_body_bytes: Annotated[int, Field(ge=1)] = 1_048_576
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_json: bool = False
