@@ -1,7 +1,10 @@
 """The state of the schema."""
 
 from pico_sqlalchemy import SessionManager, get_session, repository, transactional
-from sqlalchemy import inspect, text
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+CURRENT_REVISION = text("SELECT version_num FROM alembic_version")
 
 
 @repository
@@ -12,7 +15,7 @@ class SchemaRepository:
     @transactional(read_only=True)
     async def revision(self) -> str | None:
         """The migration that the database is at; None for one that was never migrated."""
-        connection = await get_session(self._manager).connection()
-        if not await connection.run_sync(lambda sync: inspect(sync).has_table("alembic_version")):
+        try:
+            return str(await get_session(self._manager).scalar(CURRENT_REVISION))
+        except DBAPIError:  # no such table; a database that does not answer is a DatabaseUnavailableError
             return None
-        return str(await connection.scalar(text("SELECT version_num FROM alembic_version")))

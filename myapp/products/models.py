@@ -15,6 +15,11 @@ MAX_INTEGER = 2_147_483_647
 """The largest id, stock and version that the columns hold."""
 
 
+def as_created(context: Any) -> datetime:
+    moment: datetime = context.get_current_parameters()["created_at"]
+    return moment
+
+
 class Product(AppBase):
     """``version`` counts the updates that changed something; ``name_folded`` is what search looks at."""
 
@@ -36,7 +41,7 @@ class Product(AppBase):
     active: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True)
     version: Mapped[int] = mapped_column(Integer, nullable=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now, onupdate=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=as_created, onupdate=utc_now)
 
     __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's declaration
 
