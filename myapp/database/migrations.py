@@ -1,7 +1,9 @@
 """Alembic at start: wait for the database, take a lock, upgrade."""
 
 import asyncio
+import contextlib
 import time
+from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -11,7 +13,7 @@ from alembic.script import ScriptDirectory
 from pico_ioc import component
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
-from sqlalchemy import Connection, NullPool
+from sqlalchemy import Connection, NullPool, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -41,12 +43,17 @@ class LockedMigrator(AlembicMigrator):
 
     def configure_database(self, engine: AsyncEngine) -> None:
         """Called once at start, outside of any event loop. Raises StartupError when the database cannot be used."""
-        asyncio.run(self._start())
+        asyncio.run(self._start(self._engine.migrate_on_start))
 
-    async def _start(self) -> None:
+    def migrate(self) -> None:
+        """Migrate whatever ``engine.migrate_on_start`` says. Raises StartupError."""
+        asyncio.run(self._start(migrate=True))
+
+    async def _start(self, migrate: bool) -> None:
+        make_folder(self._database.url)
         async with migration_engine(self._database.url, self._engine) as engine:
             await wait_for_database(engine, self._engine.startup_timeout)
-            if self._engine.migrate_on_start:
+            if migrate:
                 await upgrade(engine, self.config(), self._database.migrations_target)
 
     def config(self) -> Config:
@@ -56,7 +63,7 @@ class LockedMigrator(AlembicMigrator):
 
     def head(self) -> str | None:
         """The revision that the code needs."""
-        return ScriptDirectory.from_config(self.config()).get_current_head()
+        return head_of(self.config())
 
 
 class migration_engine:  # noqa: N801 - used like a function, in `async with`
@@ -74,6 +81,14 @@ class migration_engine:  # noqa: N801 - used like a function, in `async with`
 
     async def __aexit__(self, *_: object) -> None:
         await self._engine.dispose()
+
+
+def make_folder(url: str) -> None:
+    """The folder of SQLite's file, where only that last folder is missing."""
+    parsed = make_url(url)
+    if parsed.drivername == "sqlite+aiosqlite" and parsed.database:
+        with contextlib.suppress(OSError):  # opening the file will tell
+            Path(parsed.database).parent.mkdir(exist_ok=True)
 
 
 async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:

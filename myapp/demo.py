@@ -1,0 +1,129 @@
+"""The first two minutes: auth server and API on this machine, sample products, demo users, ready requests."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+
+from .boot import ROOT, create_container, exit_on_startup_error
+from .errors import StartupError
+from .products.sample import SampleCatalogue
+
+USERS = {"viewer": "viewer", "manager": "product-manager", "admin": "admin"}
+"""Demo users and the role of each."""
+
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 35.0
+
+
+def run(host: str, port: int, auth_port: int) -> None:
+    """Returns when a signal or the end of one of the processes has ended the other."""
+    issuer, api = f"http://127.0.0.1:{auth_port}", f"http://{host}:{port}"
+    os.environ |= {"AUTHSERVER__ISSUER__URL": issuer, "AUTH_CLIENT__ISSUER": issuer}
+    signal.signal(signal.SIGTERM, interrupt)
+    with exit_on_startup_error(), contextlib.suppress(KeyboardInterrupt):
+        print("Loading the sample catalogue ...")
+        loaded = asyncio.run(load_sample())
+        print(f"{loaded} products loaded." if loaded else "There are products already; none loaded.")
+        passwords = make_users()
+        with (
+            running("authserver.cli", "127.0.0.1", auth_port, f"{issuer}/health") as auth_server,
+            running("myapp.cli", host, port, f"{api}/api/v1/health/ready") as server,
+        ):
+            introduce(api, issuer, passwords)
+            while auth_server.poll() is None and server.poll() is None:
+                time.sleep(0.3)
+            raise StartupError("a process of the demo has ended")
+    print("\nStopped.")
+
+
+def interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+async def load_sample() -> int:
+    container = create_container()
+    try:
+        return await container.get(SampleCatalogue).load()
+    finally:
+        await container.ashutdown()
+
+
+def make_users() -> dict[str, str]:
+    """Each demo user's password, new at every start: none is ever known beforehand. Raises StartupError."""
+    passwords = {name: secrets.token_urlsafe(12) for name in USERS}
+    for name, role in USERS.items():
+        account = ["--email", f"{name}@example.com", "--name", f"Demo {name}", "--role", role]
+        added = authserver(["users", "add", name, *account, "--password-stdin"], passwords[name])
+        changed = added or authserver(["users", "set-password", name, "--password-stdin"], passwords[name])
+        if not changed:
+            raise StartupError("the auth server's users cannot be changed; `authserver users list` tells why")
+    return passwords
+
+
+def authserver(arguments: list[str], standard_input: str) -> bool:
+    command = [sys.executable, "-m", "authserver.cli", *arguments]
+    return subprocess.run(command, input=standard_input, cwd=ROOT, text=True, capture_output=True).returncode == 0
+
+
+@contextlib.contextmanager
+def running(module: str, host: str, port: int, health: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A server in a session of its own, so that Ctrl-C reaches this process alone, which stops it in order."""
+    command = [sys.executable, "-m", module, "serve", "--host", host, "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        wait_until_healthy(process, health)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(url, timeout=2).is_success:
+                return
+        time.sleep(0.1)
+    raise StartupError(f"nothing healthy at {url}; is the port taken?")
+
+
+def login(issuer: str, username: str, password: str) -> str:
+    """A bearer token. Raises StartupError when the auth server refuses or does not answer."""
+    try:
+        answer = httpx.post(f"{issuer}/login", json={"username": username, "password": password}, timeout=5)
+    except httpx.HTTPError as error:
+        raise StartupError(f"the auth server at {issuer} does not answer ({type(error).__name__})") from error
+    if not answer.is_success:
+        raise StartupError(f"the auth server refused the login: {answer.json().get('title', answer.status_code)}")
+    token: str = answer.json()["access_token"]
+    return token
+
+
+def introduce(api: str, issuer: str, passwords: dict[str, str]) -> None:
+    print(f"\nAPI          {api}/api/v1/products/\nSwagger UI   {api}/docs\nAuth server  {issuer}\n")
+    print("Tokens, good for 15 minutes:\n")
+    tokens = {name: login(issuer, name, password) for name, password in passwords.items()}
+    for name, password in passwords.items():
+        print(f"{name} ({USERS[name]}), password {password}\n{tokens[name]}\n")
+    bearer = f'-H "Authorization: Bearer {tokens["manager"]}"'
+    json_body = '-H "Content-Type: application/json" -d'
+    print("Create a product, find it, fail to update a version that is gone (412), and without a token (401):\n")
+    print(f"""curl -i {api}/api/v1/products/ {bearer} {json_body} '{{"name": "Folding Desk", "price": 189.90}}'""")
+    print(f"""curl -i "{api}/api/v1/products/search?q=desk" {bearer}""")
+    stale = "-X PUT -H 'If-Match: \"99\"'"
+    print(f"""curl -i {stale} {api}/api/v1/products/1 {bearer} {json_body} '{{"stock": 3}}'""")
+    print(f"""curl -i {stale} {api}/api/v1/products/1 {json_body} '{{"stock": 3}}'""")
+    print(f"\nA new token: curl -s {issuer}/login {json_body} '{{\"username\": \"manager\", \"password\": \"...\"}}'")
+    print("Ctrl-C stops both.", flush=True)
