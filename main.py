@@ -1,4 +1,5 @@
 from fastapi import FastAPI
+
 from myapp.boot import create_container, exit_on_startup_error
 
 with exit_on_startup_error():

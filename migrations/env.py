@@ -3,14 +3,15 @@
 import asyncio
 from typing import Any
 
-import myapp.products.models  # noqa: F401 - fills the metadata that autogenerate compares with
 from alembic import context
-from myapp.boot import settings_of
-from myapp.database.engine import EngineSettings
-from myapp.database.migrations import lock, migration_engine
 from pico_sqlalchemy import AppBase
 from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import Connection
+
+import myapp.products.models  # noqa: F401 - fills the metadata that autogenerate compares with
+from myapp.boot import settings_of
+from myapp.database.engine import EngineSettings
+from myapp.database.migrations import lock, migration_engine
 
 
 def include_object(_item: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
@@ -33,11 +34,11 @@ def migrate(connection: Connection) -> None:
 
 
 async def migrate_alone() -> None:
-    async with migration_engine(settings_of(DatabaseSettings).url, EngineSettings()) as engine:
-        async with engine.connect() as connection:
-            await connection.run_sync(lock)
-            await connection.run_sync(migrate)
-            await connection.commit()
+    url = settings_of(DatabaseSettings).url
+    async with migration_engine(url, EngineSettings()) as engine, engine.connect() as connection:
+        await connection.run_sync(lock)
+        await connection.run_sync(migrate)
+        await connection.commit()
 
 
 if connection := context.config.attributes.get("connection"):

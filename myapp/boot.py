@@ -1,8 +1,9 @@
 """From configuration to a running container: what main.py, the commands and scripts share."""
 
+import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -11,7 +12,6 @@ import pico_boot
 from fastapi import FastAPI
 from pico_client_auth.config import AuthClientSettings
 from pico_client_auth.configurer import AuthFastapiConfigurer
-from pico_client_auth.errors import AuthConfigurationError
 from pico_client_auth.jwks_client import JWKSClient
 from pico_client_auth.token_validator import TokenValidator
 from pico_fastapi import FastApiSettings
@@ -21,7 +21,6 @@ from pico_sqlalchemy import SessionManager
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
-from uvicorn.config import STARTUP_FAILURE
 
 from .auth.keys import IssuerKeys
 from .auth.middleware import AsgiAuthConfigurer
@@ -34,6 +33,8 @@ from .database.queries import EntityQueryInterceptor
 from .database.sessions import ProductsSessionManager
 from .errors import StartupError
 from .products.settings import ProductsSettings
+from .startup import exit_on_startup_error as exit_on_startup_error
+from .startup import lifespan_of, startup_error
 from .web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,20 +60,22 @@ REPLACED: dict[type, type] = {
 }
 """Components of the stack that ours stand in for; which one pico-ioc picks is a matter of naming, so it is checked."""
 
-EXPECTED_FAILURES = (StartupError, ConfigurationError, AuthConfigurationError)
-
 SettingsT = TypeVar("SettingsT")
 
 
-def create_container(overrides: Mapping[type, Any] | None = None) -> PicoContainer:
-    """The whole application, configured by application.yaml and the environment; ``overrides`` is for tests.
+def create_container(overrides: Mapping[type, Any] | None = None, modules: Sequence[str] = ()) -> PicoContainer:
+    """The whole application, configured by application.yaml and the environment.
+
+    ``overrides`` is for tests; components of ``modules`` join those of the application.
 
     Whoever creates it ends it with ``await container.ashutdown()``; an ASGI server does so by itself.
     Raises StartupError, whose message is one line that names the setting at fault.
     """
     try:
         container = pico_boot.init(
-            modules=["myapp"], config=configuration(source()), overrides=dict(overrides) if overrides else None
+            modules=["myapp", *modules],
+            config=configuration(source()),
+            overrides=dict(overrides) if overrides else None,
         )
     except Exception as error:
         raise startup_error(error) from error
@@ -94,39 +97,3 @@ def settings_of(section: type[SettingsT]) -> SettingsT:
         return section(**source().get_tree().get(name, {}))
     except ConfigurationError as error:
         raise startup_error(error) from error
-
-
-def lifespan_of(container: PicoContainer) -> Any:
-    """pico-fastapi 0.4.4 runs each ``@cleanup`` twice on shutdown and leaves asynchronous ones un-awaited."""
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await container.ashutdown()
-
-    return lifespan
-
-
-def startup_error(error: BaseException) -> Exception:
-    """The expected failure behind ``error``, or ``error`` itself: an unexpected one keeps its traceback."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, EXPECTED_FAILURES):
-            return StartupError(str(cause))
-        cause = cause.__cause__
-    assert isinstance(error, Exception)
-    return error
-
-
-@contextmanager
-def exit_on_startup_error() -> Iterator[None]:
-    """End the process with one line on stderr, and with the status that stops uvicorn's parent of workers too."""
-    try:
-        yield
-    except StartupError as error:
-        exit_with(str(error))
-
-
-def exit_with(message: str) -> NoReturn:
-    print(f"products-api: {message}", file=sys.stderr)
-    raise SystemExit(STARTUP_FAILURE)

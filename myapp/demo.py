@@ -125,5 +125,5 @@ def introduce(api: str, issuer: str, passwords: dict[str, str]) -> None:
     stale = "-X PUT -H 'If-Match: \"99\"'"
     print(f"""curl -i {stale} {api}/api/v1/products/1 {bearer} {json_body} '{{"stock": 3}}'""")
     print(f"""curl -i {stale} {api}/api/v1/products/1 {json_body} '{{"stock": 3}}'""")
-    print(f"\nA new token: curl -s {issuer}/login {json_body} '{{\"username\": \"manager\", \"password\": \"...\"}}'")
+    print(f'\nA new token: curl -s {issuer}/login {json_body} \'{{"username": "manager", "password": "..."}}\'')
     print("Ctrl-C stops both.", flush=True)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,7 +30,7 @@ class IssuerKeys(JWKSClient):
     if that fails, the old ones stay.
     """
 
-    _pico_meta: dict[str, Any] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
+    _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
 
     def __init__(self, settings: AuthClientSettings, auth: AuthSettings) -> None:
         # Not super().__init__(): its state and its guess of the endpoint are not used.
@@ -77,11 +77,12 @@ class IssuerKeys(JWKSClient):
             raise IssuerUnavailableError
 
     async def _refresh(self) -> None:
-        asked = time.monotonic()
         async with self._lock:
-            if asked < self._pause_until or time.monotonic() < self._pause_until:
+            if time.monotonic() < self._pause_until:
                 return
-            self._pause_until = time.monotonic() + self._auth.jwks_refresh_pause
+            # With no key at all nobody can be served: then it is worth asking each second.
+            pause = self._auth.jwks_refresh_pause if self._parsed else min(1.0, self._auth.jwks_refresh_pause)
+            self._pause_until = time.monotonic() + pause
             try:
                 async with asyncio.timeout(self._auth.jwks_timeout):
                     keys = await self._fetch()

@@ -1,7 +1,7 @@
 """Authentication and authorisation of every request, before its body is read."""
 
 import logging
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import FastAPI
 from pico_client_auth import RoleResolver, SecurityContext
@@ -15,8 +15,9 @@ from pico_client_auth.token_validator import TokenValidator
 from pico_ioc import component
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..web.problems import forbidden, invalid_token, unauthenticated
+from ..web.problems import forbidden, invalid_token, method_unknown, route_unknown, unauthenticated
 from ..web.requests import info_of
+from ..web.route_table import Target
 from .authorities import Grants
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class AuthMiddleware:
             return
         try:
             await self._authenticate(scope)
+            refuse_unknown(info_of(scope).target)
             await self.app(scope, receive, send)
         finally:
             SecurityContext.clear()
@@ -77,6 +79,12 @@ class AuthMiddleware:
             raise forbidden(sorted(required))
 
 
+def refuse_unknown(target: Target) -> None:
+    """What the table of routes does not know has no access rule, so nothing behind may find a route for it."""
+    if target.endpoint is None:
+        raise method_unknown(target.allowed) if target.allowed else route_unknown()
+
+
 def bearer_token(scope: Scope, header: bytes) -> str | None:
     """The token of a ``Bearer`` header, its scheme in any case (RFC 9110 §11.1); None where there is none."""
     for name, value in scope["headers"]:
@@ -102,7 +110,7 @@ class AsgiAuthConfigurer(AuthFastapiConfigurer):
     """pico-client-auth 0.7.1 authenticates in a ``BaseHTTPMiddleware`` that costs more than the check itself, answers
     403 from a service as 401, and knows only ``Bearer`` in exactly this case."""
 
-    _pico_meta: dict[str, Any] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
+    _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
 
     def __init__(
         self,
@@ -121,6 +129,4 @@ class AsgiAuthConfigurer(AuthFastapiConfigurer):
         if not self._enabled:
             logger.warning("auth_client.enabled is false: every route is open to everybody")
             return
-        app.add_middleware(
-            AuthMiddleware, validator=self._validator, resolver=self._resolver, grants=self._grants
-        )
+        app.add_middleware(AuthMiddleware, validator=self._validator, resolver=self._resolver, grants=self._grants)

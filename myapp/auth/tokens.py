@@ -3,7 +3,7 @@
 import hashlib
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jwt
 from pico_client_auth import TokenClaims
@@ -39,7 +39,7 @@ class AccessTokenValidator(TokenValidator):
     A verified token is remembered, by its hash, until it expires or its key is no longer published.
     """
 
-    _pico_meta: dict[str, Any] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
+    _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class AccessTokenValidator(TokenValidator):
                 raise StartupError(f"auth_client.accepted_algorithms: {algorithm} is not a public-key algorithm")
 
     async def validate(self, token: str) -> tuple[TokenClaims, dict[str, Any]]:
-        """Raises TokenInvalidError, TokenExpiredError, or IssuerUnavailableError when there are no keys to check with."""
+        """Raises TokenInvalidError, TokenExpiredError, or IssuerUnavailableError when there are no keys at all."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         try:
             verified = self._cache.get(digest)

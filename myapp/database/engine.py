@@ -24,7 +24,7 @@ Seconds = Annotated[float, Field(gt=0)]
 class EngineSettings:
     """What pico-sqlalchemy's own section ``database`` has no key for. Times are in seconds."""
 
-    max_overflow: Annotated[int, Field(ge=0)] = 10
+    max_overflow: Annotated[int, Field(ge=0)] = 0
     pool_timeout: Seconds = 3.0
     connect_timeout: Seconds = 1.5
     command_timeout: Seconds = 2.5

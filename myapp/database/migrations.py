@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from alembic import command
 from alembic.config import Config
@@ -34,7 +34,7 @@ class LockedMigrator(AlembicMigrator):
     pico-sqlalchemy 0.5.3 migrates without a lock and cannot read a URL with ``%`` in it.
     """
 
-    _pico_meta: dict[str, Any] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
+    _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
 
     def __init__(self, settings: DatabaseSettings, engine: EngineSettings) -> None:
         super().__init__(settings)
@@ -66,7 +66,7 @@ class LockedMigrator(AlembicMigrator):
         return head_of(self.config())
 
 
-class migration_engine:  # noqa: N801 - used like a function, in `async with`
+class migration_engine:
     """An engine for a few statements: no pool, no time limit on a statement, closed at the end."""
 
     def __init__(self, url: str, settings: EngineSettings) -> None:
@@ -92,7 +92,7 @@ def make_folder(url: str) -> None:
 
 
 async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
-    """Raises StartupError when no connection comes about within ``seconds``, or at once when it was refused for good."""
+    """Raises StartupError when there is no connection within ``seconds``, or at once when it was refused for good."""
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from pico_ioc import MethodCtx, component
 from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session
@@ -51,7 +51,7 @@ class EntityQueryInterceptor(RepositoryQueryInterceptor):
     """pico-sqlalchemy 0.5.3 answers ``@query(expr=...)`` with rows of raw driver values instead of entities, and
     numbers pages without a total order; ``@query(sql=...)`` is left to it."""
 
-    _pico_meta: dict[str, Any] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
+    _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
 
     def __init__(self, session_manager: SessionManager) -> None:
         super().__init__(session_manager)

@@ -25,6 +25,8 @@ from .models import MAX_INTEGER
 
 MAX_PRICE = Decimal("9999999999.99")
 CENT = Decimal("0.01")
+UNSET: Any = None
+"""The default of a field that may be left out but not be null; whether it was sent, ``model_fields_set`` tells."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -82,11 +84,11 @@ class ProductUpdate(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    name: Name = Field(default=None)
-    description: Description | None = Field(default=None)
-    price: Price = Field(default=None)
-    stock: Stock = Field(default=None)
-    active: bool = Field(default=None)
+    name: Name = Field(default=UNSET)
+    description: Description | None = None
+    price: Price = Field(default=UNSET)
+    stock: Stock = Field(default=UNSET)
+    active: bool = Field(default=UNSET)
 
     @model_validator(mode="after")
     def at_least_one_field(self) -> Self:
@@ -129,11 +131,11 @@ class ProductChanges(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", revalidate_instances="always")
 
-    name: Name = Field(default=None)
-    description: Description | None = Field(default=None)
-    price: Price = Field(default=None)
-    stock: Stock = Field(default=None)
-    active: bool = Field(default=None)
+    name: Name = Field(default=UNSET)
+    description: Description | None = None
+    price: Price = Field(default=UNSET)
+    stock: Stock = Field(default=UNSET)
+    active: bool = Field(default=UNSET)
 
     @model_validator(mode="after")
     def at_least_one_field(self) -> Self:

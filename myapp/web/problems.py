@@ -124,6 +124,14 @@ def forbidden(required: Sequence[str] = ()) -> HttpProblem:
     return HttpProblem(INSUFFICIENT_SCOPE, detail, challenge)
 
 
+def route_unknown() -> HttpProblem:
+    return HttpProblem(ROUTE_NOT_FOUND, "Nothing is served at this path.")
+
+
+def method_unknown(allowed: Sequence[str]) -> HttpProblem:
+    return HttpProblem(METHOD_NOT_ALLOWED, "This path does not know the method.", {"Allow": ", ".join(allowed)})
+
+
 def invalid_parameter(name: str, code: str, message: str) -> HttpProblem:
     error: FieldError = {"parameter": name[:MAX_ECHO], "code": code, "message": message}
     return HttpProblem(VALIDATION_FAILED, "The query parameters are not valid.", errors=[error])
@@ -171,9 +179,9 @@ def of_framework(error: HTTPException) -> HttpProblem:
         case 400:
             return HttpProblem(MALFORMED_BODY, "The request body cannot be read.")
         case 404:
-            return HttpProblem(ROUTE_NOT_FOUND, "Nothing is served at this path.")
+            return route_unknown()
         case 405:
-            return HttpProblem(METHOD_NOT_ALLOWED, "This path does not know the method.", error.headers)
+            return method_unknown([(error.headers or {}).get("Allow", "")])
     kind = ProblemType(error.status_code, f"http_{error.status_code}", error.detail)
     return HttpProblem(kind, error.detail, error.headers)
 
@@ -210,9 +218,8 @@ class ProblemConfigurer(FastApiConfigurer):
     priority = 0
 
     def configure_app(self, app: FastAPI) -> None:
-        for kind in (HTTPException, RequestValidationError, ValidationFailedError, DomainError):
-            app.add_exception_handler(kind, answer)
-        for kind in (InsufficientPermissionsError, MissingTokenError):
+        kinds: tuple[type[Exception], ...] = (HTTPException, RequestValidationError, ValidationFailedError, DomainError)
+        for kind in (*kinds, InsufficientPermissionsError, MissingTokenError):
             app.add_exception_handler(kind, answer)
 
 

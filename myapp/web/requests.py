@@ -15,6 +15,7 @@ from .route_table import RouteTable, Target
 
 logger = logging.getLogger("myapp.requests")
 
+
 @dataclass(slots=True)
 class RequestInfo:
     """What the layers tell each other of a request, in ``scope["products_api"]``."""

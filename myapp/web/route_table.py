@@ -10,10 +10,12 @@ from starlette.types import Scope
 
 @dataclass(slots=True)
 class Target:
-    """What a request is aimed at. ``endpoint`` is None for an unknown path or method."""
+    """What a request is aimed at. ``endpoint`` is None for an unknown path or method; ``allowed`` are then the methods
+    that the path knows."""
 
     template: str
     endpoint: Any = None
+    allowed: tuple[str, ...] = ()
 
 
 UNKNOWN = "(unknown)"
@@ -44,15 +46,17 @@ class RouteTable:
         if methods is None and (methods := self.static.get(path + "/")):
             scope["path"] += "/"
         if methods is not None:
-            return methods.get(scope["method"]) or Target(next(iter(methods.values())).template)
+            known = methods.get(scope["method"])
+            return known or Target(next(iter(methods.values())).template, allowed=tuple(sorted(methods)))
+        template, allowed = UNKNOWN, set[str]()
         for route in self.patterns:
-            if route.path_regex.match(path):
-                known = route.methods is not None and scope["method"] in route.methods
-                target = Target(route.path, route.endpoint if known else None)
-                if known:
-                    return target
-                methods = {scope["method"]: target}
-        return methods[scope["method"]] if methods else Target(UNKNOWN)
+            # Not match(): Starlette's patterns end in "$", which takes a line break at the end as well.
+            if route.path_regex.fullmatch(path):
+                if scope["method"] in (route.methods or ()):
+                    return Target(route.path, route.endpoint)
+                template = route.path
+                allowed.update(route.methods or ())
+        return Target(template, allowed=tuple(sorted(allowed)))
 
 
 def leaves(routes: Iterable[BaseRoute]) -> Iterator[Route]:

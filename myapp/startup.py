@@ -1,0 +1,52 @@
+"""Starting and stopping, as every application of this project does it: one line for an expected failure."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NoReturn
+
+from fastapi import FastAPI
+from pico_client_auth.errors import AuthConfigurationError
+from pico_ioc import PicoContainer
+from pico_ioc.exceptions import ConfigurationError
+from uvicorn.config import STARTUP_FAILURE
+
+from .errors import StartupError
+
+EXPECTED_FAILURES = (StartupError, ConfigurationError, AuthConfigurationError)
+
+
+def startup_error(error: BaseException) -> Exception:
+    """The expected failure behind ``error``, or ``error`` itself: an unexpected one keeps its traceback."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, EXPECTED_FAILURES):
+            return StartupError(str(cause))
+        cause = cause.__cause__
+    assert isinstance(error, Exception)
+    return error
+
+
+@contextmanager
+def exit_on_startup_error(program: str = "products-api") -> Iterator[None]:
+    """End the process with one line on stderr, and with the status that stops uvicorn's parent of workers too."""
+    try:
+        yield
+    except StartupError as error:
+        exit_with(program, str(error))
+
+
+def exit_with(program: str, message: str) -> NoReturn:
+    print(f"{program}: {message}", file=sys.stderr)
+    raise SystemExit(STARTUP_FAILURE)
+
+
+def lifespan_of(container: PicoContainer) -> Any:
+    """pico-fastapi 0.4.4 runs each ``@cleanup`` twice on shutdown and leaves asynchronous ones un-awaited."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await container.ashutdown()
+
+    return lifespan

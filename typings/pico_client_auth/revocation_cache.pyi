@@ -1,0 +1,19 @@
+from asyncio import Lock
+from typing import Any, ClassVar
+
+from .config import AuthClientSettings
+
+class RevocationCache:
+    _pico_meta: ClassVar[dict[str, Any]]
+    _settings: AuthClientSettings
+    _revoked: set[str]
+    _fetched_at: float
+    _lock: Lock
+    _last_fetch_ok: bool
+    def __init__(self, settings: AuthClientSettings) -> None: ...
+    @property
+    def enabled(self) -> bool: ...
+    def _is_expired(self) -> bool: ...
+    async def _fetch(self) -> None: ...
+    async def is_revoked(self, jti: str) -> bool: ...
+    async def force_refresh(self) -> None: ...

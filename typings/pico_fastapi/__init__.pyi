@@ -1,0 +1,11 @@
+from .config import FastApiConfigurer as FastApiConfigurer
+from .config import FastApiSettings as FastApiSettings
+from .decorators import controller as controller
+from .decorators import delete as delete
+from .decorators import get as get
+from .decorators import patch as patch
+from .decorators import post as post
+from .decorators import put as put
+from .exceptions import NoControllersFoundError as NoControllersFoundError
+from .exceptions import PicoFastAPIError as PicoFastAPIError
+from .factory import FastApiAppFactory as FastApiAppFactory

@@ -1,0 +1,16 @@
+from collections.abc import Mapping
+from typing import Any
+
+def expand_env(value: Any) -> Any: ...
+
+class TreeSource:
+    def get_tree(self) -> Mapping[str, Any]: ...
+
+class DictSource(TreeSource):
+    def __init__(self, data: Mapping[str, Any], *, expand_env: bool = ...) -> None: ...
+
+class JsonTreeSource(TreeSource):
+    def __init__(self, path: str, *, expand_env: bool = ...) -> None: ...
+
+class YamlTreeSource(TreeSource):
+    def __init__(self, path: str, *, expand_env: bool = ...) -> None: ...
