@@ -1,12 +1,9 @@
 """From configuration to a running container: what main.py, the commands and scripts share."""
 
-import gc
 import os
-import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import pico_boot
 from fastapi import FastAPI

@@ -31,7 +31,8 @@ def serve(
     import uvicorn
     from fastapi import FastAPI
 
-    from .boot import ROOT, create_container, exit_on_startup_error
+    from .boot import ROOT, create_container
+    from .startup import exit_on_startup_error
 
     options: dict[str, Any] = {
         "host": host,
@@ -55,9 +56,10 @@ def migrate() -> None:
     """Bring the database's schema up to date; several at once wait for each other."""
     from pico_sqlalchemy.config import DatabaseSettings
 
-    from .boot import exit_on_startup_error, settings_of
+    from .boot import settings_of
     from .database.engine import EngineSettings
     from .database.migrations import LockedMigrator
+    from .startup import exit_on_startup_error
 
     with exit_on_startup_error():
         LockedMigrator(settings_of(DatabaseSettings), settings_of(EngineSettings)).migrate()
@@ -70,8 +72,9 @@ def token(username: str) -> None:
 
     from pico_client_auth.config import AuthClientSettings
 
-    from .boot import exit_on_startup_error, settings_of
+    from .boot import settings_of
     from .demo import login
+    from .startup import exit_on_startup_error
 
     piped = sys.stdin.readline().rstrip("\n") if not sys.stdin.isatty() else None
     with exit_on_startup_error():

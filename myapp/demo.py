@@ -12,9 +12,10 @@ from collections.abc import Iterator
 
 import httpx
 
-from .boot import ROOT, create_container, exit_on_startup_error
+from .boot import ROOT, create_container
 from .errors import StartupError
 from .products.sample import SampleCatalogue
+from .startup import exit_on_startup_error
 
 USERS = {"viewer": "viewer", "manager": "product-manager", "admin": "admin"}
 """Demo users and the role of each."""

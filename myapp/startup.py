@@ -1,5 +1,6 @@
 """Starting and stopping, as every application of this project does it: one line for an expected failure."""
 
+import gc
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,7 +23,7 @@ def startup_error(error: BaseException) -> Exception:
     while cause is not None:
         if isinstance(cause, EXPECTED_FAILURES):
             return StartupError(str(cause))
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__  # pico-ioc 2.5.2 raises some `from None`
     assert isinstance(error, Exception)
     return error
 
@@ -46,6 +47,8 @@ def lifespan_of(container: PicoContainer) -> Any:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        gc.collect()
+        gc.freeze()  # what start-up made stays until the end: later collections need not look at it
         yield
         await container.ashutdown()
 

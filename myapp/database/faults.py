@@ -37,6 +37,8 @@ def translate(context: ExceptionContext) -> BaseException | None:
     error = context.original_exception
     if isinstance(error, DatabaseUnavailableError):
         return error
+    if not isinstance(error, Exception):
+        return None  # a cancelled task, which SQLAlchemy counts as a disconnect
     if isinstance(context.sqlalchemy_exception, IntegrityError):
         return constraint_violation(error)
     if context.is_disconnect or is_passing(error):

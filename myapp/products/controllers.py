@@ -15,7 +15,7 @@ from ..web.preconditions import ExpectedVersions
 from ..web.problems import INSUFFICIENT_SCOPE
 from ..web.routing import delete, get, patch, post, put
 from .models import Product
-from .schemas import ProductCreate, ProductListResponse, ProductResponse, ProductUpdate
+from .schemas import ProductCreate, ProductListResponse, ProductResponse, ProductUpdate, without_nul
 from .services import ProductService
 from .settings import ProductsSettings
 
@@ -26,7 +26,11 @@ IncludeInactive = Annotated[
     AfterValidator(only_with("products:read_inactive")),
     Query(description="Show deactivated products too; needs `products:read_inactive`."),
 ]
-SearchText = Annotated[str, Query(min_length=1, max_length=100, description="Part of a name; case does not count.")]
+SearchText = Annotated[
+    str,
+    AfterValidator(without_nul),
+    Query(min_length=1, max_length=100, description="Part of a name; case does not count."),
+]
 
 
 @controller(prefix="/api/v1/products", tags=["Products"], scope="singleton")
