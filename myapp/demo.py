@@ -113,9 +113,9 @@ def login(issuer: str, username: str, password: str) -> str:
 
 
 def introduce(api: str, issuer: str, passwords: dict[str, str]) -> None:
+    tokens = {name: login(issuer, name, password) for name, password in passwords.items()}
     print(f"\nAPI          {api}/api/v1/products/\nSwagger UI   {api}/docs\nAuth server  {issuer}\n")
     print("Tokens, good for 15 minutes:\n")
-    tokens = {name: login(issuer, name, password) for name, password in passwords.items()}
     for name, password in passwords.items():
         print(f"{name} ({USERS[name]}), password {password}\n{tokens[name]}\n")
     bearer = f'-H "Authorization: Bearer {tokens["manager"]}"'

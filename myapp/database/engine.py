@@ -38,7 +38,7 @@ def driver_arguments(url: str, settings: EngineSettings) -> dict[str, Any]:
     """Arguments for the driver's ``connect``. Raises StartupError for a URL of a database that is not supported."""
     try:
         driver = make_url(url).drivername
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: of a port that is not a number
         driver = ""
     match driver:
         case "postgresql+asyncpg":

@@ -10,11 +10,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from pico_ioc import component
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from sqlalchemy import Connection, NullPool, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..errors import StartupError
@@ -50,8 +51,8 @@ class LockedMigrator(AlembicMigrator):
         asyncio.run(self._start(migrate=True))
 
     async def _start(self, migrate: bool) -> None:
-        make_folder(self._database.url)
         async with migration_engine(self._database.url, self._engine) as engine:
+            make_folder(self._database.url)
             await wait_for_database(engine, self._engine.startup_timeout)
             if migrate:
                 await upgrade(engine, self.config(), self._database.migrations_target)
@@ -125,8 +126,14 @@ async def upgrade(engine: AsyncEngine, config: Config, target: str) -> None:
                 return
         async with engine.connect() as connection:
             await connection.run_sync(run, command.upgrade, config, target)
-    except OperationalError as error:
-        raise StartupError(f"database.url (DATABASE__URL): migration failed ({type(error.orig).__name__})") from error
+    except CommandError as error:  # a revision that this release does not know, or no migrations at all
+        raise StartupError(f"database.migrations_path (DATABASE__MIGRATIONS_PATH): {error}") from error
+    except DBAPIError as error:
+        raise StartupError(f"database.url (DATABASE__URL): migration failed: {first_line(error.orig)}") from error
+
+
+def first_line(error: object) -> str:
+    return str(error).partition("\n")[0]
 
 
 def run(connection: Connection, action: Any, config: Config, *arguments: Any) -> None:

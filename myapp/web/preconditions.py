@@ -5,7 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
+ENTITY_TAG = re.compile(r'(?:^|,)\s*(W/)?"([^"]*)"\s*(?=,|$)')
+"""One element of a list of entity tags; what is none is passed over."""
 
 
 def entity_tag(version: int) -> str:
