@@ -1,7 +1,6 @@
 """Alembic at start: wait for the database, take a lock, upgrade."""
 
 import asyncio
-import contextlib
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,12 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from ..errors import StartupError
 from .engine import EngineSettings, driver_arguments
+from .faults import is_passing
 
 MIGRATION_LOCK = 7_265_337_465_215
 """Key of PostgreSQL's advisory lock; any number will do that nothing else in the database locks."""
-
-REFUSED_FOR_GOOD = ("28", "3D")
-"""PostgreSQL's classes of connection errors that waiting does not cure: credentials, no such database."""
 
 
 @component(name=AlembicMigrator)
@@ -80,20 +77,27 @@ class migration_engine:
     async def __aenter__(self) -> AsyncEngine:
         return self._engine
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, failure: type[BaseException] | None, *_: object) -> None:
         await self._engine.dispose()
+        if failure:
+            # aiosqlite 0.22: the thread of a connection that could not be opened still has to tell this event loop.
+            await asyncio.sleep(0.1)
 
 
 def make_folder(url: str) -> None:
-    """The folder of SQLite's file, where only that last folder is missing."""
+    """The folder of SQLite's file, where only that last folder is missing. Raises StartupError."""
     parsed = make_url(url)
     if parsed.drivername == "sqlite+aiosqlite" and parsed.database:
-        with contextlib.suppress(OSError):  # opening the file will tell
-            Path(parsed.database).parent.mkdir(exist_ok=True)
+        folder = Path(parsed.database).parent
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise StartupError(f"database.url (DATABASE__URL): the folder {folder}: {error.strerror}") from error
 
 
 async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
-    """Raises StartupError when there is no connection within ``seconds``, or at once when it was refused for good."""
+    """Raises StartupError when there is no connection within ``seconds``, or at once for what waiting does not cure:
+    wrong credentials, no such database, an option that the driver does not know."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -102,9 +106,9 @@ async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
                 return
         except Exception as error:
             cause = getattr(error, "orig", None) or error
-            sqlstate = getattr(cause, "sqlstate", None) or ""
-            if sqlstate.startswith(REFUSED_FOR_GOOD):
-                raise StartupError(f"database.url (DATABASE__URL): {type(cause).__name__}: {cause}") from error
+            if not is_passing(cause):
+                reason = f"{type(cause).__name__}: {first_line(cause)}"
+                raise StartupError(f"database.url (DATABASE__URL): {reason}") from error
             if time.monotonic() >= deadline:
                 raise StartupError(
                     f"database.url (DATABASE__URL): no connection within {seconds:g} s ({type(cause).__name__})"

@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -129,13 +130,19 @@ class ProductData(BaseModel):
 class ProductChanges(BaseModel):
     """The fields of a product that an update sets; those not set stay as they are."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", revalidate_instances="always")
+    model_config = ConfigDict(strict=True, extra="forbid")
 
     name: Name = Field(default=UNSET)
     description: Description | None = None
     price: Price = Field(default=UNSET)
     stock: Stock = Field(default=UNSET)
     active: bool = Field(default=UNSET)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def check_instances_anew(cls, data: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        """By what was set in them: ``revalidate_instances`` would take the defaults for values."""
+        return check({name: getattr(data, name) for name in data.model_fields_set} if isinstance(data, cls) else data)
 
     @model_validator(mode="after")
     def at_least_one_field(self) -> Self:
