@@ -1,0 +1,58 @@
+"""Both services must give the same answers before their speed is compared."""
+
+from typing import Any
+
+import httpx
+
+from benchmarks.servers import Server
+
+PATHS = [
+    "/api/v1/health",
+    "/api/v1/products/1",
+    "/api/v1/products/20",
+    "/api/v1/products/99999999999",
+    "/api/v1/products/paged?page=1&page_size=10",
+    "/api/v1/products/paged?page=3&page_size=100",
+    "/api/v1/products/paged?page_size=101",
+    "/api/v1/products/paged?page=1&size=10",
+    "/api/v1/products/search?q=TABLE&limit=50",
+    "/api/v1/products/search?q=gr%C3%B6sse&limit=5",
+    "/api/v1/products/search?q=%25&limit=5",
+]
+BODIES: list[dict[str, Any]] = [
+    {"name": "  Folding Chair  ", "description": None, "price": 19.99, "stock": 3},
+    {"name": "Folding Chair", "price": 19},
+    {"name": " x ", "price": 19},
+    {"name": "Folding Chair", "price": "19.99"},
+    {"name": "Folding Chair", "price": 19.999},
+    {"name": "Folding Chair", "price": 19.99, "stock": 2.0},
+    {"name": "Folding Chair", "price": 19.99, "colour": "red"},
+]
+MADE_BY_THE_SERVER = {"id", "created_at", "updated_at"}
+
+
+def check(ours: Server, theirs: Server, token: str) -> None:
+    for path in PATHS:
+        same(f"GET {path}", *[answer("GET", server, path, token) for server in (ours, theirs)])
+    for body in BODIES:
+        same(f"POST {body}", *[answer("POST", server, "/api/v1/products/", token, body) for server in (ours, theirs)])
+    same("GET without a token", *[answer("GET", server, "/api/v1/products/1") for server in (ours, theirs)])
+    same("GET with a bad token", *[answer("GET", server, "/api/v1/products/1", "a.b.c") for server in (ours, theirs)])
+
+
+def answer(method: str, server: Server, path: str, token: str | None = None, body: Any = None) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    response = httpx.request(method, server.url + path, headers=headers, json=body, trust_env=False, timeout=10)
+    seen: dict[str, Any] = {"status": response.status_code, "type": response.headers["Content-Type"]}
+    if response.is_success:
+        seen["etag"] = response.headers.get("ETag")
+        seen["body"] = response.json()
+    if response.status_code == 201:
+        seen["body"] = {name: value for name, value in seen["body"].items() if name not in MADE_BY_THE_SERVER}
+        seen["location"] = response.headers["Location"].rpartition("/")[0]
+    return seen
+
+
+def same(what: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    if ours != theirs:
+        raise SystemExit(f"The services do not agree on {what}\nours: {ours}\npeer: {theirs}")

@@ -1,0 +1,118 @@
+"""The product routes."""
+
+import unicodedata
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import func, select, true
+from starlette.convertors import Convertor, register_url_convertor
+
+from benchmarks.peer.auth import READS_INACTIVE, Caller, authenticated, forbidden, requires_role
+from benchmarks.peer.database import Product, Session
+from benchmarks.peer.schemas import (
+    LARGEST_INTEGER,
+    GetQuery,
+    PageQuery,
+    ProductCreate,
+    ProductListResponse,
+    ProductResponse,
+    SearchQuery,
+)
+
+
+class ProductIdConvertor(Convertor[int]):
+    regex = "[1-9][0-9]{0,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("product_id", ProductIdConvertor())
+
+
+AnyCaller = Annotated[Caller, Depends(authenticated)]
+ProductManager = Annotated[Caller, Depends(requires_role("product-manager"))]
+
+
+async def no_repeated_parameters(request: Request, _caller: AnyCaller) -> None:
+    if len(request.query_params) != len(request.query_params.multi_items()):
+        raise RequestValidationError([{"type": "repeated", "loc": ("query",), "msg": "A parameter is repeated"}])
+
+
+router = APIRouter(prefix="/api/v1/products", tags=["Products"], dependencies=[Depends(no_repeated_parameters)])
+
+
+def fold(text: str) -> str:
+    return unicodedata.normalize("NFC", text.casefold())
+
+
+def visible(caller: Caller, include_inactive: bool) -> Any:
+    if not include_inactive:
+        return Product.active
+    if not caller.roles & READS_INACTIVE:
+        raise forbidden()
+    return true()
+
+
+def etag_of(product: Product) -> str:
+    return f'"{product.version}"'
+
+
+def matches(if_none_match: str, etag: str) -> bool:
+    candidates = [candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")]
+    return "*" in candidates or etag in candidates
+
+
+@router.get("/paged", response_model=ProductListResponse)
+async def list_paged(caller: AnyCaller, session: Session, query: Annotated[PageQuery, Query()]) -> Any:
+    condition = visible(caller, query.include_inactive)
+    total = await session.scalar(select(func.count()).select_from(Product).where(condition))
+    offset = (query.page - 1) * query.page_size
+    statement = select(Product).where(condition).order_by(Product.id).limit(query.page_size).offset(offset)
+    products = (await session.scalars(statement)).all()
+    return {"items": products, "total": total, "page": query.page, "page_size": query.page_size}
+
+
+@router.get("/search", response_model=list[ProductResponse])
+async def search(_caller: AnyCaller, session: Session, query: Annotated[SearchQuery, Query()]) -> Any:
+    found = Product.name_folded.contains(fold(query.q), autoescape=True)
+    statement = select(Product).where(Product.active, found).order_by(Product.id).limit(query.limit)
+    return (await session.scalars(statement)).all()
+
+
+@router.get("/{product_id:product_id}", response_model=ProductResponse)
+async def get_product(
+    product_id: int,
+    request: Request,
+    response: Response,
+    caller: AnyCaller,
+    session: Session,
+    query: Annotated[GetQuery, Query()],
+) -> Any:
+    condition = visible(caller, query.include_inactive)
+    product = None
+    if product_id <= LARGEST_INTEGER:
+        product = await session.scalar(select(Product).where(Product.id == product_id, condition))
+    if product is None:
+        raise HTTPException(404, f"Product {product_id} not found.")
+    etag = etag_of(product)
+    if matches(request.headers.get("If-None-Match", ""), etag):
+        return Response(status_code=304, headers={"ETag": etag})
+    response.headers["ETag"] = etag
+    return product
+
+
+@router.post("/", response_model=ProductResponse, status_code=201)
+@router.post("", response_model=ProductResponse, status_code=201, include_in_schema=False)
+async def create_product(body: ProductCreate, response: Response, _caller: ProductManager, session: Session) -> Any:
+    product = Product(**body.model_dump(), name_folded=fold(body.name))
+    session.add(product)
+    await session.commit()
+    await session.refresh(product)
+    response.headers["Location"] = f"/api/v1/products/{product.id}"
+    response.headers["ETag"] = etag_of(product)
+    return product

