@@ -30,8 +30,7 @@ from .database.queries import EntityQueryInterceptor
 from .database.sessions import ProductsSessionManager
 from .errors import StartupError
 from .products.settings import ProductsSettings
-from .startup import exit_on_startup_error as exit_on_startup_error
-from .startup import lifespan_of, startup_error
+from .startup import complete, startup_error
 from .web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,7 +78,7 @@ def create_container(overrides: Mapping[type, Any] | None = None, modules: Seque
     for key, ours in REPLACED.items():
         if key not in (overrides or {}) and type(container.get(key)) is not ours:
             raise StartupError(f"{key.__name__} is {type(container.get(key)).__name__}, not {ours.__name__}")
-    container.get(FastAPI).router.lifespan_context = lifespan_of(container)
+    complete(container.get(FastAPI), container)
     return container
 
 

@@ -4,7 +4,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from fastapi import FastAPI
 from pico_client_auth.errors import AuthConfigurationError
@@ -13,6 +13,7 @@ from pico_ioc.exceptions import ConfigurationError
 from uvicorn.config import STARTUP_FAILURE
 
 from .errors import StartupError
+from .web.route_table import put_in_order
 
 EXPECTED_FAILURES = (StartupError, ConfigurationError, AuthConfigurationError)
 
@@ -42,8 +43,13 @@ def exit_with(program: str, message: str) -> NoReturn:
     raise SystemExit(STARTUP_FAILURE)
 
 
-def lifespan_of(container: PicoContainer) -> Any:
-    """pico-fastapi 0.4.4 runs each ``@cleanup`` twice on shutdown and leaves asynchronous ones un-awaited."""
+def complete(app: FastAPI, container: PicoContainer) -> None:
+    """What can only be done when pico-fastapi has registered the controllers.
+
+    pico-fastapi 0.4.4 overwrites a lifespan that was set before; its own runs each ``@cleanup`` twice on shutdown and
+    leaves asynchronous ones un-awaited.
+    """
+    put_in_order(app.router.routes)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -52,4 +58,4 @@ def lifespan_of(container: PicoContainer) -> Any:
         yield
         await container.ashutdown()
 
-    return lifespan
+    app.router.lifespan_context = lifespan

@@ -35,7 +35,7 @@ class Product(Base):
 
 
 def engine_for(url: str) -> AsyncEngine:
-    return create_async_engine(url, pool_size=5, max_overflow=10, pool_timeout=3, pool_pre_ping=True)
+    return create_async_engine(url, pool_size=10, max_overflow=0, pool_timeout=3, pool_pre_ping=True)
 
 
 async def session_per_request(request: Request) -> AsyncIterator[AsyncSession]:

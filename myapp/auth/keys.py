@@ -80,16 +80,16 @@ class IssuerKeys(JWKSClient):
         async with self._lock:
             if time.monotonic() < self._pause_until:
                 return
-            # With no key at all nobody can be served: then it is worth asking each second.
-            pause = self._auth.jwks_refresh_pause if self._parsed else min(1.0, self._auth.jwks_refresh_pause)
-            self._pause_until = time.monotonic() + pause
             try:
                 async with asyncio.timeout(self._auth.jwks_timeout):
-                    keys = await self._fetch()
+                    self._replace(await self._fetch())
             except Exception as error:
                 logger.warning("cannot fetch the issuer's keys: %s: %s", type(error).__name__, error)
-                return
-            self._replace(keys)
+            finally:
+                # From the end of the fetch, so that those who waited for it do not repeat it. With no key at all nobody
+                # can be served: then it is worth asking each second.
+                pause = self._auth.jwks_refresh_pause if self._parsed else min(1.0, self._auth.jwks_refresh_pause)
+                self._pause_until = time.monotonic() + pause
 
     async def _fetch(self) -> list[Any]:
         async with httpx.AsyncClient(timeout=self._auth.jwks_timeout) as client:

@@ -86,12 +86,17 @@ def refuse_unknown(target: Target) -> None:
 
 
 def bearer_token(scope: Scope, header: bytes) -> str | None:
-    """The token of a ``Bearer`` header, its scheme in any case (RFC 9110 §11.1); None where there is none."""
-    for name, value in scope["headers"]:
-        if name == header:
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            return token.strip() if scheme.lower() == "bearer" else None
-    return None
+    """The token of a ``Bearer`` header, its scheme in any case (RFC 9110 §11.1); None where there is none.
+
+    Of two headers a proxy in front might have looked at the other one, so neither counts.
+    """
+    values = [value for name, value in scope["headers"] if name == header]
+    if len(values) > 1:
+        raise invalid_token("The request has more than one token.")
+    if not values:
+        return None
+    scheme, _, token = values[0].decode("latin-1").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def require(endpoint: Any, marker: str, held: Any) -> None:
@@ -111,6 +116,8 @@ class AsgiAuthConfigurer(AuthFastapiConfigurer):
     403 from a service as 401, and knows only ``Bearer`` in exactly this case."""
 
     _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
+
+    priority = -100  # inside of CORS, and outside of pico's request scope, which a refused request does not need
 
     def __init__(
         self,

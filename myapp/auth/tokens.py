@@ -129,6 +129,8 @@ class AccessTokenValidator(TokenValidator):
             raise TokenExpiredError("The token has expired.") from error
         except jwt.PyJWTError as error:
             raise TokenInvalidError("The token is not valid.") from error
+        if not raw["sub"]:
+            raise TokenInvalidError("The token names no subject.")
         # Keycloak tells its kinds of token apart by this claim: Bearer, ID, Refresh, Offline …
         if str(raw.get("typ", "bearer")).lower() not in ("bearer", "jwt", "at+jwt"):
             raise TokenInvalidError("The token is not an access token.")

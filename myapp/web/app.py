@@ -37,7 +37,7 @@ class AppFactory:
 class EdgeConfigurer(FastApiConfigurer):
     """Around authentication: a preflight request has no token, and a 401 needs CORS headers too."""
 
-    priority = -100
+    priority = -50
 
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings

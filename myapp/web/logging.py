@@ -34,6 +34,8 @@ class LoggingConfigurer(FastApiConfigurer):
 
 
 def configure(settings: WebSettings) -> None:
+    # What no format shows is not collected (https://docs.python.org/3/howto/logging.html#optimization).
+    logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
     handler = logging.StreamHandler()
     handler.set_name("products-api")
     handler.addFilter(RequestIdFilter())

@@ -31,6 +31,7 @@ from .request_id import current_request_id
 MEDIA_TYPE = "application/problem+json"
 REALM = "products-api"
 MAX_ERRORS = 20
+encode = json.JSONEncoder(separators=(",", ":")).encode  # in ASCII: a client's lone surrogates stay what they are
 MAX_ECHO = 200
 """Characters of a client's own input (path, member name) that a problem repeats at most."""
 
@@ -207,7 +208,7 @@ def render(problem: HttpProblem, scope: Scope, request_id: str) -> Response:
     }
     if problem.errors:
         document["errors"] = problem.errors
-    return Response(json.dumps(document), problem.kind.status, dict(problem.headers or {}), MEDIA_TYPE)
+    return Response(encode(document), problem.kind.status, problem.headers, MEDIA_TYPE)
 
 
 @component

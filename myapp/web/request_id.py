@@ -1,7 +1,7 @@
 """The id that joins a client's request, its log lines and its problem document."""
 
+import random
 import re
-import uuid
 from contextvars import ContextVar
 
 from starlette.types import Scope
@@ -18,7 +18,7 @@ def current_request_id() -> str:
 
 def assign_request_id(scope: Scope) -> str:
     """Make the client's ``X-Request-ID`` the current one where it is harmless, or else a new one."""
-    request_id = uuid.uuid4().hex
+    request_id = f"{random.getrandbits(128):032x}"  # unique, not secret
     for name, value in scope["headers"]:
         if name == b"x-request-id" and HARMLESS.fullmatch(value):
             request_id = value.decode()

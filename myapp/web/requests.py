@@ -74,15 +74,10 @@ def log(scope: Scope, info: RequestInfo, status: int, seconds: float) -> None:
         return
     method, template, duration = scope["method"], info.target.template, round(seconds * 1000, 1)
     subject = info.subject if info.subject.isprintable() else ascii(info.subject)
-    logger.info(
-        "%s %s %d %.1fms sub=%s",
-        method,
-        template,
-        status,
-        duration,
-        subject,
-        extra={"method": method, "route": template, "status": status, "duration_ms": duration, "subject": subject},
-    )
+    message = f"{method} {template} {status} {duration}ms sub={subject}"
+    record = logging.LogRecord(logger.name, logging.INFO, __file__, 0, message, None, None)
+    record.__dict__.update(method=method, route=template, status=status, duration_ms=duration, subject=subject)
+    logger.handle(record)  # not logger.info, half of whose time goes into finding this line
 
 
 @component

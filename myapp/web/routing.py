@@ -23,6 +23,13 @@ from .problems import ProblemType, invalid_parameter
 
 Endpoint = Callable[..., Any]
 
+IF_NONE_MATCH = {
+    "name": "if-none-match",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": 'Answer 304 to a resource with one of these entity tags, such as `"3"`; `*` is any.',
+}
+
 
 class IdConvertor(Convertor[int]):
     """A path segment that may be an integer id: ten digits at most, so that nothing else even matches."""
@@ -88,9 +95,12 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
             options.setdefault("summary", method.__name__.replace("_", " ").capitalize())
             options.setdefault("description", description(method))
             options.setdefault("operation_id", method.__name__)
-            options.setdefault("responses", {}).update(responses(method, signature, errors))
+            is_read = register is pico_fastapi.get
+            options.setdefault("responses", {}).update(responses(method, signature, errors, is_read))
             if versioned:
-                options["responses"].setdefault(status_code, {})["headers"] = {"ETag": {"schema": {"type": "string"}}}
+                options["responses"] |= versioned_responses(status_code, is_read)
+            if versioned and is_read:
+                options.setdefault("openapi_extra", {})["parameters"] = [IF_NONE_MATCH]
             if not is_public(method):
                 options.setdefault("openapi_extra", {})["security"] = [{"bearer": []}]
             if response_model is not None:
@@ -145,8 +155,18 @@ def description(method: Endpoint) -> str:
     return text.strip()
 
 
+def versioned_responses(status_code: int, is_read: bool) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's entries of the answers that have an entity tag."""
+    text = {"schema": {"type": "string"}}
+    headers = {"ETag": text, "Location": text} if status_code == 201 else {"ETag": text}
+    entries: dict[int | str, dict[str, Any]] = {status_code: {"headers": headers}}
+    if is_read:
+        entries[304] = {"description": "Still in a version that `If-None-Match` names", "headers": headers}
+    return entries
+
+
 def responses(
-    method: Endpoint, signature: inspect.Signature, errors: Sequence[type[DomainError] | ProblemType]
+    method: Endpoint, signature: inspect.Signature, errors: Sequence[type[DomainError] | ProblemType], is_read: bool
 ) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's entries of every problem that a route can answer with."""
     kinds = [kind if isinstance(kind, ProblemType) else ProblemType.of(kind) for kind in errors]
@@ -156,8 +176,10 @@ def responses(
         kinds += [ProblemType.of(DatabaseUnavailableError)]
     if getattr(method, PICO_REQUIRED_ROLES, None):
         kinds.append(problems.INSUFFICIENT_SCOPE)
+    if not is_read:
+        kinds.append(problems.BODY_TOO_LARGE)
     if "body" in signature.parameters:
-        kinds += [problems.MALFORMED_BODY, problems.UNSUPPORTED_MEDIA_TYPE, problems.BODY_TOO_LARGE]
+        kinds += [problems.MALFORMED_BODY, problems.UNSUPPORTED_MEDIA_TYPE]
     entries: dict[int | str, dict[str, Any]] = {}
     schema = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status in sorted({kind.status for kind in kinds}):
