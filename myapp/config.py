@@ -52,7 +52,8 @@ class SettingsSource(TreeSource):
 
     def _read_yaml(self) -> dict[str, Any]:
         try:
-            tree = yaml.safe_load(self._path.read_text(encoding="utf-8")) or {}
+            with self._path.open(encoding="utf-8") as file:  # of a string, an error would show the line, secrets too
+                tree = yaml.safe_load(file) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigurationError(f"{self._path.name}: cannot be read: {' '.join(str(error).split())}") from error
         if not isinstance(tree, dict):
@@ -99,8 +100,8 @@ class SettingsSource(TreeSource):
     def _resolve_paths(self, database: dict[str, Any]) -> None:
         folder = self._path.resolve().parent
         url = database.get("url", "")
-        if url.startswith(SQLITE_PREFIX):
-            database["url"] = SQLITE_PREFIX + str(folder / url.removeprefix(SQLITE_PREFIX))
+        if url.startswith(SQLITE_PREFIX) and (file := url.removeprefix(SQLITE_PREFIX)) not in ("", ":memory:"):
+            database["url"] = SQLITE_PREFIX + str(folder / file)
         if database.get("migrations_path"):
             database["migrations_path"] = str(folder / database["migrations_path"])
 

@@ -3,7 +3,20 @@
 import re
 from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
+
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": 'Answer 304 to a resource with one of these entity tags, such as `"3"`; `*` is any.',
+}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": 'Change only a resource with one of these entity tags, such as `"3"`; `*` is any.',
+}
 
 ENTITY_TAG = re.compile(r'(?:^|,)\s*(W/)?"([^"]*)"\s*(?=,|$)')
 """One element of a list of entity tags; what is none is passed over."""
@@ -20,15 +33,11 @@ def matches(request: Request, version: int) -> bool:
     return header.strip() == "*" or any(tag == str(version) for _, tag in ENTITY_TAG.findall(header))
 
 
-async def expected_versions(
-    if_match: Annotated[
-        list[str] | None,
-        Header(description='Change only a resource with one of these entity tags, such as `"3"`; `*` is any.'),
-    ] = None,
-) -> frozenset[int] | None:
+async def expected_versions(request: Request) -> frozenset[int] | None:
     """The versions that ``If-Match`` allows; None is any. Weak or foreign tags match nothing."""
-    header = ",".join(if_match or [])
-    if if_match is None or header.strip() == "*":
+    values = request.headers.getlist("if-match")
+    header = ",".join(values)
+    if not values or header.strip() == "*":
         return None
     return frozenset(int(tag) for weak, tag in ENTITY_TAG.findall(header) if not weak and is_version(tag))
 

@@ -1,4 +1,4 @@
-"""The verbs of controllers: strict query parameters, one serialisation, entity tags, documented problems.
+"""The verbs of controllers: strict query parameters, one serialisation, entity tags, a documented route.
 
 pico-fastapi 0.4.4 serialises with ``json.dumps`` and ignores ``response_model``, summaries and docstrings, and orders
 routes by method name; with ``{name:id}`` in a path no route can shadow another.
@@ -6,29 +6,20 @@ routes by method name; with ``{name:id}`` in a path no route can shadow another.
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pico_fastapi
 from fastapi import Request, Response, params
-from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_ROLES
 from pydantic import TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 
-from ..errors import DatabaseUnavailableError, DomainError, IssuerUnavailableError
-from . import problems
+from .operations import Errors, describe
 from .preconditions import entity_tag, matches
-from .problems import ProblemType, invalid_parameter
+from .problems import invalid_parameter
 
 Endpoint = Callable[..., Any]
-
-IF_NONE_MATCH = {
-    "name": "if-none-match",
-    "in": "header",
-    "schema": {"type": "string"},
-    "description": 'Answer 304 to a resource with one of these entity tags, such as `"3"`; `*` is any.',
-}
 
 
 class IdConvertor(Convertor[int]):
@@ -53,7 +44,7 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
         response_model: Any = None,
         status_code: int = 200,
         versioned: bool = False,
-        errors: Sequence[type[DomainError] | ProblemType] = (),
+        errors: Errors = (),
         **options: Any,
     ) -> Callable[[Endpoint], Endpoint]:
         """Register a controller's method as a route.
@@ -92,20 +83,10 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
             endpoint.__signature__ = signature.replace(  # type: ignore[attr-defined]
                 parameters=[*signature.parameters.values(), request]
             )
-            options.setdefault("summary", method.__name__.replace("_", " ").capitalize())
-            options.setdefault("description", description(method))
-            options.setdefault("operation_id", method.__name__)
             is_read = register is pico_fastapi.get
-            options.setdefault("responses", {}).update(responses(method, signature, errors, is_read))
-            if versioned:
-                options["responses"] |= versioned_responses(status_code, is_read)
-            if versioned and is_read:
-                options.setdefault("openapi_extra", {})["parameters"] = [IF_NONE_MATCH]
-            if not is_public(method):
-                options.setdefault("openapi_extra", {})["security"] = [{"bearer": []}]
-            if response_model is not None:
-                options["response_model"] = response_model
-            return register(path, status_code=status_code, **options)(endpoint)
+            described = describe(method, signature, status_code, errors, versioned=versioned, is_read=is_read)
+            given = {"status_code": status_code, "response_model": response_model, **options}
+            return register(path, **described | given)(endpoint)
 
         return decorate
 
@@ -140,49 +121,3 @@ def check_query(query_string: bytes, known: frozenset[str]) -> None:
 def route_path(request: Request) -> str:
     path: str = request.scope["path"].removeprefix(request.scope["root_path"])
     return path if path.endswith("/") else path + "/"
-
-
-def is_public(method: Endpoint) -> bool:
-    return bool(getattr(method, PICO_ALLOW_ANONYMOUS, False))
-
-
-def description(method: Endpoint) -> str:
-    text = inspect.getdoc(method) or ""
-    if required := getattr(method, PICO_REQUIRED_ROLES, None):
-        text += f"\n\nNeeds `{'` or `'.join(sorted(required))}`."
-    elif not is_public(method):
-        text += "\n\nNeeds a valid token."
-    return text.strip()
-
-
-def versioned_responses(status_code: int, is_read: bool) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's entries of the answers that have an entity tag."""
-    text = {"schema": {"type": "string"}}
-    headers = {"ETag": text, "Location": text} if status_code == 201 else {"ETag": text}
-    entries: dict[int | str, dict[str, Any]] = {status_code: {"headers": headers}}
-    if is_read:
-        entries[304] = {"description": "Still in a version that `If-None-Match` names", "headers": headers}
-    return entries
-
-
-def responses(
-    method: Endpoint, signature: inspect.Signature, errors: Sequence[type[DomainError] | ProblemType], is_read: bool
-) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's entries of every problem that a route can answer with."""
-    kinds = [kind if isinstance(kind, ProblemType) else ProblemType.of(kind) for kind in errors]
-    kinds += [problems.VALIDATION_FAILED, problems.INTERNAL_ERROR]
-    if not is_public(method):
-        kinds += [problems.MISSING_TOKEN, problems.INVALID_TOKEN, ProblemType.of(IssuerUnavailableError)]
-        kinds += [ProblemType.of(DatabaseUnavailableError)]
-    if getattr(method, PICO_REQUIRED_ROLES, None):
-        kinds.append(problems.INSUFFICIENT_SCOPE)
-    if not is_read:
-        kinds.append(problems.BODY_TOO_LARGE)
-    if "body" in signature.parameters:
-        kinds += [problems.MALFORMED_BODY, problems.UNSUPPORTED_MEDIA_TYPE]
-    entries: dict[int | str, dict[str, Any]] = {}
-    schema = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for status in sorted({kind.status for kind in kinds}):
-        codes = sorted({f"`{kind.code}`" for kind in kinds if kind.status == status})
-        entries[status] = {"description": ", ".join(codes), "content": schema}
-    return entries

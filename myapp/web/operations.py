@@ -1,0 +1,88 @@
+"""What OpenAPI says of a route: found from its method, so that it cannot drift from what the route does."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_ROLES
+
+from ..errors import DatabaseUnavailableError, DomainError, IssuerUnavailableError
+from . import problems
+from .preconditions import IF_MATCH, IF_NONE_MATCH, ExpectedVersions
+from .problems import ProblemType
+
+Errors = Sequence[type[DomainError] | ProblemType]
+
+
+def describe(
+    method: Callable[..., Any],
+    signature: inspect.Signature,
+    status_code: int,
+    errors: Errors,
+    *,
+    versioned: bool,
+    is_read: bool,
+) -> dict[str, Any]:
+    """FastAPI's arguments that document the route of ``method``."""
+    entries = problem_responses(method, signature, errors, is_read)
+    parameters = []
+    if versioned:
+        entries |= versioned_responses(status_code, is_read)
+    if versioned and is_read:
+        parameters.append(IF_NONE_MATCH)
+    if any(parameter.annotation == ExpectedVersions for parameter in signature.parameters.values()):
+        parameters.append(IF_MATCH)
+    return {
+        "summary": method.__name__.replace("_", " ").capitalize(),
+        "description": description(method),
+        "operation_id": method.__name__,
+        "responses": entries,
+        "openapi_extra": ({"parameters": parameters} if parameters else {})
+        | ({} if is_public(method) else {"security": [{"bearer": []}]}),
+    }
+
+
+def is_public(method: Callable[..., Any]) -> bool:
+    return bool(getattr(method, PICO_ALLOW_ANONYMOUS, False))
+
+
+def description(method: Callable[..., Any]) -> str:
+    text = inspect.getdoc(method) or ""
+    if required := getattr(method, PICO_REQUIRED_ROLES, None):
+        text += f"\n\nNeeds `{'` or `'.join(sorted(required))}`."
+    elif not is_public(method):
+        text += "\n\nNeeds a valid token."
+    return text.strip()
+
+
+def versioned_responses(status_code: int, is_read: bool) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's entries of the answers that have an entity tag."""
+    text = {"schema": {"type": "string"}}
+    headers = {"ETag": text, "Location": text} if status_code == 201 else {"ETag": text}
+    entries: dict[int | str, dict[str, Any]] = {status_code: {"headers": headers}}
+    if is_read:
+        entries[304] = {"description": "Still in a version that `If-None-Match` names", "headers": headers}
+    return entries
+
+
+def problem_responses(
+    method: Callable[..., Any], signature: inspect.Signature, errors: Errors, is_read: bool
+) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's entries of every problem that the route can answer with."""
+    kinds = [kind if isinstance(kind, ProblemType) else ProblemType.of(kind) for kind in errors]
+    kinds += [problems.VALIDATION_FAILED, problems.INTERNAL_ERROR]
+    if not is_public(method):
+        kinds += [problems.MISSING_TOKEN, problems.INVALID_TOKEN]
+        kinds += [ProblemType.of(IssuerUnavailableError), ProblemType.of(DatabaseUnavailableError)]
+    if getattr(method, PICO_REQUIRED_ROLES, None):
+        kinds.append(problems.INSUFFICIENT_SCOPE)
+    if not is_read:
+        kinds.append(problems.BODY_TOO_LARGE)
+    if "body" in signature.parameters:
+        kinds += [problems.MALFORMED_BODY, problems.UNSUPPORTED_MEDIA_TYPE]
+    entries: dict[int | str, dict[str, Any]] = {}
+    schema = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for status in sorted({kind.status for kind in kinds}):
+        codes = sorted({f"`{kind.code}`" for kind in kinds if kind.status == status})
+        entries[status] = {"description": ", ".join(codes), "content": schema}
+    return entries
