@@ -42,8 +42,12 @@ def translate(context: ExceptionContext) -> BaseException | None:
     if isinstance(context.sqlalchemy_exception, IntegrityError):
         return constraint_violation(error)
     if context.is_disconnect or is_passing(error):
-        # A command that timed out leaves a connection of unknown state: it must not go back to the pool.
-        context.is_disconnect = context.is_disconnect or isinstance(error, TimeoutError)
+        if isinstance(error, TimeoutError):
+            # A connection in the middle of a command must not go back to the pool, and its server, which does not
+            # answer, need not be asked to close it: that would take two seconds more.
+            context.is_disconnect = True
+            if context.connection is not None:
+                context.connection.connection.driver_connection.terminate()  # type: ignore[union-attr]
         logger.warning("the database did not answer: %s", type(error).__name__)
         unavailable = DatabaseUnavailableError()
         unavailable.__cause__ = error

@@ -130,8 +130,8 @@ async def upgrade(engine: AsyncEngine, config: Config, target: str) -> None:
                 return
         async with engine.connect() as connection:
             await connection.run_sync(run, command.upgrade, config, target)
-    except CommandError as error:  # a revision that this release does not know, or no migrations at all
-        raise StartupError(f"database.migrations_path (DATABASE__MIGRATIONS_PATH): {error}") from error
+    except CommandError as error:  # a revision that this release does not know
+        raise unusable_migrations(error) from error
     except DBAPIError as error:
         raise StartupError(f"database.url (DATABASE__URL): migration failed: {first_line(error.orig)}") from error
 
@@ -161,4 +161,11 @@ def revision(connection: Connection) -> str | None:
 
 
 def head_of(config: Config) -> str | None:
-    return ScriptDirectory.from_config(config).get_current_head()
+    try:
+        return ScriptDirectory.from_config(config).get_current_head()
+    except CommandError as error:
+        raise unusable_migrations(error) from error
+
+
+def unusable_migrations(error: CommandError) -> StartupError:
+    return StartupError(f"database.migrations_path (DATABASE__MIGRATIONS_PATH): {error}")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BeforeValidator, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 
@@ -16,9 +16,14 @@ def plain_integer(value: Any) -> Any:
     return value
 
 
-PageNumber = Annotated[int, BeforeValidator(plain_integer), Query(ge=1, le=1_000_000, description="1 is the first.")]
-PageSize = Annotated[int, BeforeValidator(plain_integer), Query(ge=1, le=100)]
-Limit = Annotated[int, BeforeValidator(plain_integer), Query(ge=1, le=100, description="Answer with so many at most.")]
+# The bounds stand before the validator, or the OpenAPI document would not know them.
+PageNumber = Annotated[
+    int, Field(ge=1, le=1_000_000), BeforeValidator(plain_integer), Query(description="1 is the first.")
+]
+PageSize = Annotated[int, Field(ge=1, le=100), BeforeValidator(plain_integer), Query()]
+Limit = Annotated[
+    int, Field(ge=1, le=100), BeforeValidator(plain_integer), Query(description="Answer with so many at most.")
+]
 
 Batches = Callable[[int], Awaitable[Sequence[Any]]]
 """The rows after an id, in id order; fewer than asked for, or none, at the end."""

@@ -1,0 +1,134 @@
+"""From configuration to a running auth server: what the commands and an ASGI server share."""
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pico_boot
+import pico_ioc
+from fastapi import FastAPI
+from pico_client_auth.config import AuthClientSettings
+from pico_fastapi import FastApiSettings
+from pico_ioc import PicoContainer, configuration
+from pico_ioc.exceptions import ConfigurationError
+from pico_sqlalchemy import SessionManager
+from pico_sqlalchemy.config import DatabaseSettings
+from pico_sqlalchemy.migrations import AlembicMigrator
+from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
+
+from myapp.config import SettingsSource
+from myapp.database.engine import EngineSettings
+from myapp.database.migrations import LockedMigrator
+from myapp.database.queries import EntityQueryInterceptor
+from myapp.database.sessions import ProductsSessionManager
+from myapp.errors import StartupError
+from myapp.startup import complete, exit_on_startup_error, startup_error
+from myapp.web.settings import WebSettings
+
+from .issuer.settings import IssuerSettings
+from .keys.settings import KeySettings
+from .login.settings import LoginSettings
+from .users.settings import PasswordSettings
+
+PROGRAM = "authserver"
+ENV_PREFIX = "AUTHSERVER__"
+
+FOLDER = Path(__file__).resolve().parent
+"""Where application.yaml and migrations/ stand."""
+
+SECTIONS: dict[str, type] = {
+    "issuer": IssuerSettings,
+    "keys": KeySettings,
+    "passwords": PasswordSettings,
+    "login": LoginSettings,
+    "database": DatabaseSettings,
+    "engine": EngineSettings,
+    "fastapi": FastApiSettings,
+    "auth_client": AuthClientSettings,
+    "web": WebSettings,
+}
+
+REPLACED: dict[type, type] = {
+    SessionManager: ProductsSessionManager,
+    RepositoryQueryInterceptor: EntityQueryInterceptor,
+    AlembicMigrator: LockedMigrator,
+}
+"""Components of the stack that those of the API stand in for, here too."""
+
+VARIABLE = re.compile(rf"\((?!{ENV_PREFIX})(?=[A-Z_]+__[A-Z])")
+
+SettingsT = TypeVar("SettingsT")
+
+
+class AuthServerSource(SettingsSource):
+    """Paths of this application are relative to its own application.yaml too."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, SECTIONS, ENV_PREFIX)
+        self._folder = path.resolve().parent
+
+    def get_tree(self) -> Mapping[str, Any]:
+        tree = dict(super().get_tree())
+        keys = tree.get("keys", {})
+        tree["keys"] = keys | {"directory": str(self._folder / keys.get("directory", KeySettings.directory))}
+        return tree
+
+
+def create_app() -> FastAPI:
+    """For an ASGI server: ``uvicorn authserver.boot:create_app --factory --no-proxy-headers``."""
+    with exit_on_startup_error(PROGRAM):
+        app: FastAPI = create_container().get(FastAPI)
+    return app
+
+
+def create_container(overrides: Mapping[type, Any] | None = None) -> PicoContainer:
+    """The whole auth server, configured by its application.yaml and the environment; ``overrides`` is for tests.
+
+    Whoever creates it ends it with ``await container.ashutdown()``; an ASGI server does so by itself.
+    Raises StartupError, whose message is one line that names the setting at fault.
+    """
+    container = init(pico_boot.init, ["authserver", "myapp.database", "myapp.web"], overrides)
+    complete(container.get(FastAPI), container)
+    return container
+
+
+def create_users_container() -> PicoContainer:
+    """Only what the commands for users need: no web framework, no keys. Raises StartupError."""
+    return init(pico_ioc.init, ["pico_sqlalchemy", "pico_pydantic", "myapp.database", "authserver.users"], None)
+
+
+def init(
+    initialise: Callable[..., PicoContainer], modules: Sequence[str], overrides: Mapping[type, Any] | None
+) -> PicoContainer:
+    try:
+        container = initialise(
+            modules=modules, config=configuration(source()), overrides=dict(overrides) if overrides else None
+        )
+    except Exception as error:
+        raise named_for_here(startup_error(error)) from error
+    for key, ours in REPLACED.items():
+        if type(container.get(key)) is not ours:
+            raise StartupError(f"{key.__name__} is {type(container.get(key)).__name__}, not {ours.__name__}")
+    return container
+
+
+def source() -> SettingsSource:
+    return AuthServerSource(Path(os.environ.get("AUTHSERVER_CONFIG", FOLDER / "application.yaml")))
+
+
+def settings_of(section: type[SettingsT]) -> SettingsT:
+    """One section's settings, without a container. Raises StartupError."""
+    name = next(name for name, known in SECTIONS.items() if known is section)
+    try:
+        return section(**source().get_tree().get(name, {}))
+    except ConfigurationError as error:
+        raise startup_error(error) from error
+
+
+def named_for_here(error: Exception) -> Exception:
+    """The shared parts call a variable ``(DATABASE__URL)``; here it has a prefix."""
+    if not isinstance(error, StartupError):
+        return error
+    return StartupError(VARIABLE.sub(f"({ENV_PREFIX}", str(error)))

@@ -1,0 +1,81 @@
+"""The command ``authserver``. Imports stand inside the commands: the container's scan imports this module too."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from .keys.commands import keys
+from .users.commands import users
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+cli.add_typer(users, name="users")
+cli.add_typer(keys, name="keys")
+
+
+@cli.callback()
+def private() -> None:
+    """Users, keys and tokens of the Products API."""
+    os.umask(0o077)  # the database holds password hashes: what is made here is nobody else's to read
+
+
+@cli.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8100,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; they share database and keys.")] = 1,
+) -> None:
+    """Run the auth server. Everything that can be wrong at start is found before the workers are forked."""
+    import asyncio
+    from typing import Any
+
+    import uvicorn
+    from fastapi import FastAPI
+
+    from myapp.startup import exit_on_startup_error
+
+    from .boot import FOLDER, PROGRAM, create_container
+
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "log_config": None,  # the application has configured logging
+        "proxy_headers": False,  # web.trusted_proxies decides whose address counts
+        "server_header": False,
+        "timeout_graceful_shutdown": 10,
+    }
+    with exit_on_startup_error(PROGRAM):
+        container = create_container()
+    if workers == 1:
+        uvicorn.run(container.get(FastAPI), **options)
+    else:
+        asyncio.run(container.ashutdown())
+        application = "authserver.boot:create_app"
+        uvicorn.run(application, factory=True, app_dir=str(FOLDER.parent), workers=workers, **options)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema up to date; several at once wait for each other."""
+    from pico_sqlalchemy.config import DatabaseSettings
+
+    from myapp.database.engine import EngineSettings
+    from myapp.database.migrations import LockedMigrator
+    from myapp.errors import StartupError
+    from myapp.startup import exit_on_startup_error
+
+    from .boot import PROGRAM, named_for_here, settings_of
+
+    with exit_on_startup_error(PROGRAM):
+        try:
+            LockedMigrator(settings_of(DatabaseSettings), settings_of(EngineSettings)).migrate()
+        except StartupError as error:
+            raise named_for_here(error) from error
+
+
+def main() -> None:
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Who issues: the access tokens, and the document that describes the issuer to others."""

@@ -1,0 +1,50 @@
+"""The issuer described to others, and its health."""
+
+from typing import Any
+
+from fastapi.responses import JSONResponse, Response
+from pico_client_auth import allow_anonymous
+from pico_fastapi import controller
+
+from myapp.web.routing import get
+
+from ..keys.ring import ALGORITHM
+from .settings import IssuerSettings
+
+CLAIMS = ["iss", "aud", "sub", "iat", "exp", "jti", "email", "name", "role", "roles"]
+
+
+@controller(tags=["Issuer"], scope="singleton")
+class IssuerController:
+    def __init__(self, settings: IssuerSettings) -> None:
+        self._document = discovery_document(settings)
+
+    @get("/.well-known/openid-configuration", response_model=dict[str, Any])
+    @allow_anonymous
+    async def discovery(self) -> Response:
+        """Where the keys are and what the tokens are signed with."""
+        return JSONResponse(self._document, headers={"Cache-Control": "public, max-age=300"})
+
+    @get("/health", response_model=dict[str, str])
+    @allow_anonymous
+    async def health(self) -> Any:
+        """The process answers; nothing else is looked at."""
+        return {"status": "ok"}
+
+
+def discovery_document(settings: IssuerSettings) -> dict[str, Any]:
+    """The metadata of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2, as far as they are true here.
+
+    There is no authorization endpoint, so no response type; ``/login`` takes JSON, which is none of OAuth's grants.
+    """
+    return {
+        "issuer": settings.url,
+        "jwks_uri": settings.url_of("/jwks.json"),
+        "token_endpoint": settings.url_of("/login"),
+        "token_endpoint_auth_methods_supported": ["none"],
+        "response_types_supported": [],
+        "grant_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "claims_supported": CLAIMS,
+    }

@@ -1,0 +1,1 @@
+"""The keys that sign: on disk, in rotation, and published."""

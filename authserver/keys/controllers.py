@@ -1,0 +1,24 @@
+"""The public keys over HTTP."""
+
+from typing import Any
+
+from fastapi.responses import JSONResponse, Response
+from pico_client_auth import allow_anonymous
+from pico_fastapi import controller
+
+from myapp.web.routing import get
+
+from .ring import KeyRing
+
+
+@controller(tags=["Issuer"], scope="singleton")
+class KeyController:
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    @get("/jwks.json", response_model=dict[str, Any])
+    @allow_anonymous
+    async def jwks(self) -> Response:
+        """The keys to check tokens with, those of earlier tokens that are still valid included."""
+        # Shorter than keys.publish_before_use: a cache must not outlast the time before a new key signs.
+        return JSONResponse(self._keys.public_keys(), headers={"Cache-Control": "public, max-age=10"})

@@ -1,0 +1,18 @@
+"""The section ``keys``."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pico_ioc import configured
+from pydantic import Field
+
+
+@configured(target="self", prefix="keys", mapping="tree")
+@dataclass
+class KeySettings:
+    """Times are in seconds: how long a new key is published before it signs, and an old one after its last token has
+    expired."""
+
+    directory: Annotated[str, Field(min_length=1)] = "../data/keys"
+    publish_before_use: Annotated[int, Field(ge=0, le=86_400)] = 15
+    leeway: Annotated[int, Field(ge=0, le=86_400)] = 60

@@ -1,0 +1,50 @@
+"""Password checks beside the event loop: a few at once, a bounded number waiting for a bounded time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable
+from contextlib import AsyncExitStack, asynccontextmanager
+from weakref import WeakValueDictionary
+
+from pico_ioc import component
+
+from ..users.passwords import Passwords
+from .errors import LoginBusyError
+from .settings import LoginSettings
+
+
+@component
+class PasswordChecks:
+    """argon2 takes much time and memory on purpose, which a flood of logins must not multiply."""
+
+    def __init__(self, settings: LoginSettings, passwords: Passwords) -> None:
+        self._settings = settings
+        self._passwords = passwords
+        self._nobodys_hash = passwords.nobodys_hash  # made now, so that the first unknown user takes no longer
+        self._waiting = 0
+        self._at_once = asyncio.Semaphore(settings.parallel_checks)
+        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, key: Hashable) -> AsyncIterator[None]:
+        """One login at a time for each ``key``: right passwords at the same time must not count as failures of each
+        other. Raises LoginBusyError when too many wait already, or when it has waited for too long."""
+        if self._waiting >= self._settings.max_waiting:
+            raise LoginBusyError
+        self._waiting += 1
+        try:
+            async with AsyncExitStack() as turn:
+                try:
+                    async with asyncio.timeout(self._settings.max_wait):
+                        await turn.enter_async_context(self._turns.setdefault(key, asyncio.Lock()))
+                        await turn.enter_async_context(self._at_once)
+                except TimeoutError:
+                    raise LoginBusyError from None
+                yield
+        finally:
+            self._waiting -= 1
+
+    async def check(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
+        """As ``Passwords.verify``; without a hash it takes the same time, and is never right."""
+        known = password_hash or self._nobodys_hash
+        right, new_hash = await asyncio.to_thread(self._passwords.verify, password, known)
+        return right and password_hash is not None, new_hash

@@ -1,0 +1,43 @@
+"""Run by Alembic: at start and by `authserver migrate` on a connection they hold, by `alembic` on one of its own."""
+
+import asyncio
+
+from alembic import context
+from pico_sqlalchemy.config import DatabaseSettings
+from sqlalchemy import Connection
+
+import authserver.login.models
+import authserver.users.models  # noqa: F401 - these two fill the metadata that autogenerate compares with
+from authserver.boot import settings_of
+from authserver.schema import AuthBase
+from myapp.database.engine import EngineSettings
+from myapp.database.migrations import lock, migration_engine
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=AuthBase.metadata,
+        compare_type=True,
+        compare_server_default=True,
+        render_as_batch=connection.dialect.name == "sqlite",
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def migrate_alone() -> None:
+    async with (
+        migration_engine(settings_of(DatabaseSettings).url, EngineSettings()) as engine,
+        engine.connect() as connection,
+    ):
+        await connection.run_sync(lock)
+        await connection.run_sync(migrate)
+        await connection.commit()
+
+
+if connection := context.config.attributes.get("connection"):
+    migrate(connection)
+else:
+    asyncio.run(migrate_alone())

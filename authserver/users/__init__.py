@@ -1,0 +1,1 @@
+"""Who can log in: accounts with hashed passwords, managed by commands."""

@@ -1,0 +1,113 @@
+"""``authserver users``. Imports stand inside the commands: the container's scan imports this module too."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from .services import UserService
+
+users = typer.Typer(no_args_is_help=True, help="Who can log in.")
+
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+
+@users.command()
+def add(
+    username: str,
+    email: Annotated[str, typer.Option()],
+    name: Annotated[str, typer.Option(help="The full name.")],
+    role: Annotated[list[str], typer.Option(help="May be repeated; the first one is the claim `role`.")],
+    password_stdin: PasswordStdin = False,
+) -> None:
+    """Add a user; the password is asked for."""
+    data = {"username": username, "email": email, "name": name, "roles": role, "password": password(password_stdin)}
+    run(lambda service: service.create(data))
+    print(f"Added {username}.")
+
+
+@users.command()
+def set_roles(username: str, roles: Annotated[list[str], typer.Argument()]) -> None:
+    """Replace a user's roles; tokens that were issued before keep the old ones."""
+    run(lambda service: service.set_roles(username, {"roles": roles}))
+    print(f"{username} has the roles: {', '.join(roles)}.")
+
+
+@users.command()
+def set_password(username: str, password_stdin: PasswordStdin = False) -> None:
+    """Replace a user's password; it is asked for."""
+    data = {"password": password(password_stdin)}
+    run(lambda service: service.set_password(username, data))
+    print(f"{username} has a new password.")
+
+
+@users.command()
+def disable(username: str) -> None:
+    """Refuse a user's logins; the last token stays good until it expires."""
+    run(lambda service: service.set_active(username, False))
+    print(f"Disabled {username}.")
+
+
+@users.command()
+def enable(username: str) -> None:
+    """Let a disabled user log in again."""
+    run(lambda service: service.set_active(username, True))
+    print(f"Enabled {username}.")
+
+
+@users.command("list")
+def list_users() -> None:
+    """Print all users: name, state, roles, email, full name."""
+    for user in run(lambda service: service.list_all()):
+        state = "active" if user.active else "disabled"
+        print(f"{user.username}\t{state}\t{','.join(user.roles)}\t{user.email}\t{user.name}")
+
+
+def password(from_stdin: bool) -> str:
+    """Never an argument: others can see those, and shells remember them."""
+    import sys
+
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return typed
+
+
+def run(action: Callable[["UserService"], Awaitable[Any]]) -> Any:
+    """What ``action`` returns; an expected failure ends the process with one line on stderr."""
+    import asyncio
+
+    from pico_pydantic import ValidationFailedError
+
+    from myapp.errors import DomainError
+    from myapp.startup import exit_on_startup_error
+
+    from ..boot import PROGRAM, create_users_container
+    from .services import UserService
+
+    async def work() -> Any:
+        try:
+            return await action(container.get(UserService))
+        finally:
+            await container.ashutdown()
+
+    with exit_on_startup_error(PROGRAM):
+        container = create_users_container()
+    try:
+        return asyncio.run(work())
+    except DomainError as error:
+        reason = str(error)
+    except ValidationFailedError as error:
+        reason = faults_of(error.pydantic_error)
+    typer.echo(f"{PROGRAM}: {reason}", err=True)
+    raise typer.Exit(1)
+
+
+def faults_of(error: Exception) -> str:
+    """In one line, and without the values: one of them is the password."""
+    from pydantic import ValidationError
+
+    assert isinstance(error, ValidationError)
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)

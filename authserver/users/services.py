@@ -1,0 +1,81 @@
+"""The rules for users."""
+
+import uuid
+from collections.abc import Sequence
+
+from pico_ioc import component
+from pico_pydantic import validate
+from pico_sqlalchemy import transactional
+from sqlalchemy.exc import IntegrityError
+
+from myapp.errors import ConflictError, NotFoundError
+
+from .models import User, fold
+from .passwords import Passwords
+from .repositories import UserRepository
+from .schemas import UserData, UserPassword, UserRoles
+
+
+@component
+class UserService:
+    """A name is that of one user, whatever its case. Raises ``NotFoundError``, ``ConflictError``,
+    ``ValidationFailedError`` (pico-pydantic) and ``DatabaseUnavailableError``."""
+
+    def __init__(self, repo: UserRepository, passwords: Passwords) -> None:
+        self._repo = repo
+        self._passwords = passwords
+
+    @transactional
+    @validate
+    async def create(self, data: UserData) -> User:
+        fields = data.model_dump()
+        password_hash = self._passwords.hash(fields.pop("password"))
+        user = User(**fields, password_hash=password_hash)
+        try:
+            await self._repo.save(user)
+        except IntegrityError as error:  # of two commands at once, the later one
+            raise ConflictError(f"There is a user {data.username} already.") from error
+        return user
+
+    @transactional
+    @validate
+    async def set_roles(self, username: str, data: UserRoles) -> User:
+        """The new roles are in the tokens that are issued from now on."""
+        user = await self._lock(username)
+        user.roles = data.roles
+        return user
+
+    @transactional
+    @validate
+    async def set_password(self, username: str, data: UserPassword) -> User:
+        user = await self._lock(username)
+        user.password_hash = self._passwords.hash(data.password)
+        return user
+
+    @transactional
+    async def set_active(self, username: str, active: bool) -> User:
+        """A user who is not active gets no more tokens; the last one is good until it expires."""
+        user = await self._lock(username)
+        user.active = active
+        return user
+
+    @transactional(read_only=True)
+    async def list_all(self) -> Sequence[User]:
+        return await self._repo.list_all()
+
+    @transactional(read_only=True)
+    async def find_active(self, username: str) -> User | None:
+        """None where there is no such user, or one who may not log in."""
+        user = await self._repo.find_by_folded_username(fold(username))
+        return user if user is not None and user.active else None
+
+    @transactional
+    async def replace_hash(self, user_id: uuid.UUID, old: str, new: str) -> None:
+        """Keep ``new`` as the hash of the same password, unless the user has got another one meanwhile."""
+        await self._repo.replace_hash(user_id, old, new)
+
+    async def _lock(self, username: str) -> User:
+        user = await self._repo.lock_by_username(username)
+        if user is None:
+            raise NotFoundError(f"There is no user {username}.")
+        return user

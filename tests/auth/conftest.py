@@ -1,0 +1,72 @@
+"""The application with the routes of probe.py, and the parts of the authentication by themselves."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pico_client_auth.config import AuthClientSettings
+from pico_client_auth.revocation_cache import RevocationCache
+
+from myapp.auth.keys import IssuerKeys
+from myapp.auth.settings import AuthSettings
+from myapp.auth.tokens import AccessTokenValidator
+from tests.conftest import build, client_of
+from tests.databases import Databases
+from tests.issuer import AUDIENCE, KEYS, Issuer
+
+PROBE = "tests.auth.probe"
+PAUSE = 0.2
+"""Between two fetches of the keys, so that tests need not wait for long."""
+
+Call = Callable[..., Awaitable[httpx.Response]]
+
+
+def validator_of(
+    issuer: Issuer, *, ttl: int = 300, client: Mapping[str, Any] = {}, **auth: Any
+) -> AccessTokenValidator:
+    """As the container would make it; ``ttl=0`` refreshes the keys whenever the pause allows it."""
+    settings = AuthClientSettings(
+        **{"issuer": issuer.url, "audience": AUDIENCE, "jwks_ttl_seconds": ttl, "accepted_algorithms": ("RS256",)}
+        | dict(client)
+    )
+    own = AuthSettings(**{"jwks_refresh_pause": PAUSE, "jwks_timeout": 0.5} | auth)
+    return AccessTokenValidator(settings, IssuerKeys(settings, own), RevocationCache(settings), own)
+
+
+def fetches(issuer: Issuer) -> int:
+    return issuer.requests.count(KEYS)
+
+
+@pytest.fixture(scope="session")
+def empty_database(databases: Databases) -> str:
+    return databases.migrated("sqlite")
+
+
+@pytest.fixture(scope="session")
+async def probe_app(empty_database: str, issuer: Issuer) -> AsyncIterator[FastAPI]:
+    container = build({"DATABASE__URL": empty_database, "AUTH_CLIENT__ISSUER": issuer.url}, modules=[PROBE])
+    yield container.get(FastAPI)
+    await container.ashutdown()
+
+
+@pytest.fixture
+async def call(probe_app: FastAPI) -> AsyncIterator[Call]:
+    """``await call(token, "/probe/group")``; ``agent`` is the token of an agent, ``headers`` stand for themselves."""
+    async with client_of(probe_app) as client:
+        yield caller(client)
+
+
+def caller(client: httpx.AsyncClient) -> Call:
+    async def call(
+        token: str | bytes | None = None, path: str = "/probe/caller", *, agent: str | None = None, headers: Any = ()
+    ) -> httpx.Response:
+        sent = [(name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in headers]
+        if token is not None:
+            sent.append((b"authorization", b"Bearer " + (token if isinstance(token, bytes) else token.encode())))
+        if agent is not None:
+            sent.append((b"x-agent-authorization", b"Bearer " + agent.encode()))
+        return await client.get(path, headers=sent)
+
+    return call

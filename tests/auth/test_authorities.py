@@ -1,0 +1,204 @@
+"""What a caller may do: roles, permissions, groups, and what the claims must look like to count."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pico_client_auth import TokenClaims
+from pico_client_auth.config import AuthClientSettings
+
+from myapp.auth.authorities import AuthorityResolver, Grants, requires_permission
+from myapp.auth.settings import AuthSettings
+from myapp.errors import StartupError
+from tests.conftest import StartContainer, client_of
+from tests.issuer import AUDIENCE, Issuer
+from tests.web.problems import assert_problem
+
+from .conftest import PROBE, Call, caller
+
+GRANTS = {"product-manager": ["products:write", "reports:create"], "admin": ["products:delete", "reports:create"]}
+
+
+async def resolve(claims: dict[str, Any], **settings: Any) -> list[str]:
+    """The authorities of a caller with ``claims``, under ``settings`` of the section ``auth``."""
+    auth = AuthSettings(**{"permissions": GRANTS} | settings)
+    resolver = AuthorityResolver(auth, AuthClientSettings(audience=AUDIENCE))
+    known = TokenClaims(sub="somebody", email="", role="", org_id="", jti="")
+    return Grants(auth).expand(await resolver.resolve(known, claims))
+
+
+class TestRoles:
+    async def test_of_both_claims_with_what_they_grant(self) -> None:
+        assert await resolve({"role": "admin", "roles": ["admin", "product-manager", "viewer"]}) == [
+            "admin",
+            "product-manager",
+            "viewer",
+            "products:delete",
+            "reports:create",
+            "products:write",
+        ]
+
+    @pytest.mark.parametrize("name", ["Admin", " admin", "admin ", "admins", "adm", "admin,product-manager", "*"])
+    async def test_a_name_like_that_of_a_role_grants_nothing(self, name: str) -> None:
+        assert await resolve({"role": name}) == [name]
+
+    async def test_one_with_a_colon_is_no_role(self) -> None:
+        assert await resolve({"role": "products:delete", "roles": ["products:write", ":", "a:"]}) == []
+
+    async def test_a_string_is_one_name(self) -> None:
+        assert await resolve({"roles": "admin"}) == ["admin", "products:delete", "reports:create"]
+
+    @pytest.mark.parametrize("claim", ["role", "roles", "permissions"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            None,
+            1,
+            1.5,
+            True,
+            {},
+            {"admin": True},
+            {"0": "admin"},
+            [],
+            [["admin"]],
+            [{"name": "admin"}],
+            [None, 1, True],
+        ],
+    )
+    async def test_a_claim_of_the_wrong_type_grants_nothing(
+        self, call: Call, issuer: Issuer, claim: str, value: object
+    ) -> None:
+        response = await call(issuer.token(**{claim: value}))
+        assert response.status_code == 200
+        assert response.json()["authorities"] == []
+        assert_problem(await call(issuer.token(**{claim: value}), "/probe/role"), 403, "insufficient_scope")
+
+    async def test_what_is_a_name_in_a_mixed_list_counts(self) -> None:
+        assert await resolve({"roles": [None, "viewer", 1, {"role": "admin"}, ["admin"], ""]}) == ["viewer"]
+
+
+class TestPermissions:
+    async def test_of_the_token_itself(self) -> None:
+        assert await resolve({"permissions": ["products:write", "products:write"]}) == ["products:write"]
+
+    async def test_one_without_a_colon_is_no_permission(self) -> None:
+        assert await resolve({"permissions": ["admin", "product-manager"]}) == []
+
+    async def test_scopes_count_only_by_setting(self, call: Call, issuer: Issuer) -> None:
+        token = issuer.token(scope="products:delete openid admin")
+        assert (await call(token)).json()["authorities"] == []
+        claims = {"scope": "openid products:delete admin"}
+        assert await resolve(claims) == []
+        assert await resolve(claims, scope_grants_permissions=True) == ["products:delete"]
+        for value in (None, 1, ["products:delete"], {"products:delete": 1}, ""):
+            assert await resolve({"scope": value}, scope_grants_permissions=True) == []
+
+    async def test_a_route_asks_for_one_of_several(self, call: Call, issuer: Issuer) -> None:
+        for token in (issuer.token("admin"), issuer.token(permissions=["probe:read"])):
+            assert (await call(token, "/probe/permission")).status_code == 200
+        response = await call(issuer.token("product-manager"), "/probe/permission")
+        assert "probe:read" in assert_problem(response, 403, "insufficient_scope")["detail"]
+        assert 'scope="probe:read products:delete"' in response.headers["www-authenticate"]
+
+    def test_a_rule_must_name_a_permission(self) -> None:
+        with pytest.raises(ValueError, match="admin"):
+            requires_permission("admin")
+
+    @pytest.mark.parametrize("permissions", [{"admin": ["delete"]}, {"products:delete": ["products:delete"]}])
+    def test_a_wrong_setting_stops_the_start(self, permissions: dict[str, list[str]]) -> None:
+        with pytest.raises(StartupError, match=r"auth\.permissions\."):
+            Grants(AuthSettings(permissions=permissions))
+
+
+class TestRoleClaims:
+    KEYCLOAK = ("realm_access.roles", "resource_access.<audience>.roles")
+
+    async def test_keycloak(self) -> None:
+        claims = {
+            "role": "admin",  # not among the claims that count
+            "realm_access": {"roles": ["viewer", "offline_access"]},
+            "resource_access": {AUDIENCE: {"roles": ["product-manager"]}, "account": {"roles": ["admin"]}},
+        }
+        roles = await resolve(claims, role_claims=list(self.KEYCLOAK), permissions={})
+        assert roles == ["viewer", "offline_access", "product-manager"]
+
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {},
+            {"realm_access": None, "resource_access": None},
+            {"realm_access": "roles", "resource_access": AUDIENCE},
+            {"realm_access": ["roles"], "resource_access": [AUDIENCE]},
+            {"realm_access": {"roles": {"admin": 1}}, "resource_access": {AUDIENCE: ["admin"]}},
+            {"realm_access": {"roles": None}, "resource_access": {AUDIENCE: {"roles": 7}}},
+            {"realm_access.roles": ["admin"]},
+        ],
+    )
+    async def test_another_shape_grants_nothing(self, claims: dict[str, Any]) -> None:
+        assert await resolve(claims, role_claims=list(self.KEYCLOAK)) == []
+
+
+class TestGroups:
+    async def test_one_of_several_is_needed(self, call: Call, issuer: Issuer) -> None:
+        response = await call(issuer.token(groups=["board", "all"]), "/probe/group")
+        assert response.json()["groups"] == ["board", "all"]
+        assert_problem(await call(issuer.token("admin", groups=["all"]), "/probe/group"), 403, "insufficient_scope")
+        assert_problem(await call(issuer.token("admin"), "/probe/group"), 403, "insufficient_scope")
+
+    @pytest.mark.parametrize(
+        "groups", [None, 7, "staff", "board", {"staff": 1}, [{"name": "staff"}], [["staff"]], [7, None], True]
+    )
+    async def test_a_claim_of_the_wrong_type_is_no_group(self, call: Call, issuer: Issuer, groups: object) -> None:
+        token = issuer.token(groups=groups)
+        assert (await call(token)).json()["groups"] == []
+        assert_problem(await call(token, "/probe/group"), 403, "insufficient_scope")
+
+    async def test_what_is_a_name_in_a_mixed_list_counts(self, call: Call, issuer: Issuer) -> None:
+        token = issuer.token(groups=[None, "staff", {"name": "board"}])
+        assert (await call(token)).json()["groups"] == ["staff"]
+
+    async def test_a_group_is_no_role_and_a_role_no_group(self, call: Call, issuer: Issuer) -> None:
+        assert_problem(await call(issuer.token(groups=["admin"]), "/probe/role"), 403, "insufficient_scope")
+        assert_problem(await call(issuer.token("staff"), "/probe/group"), 403, "insufficient_scope")
+
+    @pytest.mark.parametrize("claim", ["email", "org_id", "name", "groups", "permissions"])
+    async def test_other_claims_of_a_wrong_type_do_no_harm(self, call: Call, issuer: Issuer, claim: str) -> None:
+        for value in (None, 7, ["a"], {"a": 1}):
+            response = await call(issuer.token("admin", **{claim: value}), "/probe/role")
+            assert response.json()["subject"] == "admin-1"
+
+
+class TestInServices:
+    """A service may ask by itself; its refusal is the same problem as that of a route."""
+
+    @pytest.mark.parametrize("path", ["/probe/service/role", "/probe/service/group"])
+    async def test_a_missing_role_or_group_is_403(self, call: Call, issuer: Issuer, path: str) -> None:
+        assert_problem(await call(issuer.token("viewer"), path), 403, "insufficient_scope")
+        assert (await call(issuer.token("admin", groups=["staff"]), path)).status_code == 200
+
+    async def test_nobody_is_401(self, call: Call) -> None:
+        assert_problem(await call(path="/probe/service/anonymous"), 401, "missing_token")
+
+
+class TestOwnResolver:
+    async def test_it_replaces_ours_and_what_its_roles_grant_still_counts(
+        self, start: StartContainer, empty_database: str, issuer: Issuer
+    ) -> None:
+        container = start({"DATABASE__URL": empty_database}, modules=[PROBE, "tests.auth.own_resolver"])
+        async with client_of(container.get(FastAPI)) as client:
+            call = caller(client)
+            staff = await call(issuer.token("viewer", email="eve@staff.example"))
+            assert staff.json()["authorities"][0] == "admin"
+            assert "products:delete" in staff.json()["authorities"]
+            assert "viewer" not in staff.json()["authorities"]
+            assert (await call(issuer.token("admin"))).json()["authorities"] == []
+            assert_problem(await call(issuer.token("admin"), "/probe/role"), 403, "insufficient_scope")
+
+
+class TestDisabled:
+    async def test_every_route_is_open_and_nobody_has_a_name(self, start: StartContainer, empty_database: str) -> None:
+        container = start({"DATABASE__URL": empty_database, "AUTH_CLIENT__ENABLED": "false"}, modules=[PROBE])
+        async with client_of(container.get(FastAPI)) as client:
+            call = caller(client)
+            assert (await call(path="/probe/role")).json()["subject"] is None
+            assert (await call("garbage", path="/probe/group")).status_code == 200

@@ -1,0 +1,326 @@
+"""The issuer's keys: how often they are fetched, and what a request gets while they cannot be."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import FastAPI
+from pico_client_auth.config import AuthClientSettings
+from pico_client_auth.errors import TokenInvalidError
+
+from myapp.auth.keys import IssuerKeys
+from myapp.auth.settings import AuthSettings
+from myapp.errors import IssuerUnavailableError, StartupError
+from tests.conftest import StartContainer, client_of
+from tests.issuer import DISCOVERY, KEYS, Issuer, public_jwk
+from tests.web.problems import assert_problem
+
+from .conftest import PAUSE, PROBE, caller, fetches, validator_of
+from .test_tokens import FOREIGN_KEY, encoded, hmac_signed
+
+CALLERS = 20
+
+
+async def pause() -> None:
+    await asyncio.sleep(PAUSE * 1.1)
+
+
+NO_PAUSE = 0.000_001
+"""Where the pause is not what a test is about."""
+
+
+@pytest.fixture
+def call_application(start: StartContainer, empty_database: str, own_issuer: Issuer) -> Callable[..., FastAPI]:
+    """An application of its own that trusts ``own_issuer``."""
+
+    def make(**settings: str) -> FastAPI:
+        environment = {
+            "DATABASE__URL": empty_database,
+            "AUTH_CLIENT__ISSUER": own_issuer.url,
+            "AUTH__JWKS_REFRESH_PAUSE": str(PAUSE),
+            "AUTH__JWKS_TIMEOUT": "0.5",
+            **settings,
+        }
+        return start(environment, modules=[PROBE]).get(FastAPI)
+
+    return make
+
+
+class TestFetching:
+    async def test_nothing_is_fetched_before_a_token_comes(self, own_issuer: Issuer) -> None:
+        validator_of(own_issuer)
+        assert own_issuer.requests == []
+
+    async def test_twenty_first_callers_share_one_fetch(self, own_issuer: Issuer) -> None:
+        validator = validator_of(own_issuer)
+        tokens = [own_issuer.token("viewer") for _ in range(CALLERS)]
+        await asyncio.gather(*map(validator.validate, tokens))
+        assert own_issuer.requests == [DISCOVERY, KEYS]
+
+    async def test_unknown_keys_cost_one_fetch_a_pause(self, own_issuer: Issuer) -> None:
+        validator = validator_of(own_issuer)
+        await validator.validate(own_issuer.token("viewer"))
+
+        async def attack(number: int) -> None:
+            with pytest.raises(TokenInvalidError, match="unknown key"):
+                await validator.validate(own_issuer.token("viewer", headers={"kid": f"unknown-{number}"}))
+
+        await asyncio.gather(*map(attack, range(CALLERS)))
+        assert fetches(own_issuer) == 1  # the first fetch was not a pause ago
+        await pause()
+        await asyncio.gather(*map(attack, range(CALLERS)))
+        for number in range(CALLERS):
+            await attack(number)
+        assert fetches(own_issuer) == 2
+
+    async def test_keys_are_fetched_anew_when_they_are_old(self, own_issuer: Issuer) -> None:
+        validator = validator_of(own_issuer, ttl=0)
+        token = own_issuer.token("viewer")
+        for expected in (1, 2, 3):
+            for _ in range(5):
+                await validator.validate(token)
+            assert fetches(own_issuer) == expected
+            await pause()
+
+    async def test_young_keys_are_not(self, own_issuer: Issuer) -> None:
+        validator = validator_of(own_issuer)
+        for _ in range(2):
+            await validator.validate(own_issuer.token("viewer"))
+            await pause()
+        assert fetches(own_issuer) == 1
+
+    async def test_an_endpoint_may_be_set(self, own_issuer: Issuer) -> None:
+        """For an issuer without a discovery document."""
+        validator = validator_of(own_issuer, client={"jwks_endpoint": own_issuer.url + KEYS})
+        await validator.validate(own_issuer.token("viewer"))
+        assert own_issuer.requests == [KEYS]
+
+    async def test_the_interface_of_the_package_is_kept(self, own_issuer: Issuer) -> None:
+        keys = IssuerKeys(AuthClientSettings(issuer=own_issuer.url), AuthSettings())
+        [jwk] = own_issuer.published
+        assert await keys.get_key(jwk["kid"]) == jwk
+        with pytest.raises(KeyError):
+            await keys.get_key("unknown")
+
+
+class TestRotation:
+    async def test_a_new_key_is_seen_after_the_pause_and_the_old_one_still_counts(self, own_issuer: Issuer) -> None:
+        validator = validator_of(own_issuer)
+        before = own_issuer.token("viewer")
+        await validator.validate(before)
+        own_issuer.rotate()
+        after = own_issuer.token("viewer")
+        with pytest.raises(TokenInvalidError, match="unknown key"):
+            await validator.validate(after)
+        await pause()
+        await validator.validate(after)
+        await validator.validate(before)
+
+    async def test_a_token_of_a_withdrawn_key_is_refused_although_it_was_remembered(self, own_issuer: Issuer) -> None:
+        validator = validator_of(own_issuer, ttl=0, jwks_refresh_pause=NO_PAUSE)
+        before = own_issuer.token("viewer")
+        await validator.validate(before)
+        own_issuer.rotate(keep=False)
+        with pytest.raises(TokenInvalidError, match="unknown key"):
+            await validator.validate(before)
+        await validator.validate(own_issuer.token("viewer"))
+
+    async def test_another_key_of_the_same_name_is_another_key(self, own_issuer: Issuer) -> None:
+        validator = validator_of(own_issuer, ttl=0, jwks_refresh_pause=NO_PAUSE)
+        kid = next(iter(own_issuer.keys))
+        before = own_issuer.token("viewer")
+        await validator.validate(before)
+        own_issuer.rotate(kid, keep=False)
+        with pytest.raises(TokenInvalidError, match="not valid"):
+            await validator.validate(before)
+        await validator.validate(own_issuer.token("viewer"))
+
+    async def test_the_pause_lets_a_rotation_be_seen_within_forty_seconds(self) -> None:
+        assert AuthSettings().jwks_refresh_pause + AuthSettings().jwks_timeout < 40
+
+
+BROKEN: dict[str, tuple[int, bytes]] = {
+    "nothing": (200, b""),
+    "garbage": (200, b"\xff\x00garbage"),
+    "HTML": (200, b"<!doctype html><title>Sign in</title>"),
+    "null": (200, b"null"),
+    "a list": (200, b"[]"),
+    "a number": (200, b"7"),
+    "an empty object": (200, b"{}"),
+    "keys null": (200, b'{"keys": null}'),
+    "keys an object": (200, b'{"keys": {"kid": "x"}}'),
+    "nested deeply": (200, b'{"keys":' + b"[" * 100_000),
+    "a redirection": (302, b""),
+    "not found": (404, b"{}"),
+    "failed": (500, b'{"keys": []}'),
+}
+
+
+class TestBrokenIssuer:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def spoilt_issuer(cls) -> Iterator[Issuer]:
+        running = Issuer().start()
+        yield running
+        running.stop()
+
+    @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
+    @pytest.mark.parametrize("endpoint", ["", KEYS], ids=["discovery", "keys"])
+    async def test_without_keys_it_is_unavailable_and_with_keys_it_does_not_matter(
+        self, spoilt_issuer: Issuer, answer: tuple[int, bytes], endpoint: str
+    ) -> None:
+        client = {"jwks_endpoint": endpoint and spoilt_issuer.url + endpoint}
+        cold = validator_of(spoilt_issuer, client=client, jwks_refresh_pause=NO_PAUSE)
+        warm = validator_of(spoilt_issuer, client=client, jwks_refresh_pause=NO_PAUSE, ttl=0)
+        token = spoilt_issuer.token("viewer")
+        await warm.validate(token)
+        spoilt_issuer.status, spoilt_issuer.body = answer
+        before = len(spoilt_issuer.requests)
+        with pytest.raises(IssuerUnavailableError):
+            await cold.validate(token)
+        await warm.validate(token)
+        assert len(spoilt_issuer.requests) == before + 2  # both have asked
+
+        spoilt_issuer.status, spoilt_issuer.body = 200, None
+        await cold.validate(token)
+
+    async def test_a_discovery_document_of_another_issuer(self, own_issuer: Issuer) -> None:
+        for issuer in ("https://elsewhere.example", own_issuer.url + "/", None, [own_issuer.url]):
+            document = {"issuer": issuer, "jwks_uri": own_issuer.url + KEYS}
+            own_issuer.body = json.dumps(document).encode()
+            with pytest.raises(IssuerUnavailableError):
+                await validator_of(own_issuer).validate(own_issuer.token("viewer"))
+        assert KEYS not in own_issuer.requests
+
+    @pytest.mark.parametrize(
+        "uri", ["http://elsewhere.example/jwks.json", "file:///etc/passwd", "jwks.json", "", None, 7]
+    )
+    async def test_a_discovery_document_that_points_to_an_unsafe_place(self, own_issuer: Issuer, uri: object) -> None:
+        own_issuer.body = json.dumps({"issuer": own_issuer.url, "jwks_uri": uri}).encode()
+        with pytest.raises(IssuerUnavailableError):
+            await validator_of(own_issuer).validate(own_issuer.token("viewer"))
+
+    async def test_keys_that_cannot_be_used_are_left_out(self, own_issuer: Issuer) -> None:
+        [good] = own_issuer.published
+        useless = [None, 7, "key", [], {}, {"kid": "a"}, {"kid": "b", "kty": "RSA"}, {"kid": 7, **good} | {"kid": 7}]
+        useless += [good | {"kid": "c", "n": "!"}, good | {"kid": "d", "kty": "XYZ"}, good | {"kid": ["e"]}]
+        useless += [{"kid": "f", "kty": "OKP", "crv": "Ed99999", "x": "AA"}, good | {"kid": "g", "alg": "XX999"}]
+        own_issuer.published = [*useless, good, *useless]
+        await validator_of(own_issuer).validate(own_issuer.token("viewer"))
+        own_issuer.published = useless
+        with pytest.raises(IssuerUnavailableError):
+            await validator_of(own_issuer).validate(own_issuer.token("viewer"))
+
+    async def test_an_empty_set_does_not_take_the_old_keys_away(self, own_issuer: Issuer) -> None:
+        validator = validator_of(own_issuer, ttl=0, jwks_refresh_pause=NO_PAUSE)
+        await validator.validate(own_issuer.token("viewer"))
+        own_issuer.published = []
+        await validator.validate(own_issuer.token("viewer"))
+
+    async def test_symmetric_keys_and_keys_for_encryption_are_ignored(self, own_issuer: Issuer) -> None:
+        secret = b"a secret that everybody can read, as it is published"
+        own_issuer.published += [
+            {"kty": "oct", "kid": "shared", "alg": "HS256", "k": encoded(secret)},
+            {"kty": "oct", "kid": "shared-2", "k": encoded(secret)},
+            public_jwk(FOREIGN_KEY, "encryption", use="enc"),
+        ]
+        validator = validator_of(own_issuer)
+        for kid in ("shared", "shared-2"):
+            payload = own_issuer.token("admin").split(".")[1]
+            token = hmac_signed(lambda _: secret)(own_issuer)
+            token = f"{encoded({'alg': 'HS256', 'kid': kid})}.{payload}.{token.split('.')[2]}"
+            with pytest.raises(TokenInvalidError):
+                await validator.validate(token)
+        with pytest.raises(TokenInvalidError, match="unknown key"):
+            await validator.validate(own_issuer.token("admin", key=FOREIGN_KEY, headers={"kid": "encryption"}))
+
+
+class TestOverHttp:
+    async def test_an_issuer_that_is_down_and_comes_back(
+        self, call_application: Callable[..., FastAPI], own_issuer: Issuer
+    ) -> None:
+        """Without keys 503; with keys nobody notices, not even of tokens that were never seen."""
+        own_issuer.stop()
+        async with client_of(call_application(AUTH_CLIENT__JWKS_TTL_SECONDS="0")) as client:
+            call = caller(client)
+            token = own_issuer.token("viewer")
+            for _ in range(3):
+                assert_problem(await call(token), 503, "issuer_unavailable")
+            assert (await call(path="/probe/anonymous")).status_code == 200
+            assert_problem(await call(), 401, "missing_token")
+            own_issuer.start()
+            await pause()
+            assert (await call(token)).status_code == 200
+            own_issuer.stop()
+            await pause()
+            assert (await call(token)).status_code == 200
+            assert (await call(own_issuer.token("viewer"))).status_code == 200
+            assert_problem(await call(own_issuer.token("viewer", headers={"kid": "unknown"})), 401, "invalid_token")
+
+    async def test_a_silent_issuer(self, call_application: Callable[..., FastAPI], own_issuer: Issuer) -> None:
+        """Nobody waits for longer than one fetch may take, and no fetch follows at once."""
+        own_issuer.silence()
+        async with client_of(call_application()) as client:
+            started = time.monotonic()
+            tokens = [own_issuer.token("viewer") for _ in range(CALLERS)]
+            for response in await asyncio.gather(*map(caller(client), tokens)):
+                assert_problem(response, 503, "issuer_unavailable")
+            assert time.monotonic() - started < 2
+            assert len(own_issuer.requests) == 1
+        assert AuthSettings().jwks_timeout < 5
+
+    async def test_a_silent_issuer_holds_up_one_request_while_there_are_keys(self, own_issuer: Issuer) -> None:
+        validator = validator_of(own_issuer, ttl=0)
+        await validator.validate(own_issuer.token("viewer"))
+        own_issuer.silence()
+        await pause()
+        waiting = asyncio.create_task(validator.validate(own_issuer.token("viewer")))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(0.3):
+            for _ in range(CALLERS):
+                await validator.validate(own_issuer.token("viewer"))
+        assert not waiting.done()
+        await waiting
+
+    async def test_a_request_that_goes_away_leaves_the_fetch_usable(self, own_issuer: Issuer) -> None:
+        validator = validator_of(own_issuer)
+        own_issuer.silence()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await validator.validate(own_issuer.token("viewer"))
+        own_issuer.speak()
+        await pause()
+        await validator.validate(own_issuer.token("viewer"))
+
+
+class TestTransport:
+    FOREIGN = ("http://auth:8100", "http://127.0.0.1.example.com", "http://localhost.example.com", "http://10.0.0.1")
+
+    def keys(self, insecure_hosts: tuple[str, ...] = (), **client: object) -> IssuerKeys:
+        return IssuerKeys(AuthClientSettings(**client), AuthSettings(insecure_hosts=list(insecure_hosts)))  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("url", [*FOREIGN, "ftp://auth.example", "auth.example", "//auth.example", "https://"])
+    def test_plain_http_to_another_machine_stops_the_start(self, url: str) -> None:
+        with pytest.raises(StartupError, match=r"auth_client\.issuer.*AUTH__INSECURE_HOSTS"):
+            self.keys(issuer=url)
+        with pytest.raises(StartupError, match=r"auth_client\.jwks_endpoint"):
+            self.keys(issuer="https://auth.example", jwks_endpoint=url)
+
+    @pytest.mark.parametrize("url", ["https://auth.example/realms/a", "http://localhost:8100", "http://[::1]:8100"])
+    def test_https_and_this_machine_are_fine(self, url: str) -> None:
+        self.keys(issuer=url, jwks_endpoint=url)
+
+    def test_a_setting_names_other_hosts(self) -> None:
+        self.keys(("auth",), issuer="http://auth:8100")
+        with pytest.raises(StartupError):
+            self.keys(("auth",), issuer="http://auth.example:8100")
+
+    def test_it_does_not_matter_while_authentication_is_off(self) -> None:
+        self.keys(issuer="http://auth:8100", enabled=False)
+
+    async def test_the_start_names_the_setting(self, call_application: Callable[..., FastAPI]) -> None:
+        with pytest.raises(StartupError, match=r"auth_client\.issuer: .*insecure_hosts"):
+            call_application(AUTH_CLIENT__ISSUER="http://auth:8100")
+        call_application(AUTH_CLIENT__ISSUER="http://auth:8100", AUTH__INSECURE_HOSTS='["auth"]')

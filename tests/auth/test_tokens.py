@@ -1,0 +1,372 @@
+"""Which tokens are accepted (RFC 8725, RFC 9068, RFC 6750): whatever is wrong with one is 401, never 500."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from myapp.errors import StartupError
+from tests.issuer import AUDIENCE, Issuer, public_jwk
+from tests.web.problems import assert_problem
+
+from .conftest import Call, validator_of
+
+FOREIGN_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+ELLIPTIC_KEY = ec.generate_private_key(ec.SECP256R1())
+
+Make = Callable[[Issuer], str]
+
+
+def encoded(part: Any) -> str:
+    raw = part if isinstance(part, bytes) else json.dumps(part).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def parts(token: str) -> list[str]:
+    return token.split(".")
+
+
+def kid_of(issuer: Issuer) -> str:
+    return next(reversed(issuer.keys))
+
+
+def signed(issuer: Issuer, header: Any, payload: Any = None, *, key: Any = None) -> str:
+    """A token whose signature is right, whatever stands in it."""
+    if payload is None:
+        payload = jwt.decode(issuer.token("admin"), options={"verify_signature": False})
+    message = f"{encoded(header)}.{encoded(payload)}"
+    signature = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256).sign(
+        message.encode(), key or issuer.keys[kid_of(issuer)]
+    )
+    return f"{message}.{encoded(signature)}"
+
+
+def with_header(**members: Any) -> Make:
+    return lambda issuer: signed(issuer, {"alg": "RS256", "typ": "JWT", "kid": kid_of(issuer), **members})
+
+
+def with_claims(**claims: Any) -> Make:
+    return lambda issuer: issuer.token("admin", **claims)
+
+
+def with_raw_claim(name: str, value: Any) -> Make:
+    """For values that PyJWT would not put into a token."""
+
+    def make(issuer: Issuer) -> str:
+        payload = jwt.decode(issuer.token("admin"), options={"verify_signature": False})
+        return signed(issuer, {"alg": "RS256", "kid": kid_of(issuer)}, payload | {name: value})
+
+    return make
+
+
+def without(*names: str) -> Make:
+    return lambda issuer: issuer.token("admin", without=names)
+
+
+def in_seconds(name: str, seconds: int) -> Make:
+    return lambda issuer: issuer.token("admin", **{name: int(time.time()) + seconds})
+
+
+def hmac_signed(secret_of: Callable[[Issuer], bytes], algorithm: str = "HS256") -> Make:
+    """The confusion of algorithms (RFC 8725 §2.1): a public key taken for a shared secret."""
+
+    def make(issuer: Issuer) -> str:
+        payload = parts(issuer.token("admin"))[1]
+        message = f"{encoded({'alg': algorithm, 'typ': 'JWT', 'kid': kid_of(issuer)})}.{payload}"
+        return f"{message}.{encoded(hmac.digest(secret_of(issuer), message.encode(), hashlib.sha256))}"
+
+    return make
+
+
+def public_pem(issuer: Issuer) -> bytes:
+    public = issuer.keys[kid_of(issuer)].public_key()
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def brought_along(**members: Any) -> Make:
+    """Signed with a key of its own, to which the header points in one way or another (RFC 8725 §3.10)."""
+    return lambda issuer: signed(issuer, {"alg": "RS256", "kid": kid_of(issuer), **members}, key=FOREIGN_KEY)
+
+
+def changed(edit: Callable[[list[str]], list[str]]) -> Make:
+    return lambda issuer: ".".join(edit(parts(issuer.token("admin"))))
+
+
+BAD_TOKENS: dict[str, Make] = {
+    # algorithms
+    "alg none": lambda issuer: f"{encoded({'alg': 'none', 'kid': kid_of(issuer)})}.{parts(issuer.token())[1]}.",
+    "alg none, still signed": with_header(alg="none"),
+    "alg nOnE": with_header(alg="nOnE"),
+    "HS256 with the public key": hmac_signed(public_pem),
+    "HS256 with the published key": hmac_signed(lambda issuer: json.dumps(issuer.published[-1]).encode()),
+    "HS256 with nothing": hmac_signed(lambda _: b""),
+    "RS256 said, HMAC done": hmac_signed(public_pem, "RS256"),
+    "RS512": lambda issuer: issuer.token("admin", algorithm="RS512"),
+    "PS256": lambda issuer: issuer.token("admin", algorithm="PS256"),
+    "ES256": lambda issuer: issuer.token("admin", key=ELLIPTIC_KEY, algorithm="ES256"),
+    "ML-DSA-65": with_header(alg="ML-DSA-65"),
+    "alg missing": lambda issuer: signed(issuer, {"kid": kid_of(issuer)}),
+    "alg a number": with_header(alg=256),
+    "alg a list": with_header(alg=["RS256"]),
+    "alg an object": with_header(alg={"RS256": 1}),
+    "alg null": with_header(alg=None),
+    # keys
+    "signed with another key": lambda issuer: issuer.token("admin", key=FOREIGN_KEY),
+    "unknown kid": lambda issuer: issuer.token("admin", headers={"kid": "unknown"}),
+    "unknown kid and key": lambda issuer: issuer.token("admin", key=FOREIGN_KEY, headers={"kid": "unknown"}),
+    "kid missing": lambda issuer: signed(issuer, {"alg": "RS256"}),
+    "kid empty": with_header(kid=""),
+    "kid a list": lambda issuer: signed(issuer, {"alg": "RS256", "kid": [kid_of(issuer)]}),
+    "kid a number": with_header(kid=1),
+    "kid null": with_header(kid=None),
+    "kid an object": with_header(kid={}),
+    "kid a path": with_header(kid="../../../../dev/null"),
+    "kid SQL": with_header(kid="' OR 1=1 --"),
+    "kid huge": with_header(kid="k" * 100_000),
+    "jwk": brought_along(jwk=public_jwk(FOREIGN_KEY, "mine")),
+    "jwk with its kid": brought_along(jwk=public_jwk(FOREIGN_KEY, "mine"), kid="mine"),
+    "jku": brought_along(jku="http://127.0.0.1:9/jwks.json"),
+    "x5u": brought_along(x5u="http://127.0.0.1:9/cert.pem"),
+    "x5c": brought_along(x5c=["MIIB"]),
+    # extensions that must be understood (RFC 7515 §4.1.11)
+    "crit unknown": with_header(crit=["policy"], policy="strict"),
+    "crit exp": with_header(crit=["exp"], exp=1),
+    "crit empty": with_header(crit=[]),
+    "crit a string": with_header(crit="b64"),
+    "b64 false": with_header(crit=["b64"], b64=False),
+    # kinds of token
+    "refresh token by typ": with_header(typ="refresh+jwt"),
+    "id token by typ": with_header(typ="id+jwt"),
+    "logout token by typ": with_header(typ="logout+jwt"),
+    "DPoP proof by typ": with_header(typ="dpop+jwt"),
+    "typ a number": with_header(typ=1),
+    "typ a list": with_header(typ=["JWT"]),
+    "typ an object": with_header(typ={}),
+    "Keycloak's refresh token": with_claims(typ="Refresh"),
+    "Keycloak's offline token": with_claims(typ="Offline"),
+    "Keycloak's ID token": with_claims(typ="ID"),
+    "payload typ a list": with_claims(typ=["Bearer"]),
+    # claims
+    "iss of another": with_claims(iss="https://elsewhere.example"),
+    "iss with a trailing slash": lambda issuer: issuer.token("admin", iss=issuer.url + "/"),
+    "iss a list": lambda issuer: with_raw_claim("iss", [issuer.url])(issuer),
+    "iss null": with_raw_claim("iss", None),
+    "iss a number": with_raw_claim("iss", 1),
+    "iss missing": without("iss"),
+    "aud of another": with_claims(aud="other-api"),
+    "aud a longer name": with_claims(aud=AUDIENCE + "-admin"),
+    "aud a shorter name": with_claims(aud=AUDIENCE[:-1]),
+    "aud without ours": with_claims(aud=["other-api", "account"]),
+    "aud an empty list": with_claims(aud=[]),
+    "aud with a number": with_claims(aud=[1, AUDIENCE]),
+    "aud an object": with_raw_claim("aud", {AUDIENCE: 1}),
+    "aud null": with_raw_claim("aud", None),
+    "aud missing": without("aud"),
+    "exp past the leeway": in_seconds("exp", -40),
+    "exp long ago": with_claims(exp=0),
+    "exp negative": with_claims(exp=-1),
+    "exp missing": without("exp"),
+    "exp null": with_raw_claim("exp", None),
+    "exp text": with_raw_claim("exp", "tomorrow"),
+    "exp digits as text": with_raw_claim("exp", "99999999999"),
+    "exp a boolean": with_raw_claim("exp", True),
+    "exp infinite": with_raw_claim("exp", float("inf")),
+    "exp not a number": with_raw_claim("exp", float("nan")),
+    "exp a list": with_raw_claim("exp", [99999999999]),
+    "exp an object": with_raw_claim("exp", {}),
+    "nbf past the leeway": in_seconds("nbf", 40),
+    "nbf text": with_raw_claim("nbf", "now"),
+    "nbf infinite": with_raw_claim("nbf", float("inf")),
+    "iat in the future": in_seconds("iat", 40),
+    "iat text": with_raw_claim("iat", "now"),
+    "sub missing": without("sub"),
+    "sub null": with_raw_claim("sub", None),
+    "sub empty": with_claims(sub=""),
+    "sub a number": with_raw_claim("sub", 1),
+    "sub an object": with_raw_claim("sub", {"id": 1}),
+    "jti a number": with_raw_claim("jti", 1),
+    # form
+    "header a list": lambda issuer: signed(issuer, ["RS256"]),
+    "header a string": lambda issuer: signed(issuer, "RS256"),
+    "header null": lambda issuer: signed(issuer, b"null"),
+    "header not JSON": lambda issuer: signed(issuer, b"{"),
+    "header not UTF-8": lambda issuer: signed(issuer, b'{"alg": "\xff"}'),
+    "header nested deeply": lambda issuer: signed(issuer, b'{"alg":' + b"[" * 200_000),
+    "payload a list": lambda issuer: signed(issuer, {"alg": "RS256", "kid": kid_of(issuer)}, ["admin"]),
+    "payload a string": lambda issuer: signed(issuer, {"alg": "RS256", "kid": kid_of(issuer)}, "admin"),
+    "payload null": lambda issuer: signed(issuer, {"alg": "RS256", "kid": kid_of(issuer)}, b"null"),
+    "payload not JSON": lambda issuer: signed(issuer, {"alg": "RS256", "kid": kid_of(issuer)}, b"admin"),
+    "payload nested deeply": lambda issuer: signed(
+        issuer, {"alg": "RS256", "kid": kid_of(issuer)}, b'{"sub":' + b"[" * 200_000
+    ),
+    "payload changed": changed(lambda three: [three[0], encoded({"sub": "admin-1"}), three[2]]),
+    "header changed": changed(lambda three: [encoded({"alg": "RS256"}), *three[1:]]),
+    "signature changed": changed(lambda three: [*three[:2], three[2][:-8] + "AAAAAAAA"]),
+    "signature missing": changed(lambda three: [*three[:2], ""]),
+    "two parts": changed(lambda three: three[:2]),
+    "four parts": changed(lambda three: [*three, three[2]]),
+    "five parts": changed(lambda three: [*three, *three[:2]]),
+    "empty": lambda _: "",
+    "three dots": lambda _: "...",
+    "two dots": lambda _: "..",
+    "garbage": lambda _: "garbage",
+    "three pieces of garbage": lambda _: "a.b.c",
+    "not Base64": lambda _: "!.?.*",
+    "not ASCII": lambda _: "ü.ü.ü",
+    "control characters": lambda _: "a\x01.b\x7f.c",
+    "another Bearer": lambda issuer: f"Bearer {issuer.token('admin')}",
+    "two tokens": lambda issuer: f"{issuer.token('admin')},{issuer.token('admin')}",
+    "two tokens with a blank": lambda issuer: f"{issuer.token('admin')} {issuer.token('admin')}",
+    "huge": lambda _: "A" * 1_000_000,
+    "huge dots": lambda _: "." * 1_000_000,
+}
+
+
+class TestBadTokens:
+    @pytest.mark.parametrize("make", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
+    async def test_it_is_refused_however_often_it_comes(self, call: Call, issuer: Issuer, make: Make) -> None:
+        good, bad = issuer.token("admin"), make(issuer)
+        assert (await call(good)).status_code == 200
+        for _ in range(2):
+            problem = assert_problem(await call(bad), 401, "invalid_token")
+            assert len(problem["detail"]) < 100
+        assert (await call(good)).json()["subject"] == "admin-1"
+
+    async def test_the_routes_of_the_application_refuse_it_too(self, call: Call, issuer: Issuer) -> None:
+        for path in ("/api/v1/products/", "/api/v1/products/1", "/api/v1/nothing", "/"):
+            assert_problem(await call(issuer.token("admin", key=FOREIGN_KEY), path), 401, "invalid_token")
+
+
+GOOD_TOKENS: dict[str, Make] = {
+    "of another type of access token": with_header(typ="at+jwt"),
+    "typ in full": with_header(typ="application/at+jwt"),
+    "typ in capitals": with_header(typ="AT+JWT"),
+    "typ in small letters": with_header(typ="jwt"),
+    "without typ": lambda issuer: signed(issuer, {"alg": "RS256", "kid": kid_of(issuer)}),
+    "Keycloak's": with_claims(typ="Bearer"),
+    "aud a list": with_claims(aud=["account", AUDIENCE]),
+    "exp within the leeway": in_seconds("exp", -20),
+    "exp with a fraction": lambda issuer: issuer.token("admin", exp=time.time() + 60.5),
+    "nbf within the leeway": in_seconds("nbf", 20),
+    "iat within the leeway": in_seconds("iat", 20),
+    "without iat": without("iat"),
+    "without jti": without("jti"),
+    "with claims nobody knows": with_claims(**{"https://example.com/x": {"a": [1, None]}}),
+    "large": with_claims(padding="x" * 100_000),
+}
+
+
+class TestGoodTokens:
+    @pytest.mark.parametrize("make", GOOD_TOKENS.values(), ids=GOOD_TOKENS.keys())
+    async def test_it_is_accepted_however_often_it_comes(self, call: Call, issuer: Issuer, make: Make) -> None:
+        token = make(issuer)
+        for _ in range(2):
+            response = await call(token)
+            assert response.status_code == 200, response.text
+            assert response.json()["subject"] == "admin-1"
+            assert "admin" in response.json()["authorities"]
+
+
+class TestHeader:
+    @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "Bearer "])
+    async def test_the_scheme_in_any_case(self, call: Call, issuer: Issuer, scheme: str) -> None:
+        headers = [("Authorization", f"{scheme} {issuer.token('viewer')}")]
+        assert (await call(headers=headers)).json()["subject"] == "viewer-1"
+
+    @pytest.mark.parametrize(
+        "value", ["", "Basic dXNlcjpwYXNz", "Token abc", "Bearertoken", "Negotiate", "Bearer\tabc"]
+    )
+    async def test_another_scheme_is_no_token(self, call: Call, value: str) -> None:
+        assert_problem(await call(headers=[("Authorization", value)]), 401, "missing_token")
+        assert_problem(await call(), 401, "missing_token")
+
+    async def test_a_scheme_without_a_token(self, call: Call) -> None:
+        for value in ("Bearer", "Bearer ", "bearer    "):
+            assert_problem(await call(headers=[("Authorization", value)]), 401, "invalid_token")
+
+    async def test_two_of_them_are_refused(self, call: Call, issuer: Issuer) -> None:
+        """Whoever stands in between might have looked at the other one."""
+        good = ("Authorization", f"Bearer {issuer.token('admin')}")
+        for other in (good, ("Authorization", "Bearer garbage"), ("authorization", "Basic dXNlcjpwYXNz")):
+            assert_problem(await call(headers=[good, other]), 401, "invalid_token")
+            assert_problem(await call(headers=[other, good]), 401, "invalid_token")
+
+    async def test_a_token_elsewhere_does_not_count(self, call: Call, issuer: Issuer) -> None:
+        token = issuer.token("admin")
+        assert_problem(await call(path=f"/probe/anonymous/../caller?access_token={token}"), 401, "missing_token")
+        assert_problem(await call(headers=[("Cookie", f"access_token={token}")]), 401, "missing_token")
+
+    async def test_an_anonymous_route_does_not_look_at_it(self, call: Call, issuer: Issuer) -> None:
+        for token in (None, "garbage", issuer.token("admin")):
+            assert (await call(token, "/probe/anonymous")).json()["subject"] is None
+
+    async def test_the_caller_of_one_request_is_not_that_of_the_next(self, call: Call, issuer: Issuer) -> None:
+        assert (await call(issuer.token("admin"))).json()["subject"] == "admin-1"
+        assert (await call(path="/probe/anonymous")).json() == {
+            "subject": None,
+            "authorities": [],
+            "groups": [],
+            "agent": None,
+            "scopes": [],
+        }
+
+
+class TestCache:
+    async def test_a_remembered_token_still_expires(self, issuer: Issuer) -> None:
+        validator = validator_of(issuer, leeway=0)
+        token = issuer.token("admin", exp=time.time() + 1)
+        await validator.validate(token)
+        await asyncio.sleep(1.05)
+        with pytest.raises(Exception, match="expired"):
+            await validator.validate(token)
+
+    async def test_one_that_differs_in_a_letter_is_another(self, issuer: Issuer) -> None:
+        validator = validator_of(issuer)
+        token = issuer.token("admin")
+        await validator.validate(token)
+        for other in (token[:-8] + "AAAAAAAA", token.swapcase(), token[1:]):
+            with pytest.raises(Exception, match=r"not valid|malformed"):
+                await validator.validate(other)
+
+    async def test_it_has_a_limit(self, issuer: Issuer) -> None:
+        for size in (0, 3):
+            validator = validator_of(issuer, token_cache_size=size)
+            tokens = [issuer.token("admin") for _ in range(6)]
+            for token in [*tokens, *tokens]:
+                claims, _ = await validator.validate(token)
+                assert claims.sub == "admin-1"
+            assert len(validator._cache) == size
+
+    async def test_bad_tokens_are_not_remembered(self, issuer: Issuer) -> None:
+        validator = validator_of(issuer)
+        for _ in range(3):
+            with pytest.raises(Exception, match="not valid"):
+                await validator.validate(issuer.token("admin", key=FOREIGN_KEY))
+        assert not validator._cache
+
+
+class TestAlgorithmSetting:
+    @pytest.mark.parametrize("algorithm", ["HS256", "hs512", "none", "None"])
+    def test_one_that_is_no_public_key_algorithm_stops_the_start(self, issuer: Issuer, algorithm: str) -> None:
+        with pytest.raises(StartupError, match=r"auth_client\.accepted_algorithms"):
+            validator_of(issuer, client={"accepted_algorithms": ("RS256", algorithm)})
+
+    async def test_others_may_be_allowed(self, own_issuer: Issuer) -> None:
+        own_issuer.published.append(
+            json.loads(jwt.algorithms.ECAlgorithm.to_jwk(ELLIPTIC_KEY.public_key())) | {"kid": "ec", "alg": "ES256"}
+        )
+        token = own_issuer.token("admin", key=ELLIPTIC_KEY, algorithm="ES256", headers={"kid": "ec"})
+        validator = validator_of(own_issuer, client={"accepted_algorithms": ("RS256", "ES256")})
+        claims, _ = await validator.validate(token)
+        assert claims.sub == "admin-1"
+        with pytest.raises(Exception, match="not valid"):
+            await validator_of(own_issuer).validate(token)

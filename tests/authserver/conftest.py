@@ -1,0 +1,129 @@
+"""The auth server, made as in production, on databases of both kinds; only its passwords are cheap to check."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import Result
+from fastapi import FastAPI
+from pico_ioc import PicoContainer
+from pico_sqlalchemy import SessionManager
+from typer.testing import CliRunner
+
+from authserver.boot import create_container
+from authserver.cli import cli
+from authserver.schema import AuthBase
+from authserver.users.models import User
+from authserver.users.services import UserService
+
+from ..databases import Databases, in_thread
+
+StartAuthServer = Callable[..., PicoContainer]
+AddUser = Callable[..., Awaitable[User]]
+Run = Callable[..., Result]
+
+PASSWORD = "correct horse"
+
+CHEAP = {
+    "AUTHSERVER__PASSWORDS__MEMORY_KIB": "64",
+    "AUTHSERVER__PASSWORDS__TIME_COST": "1",
+    "AUTHSERVER__PASSWORDS__PARALLELISM": "1",
+}
+
+
+def build(environment: Mapping[str, str]) -> PicoContainer:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**CHEAP, **environment}.items():
+            patch.setenv(name, value)
+        return create_container()
+
+
+@pytest.fixture(scope="session")
+async def shared_auth_server(
+    database_kind: str, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[PicoContainer]:
+    container = build(
+        {
+            "AUTHSERVER__DATABASE__URL": databases.empty(database_kind),
+            "AUTHSERVER__KEYS__DIRECTORY": str(tmp_path_factory.mktemp("keys")),
+        }
+    )
+    yield container
+    await container.ashutdown()
+
+
+@pytest.fixture
+async def container(shared_auth_server: PicoContainer) -> PicoContainer:
+    """The auth server that tests share, once for each kind of database, with empty tables."""
+    async with shared_auth_server.get(SessionManager).engine.begin() as connection:
+        for table in reversed(AuthBase.metadata.sorted_tables):
+            await connection.execute(table.delete())
+    return shared_auth_server
+
+
+@pytest.fixture
+async def start(container: PicoContainer, tmp_path: Path) -> AsyncIterator[StartAuthServer]:
+    """``start({"AUTHSERVER__LOGIN__MAX_WAITING": "1"})`` is another auth server on the same database."""
+    url = container.get(SessionManager).engine.url.render_as_string(hide_password=False)
+    started: list[PicoContainer] = []
+
+    def start_one(environment: Mapping[str, str]) -> PicoContainer:
+        places = {"AUTHSERVER__DATABASE__URL": url, "AUTHSERVER__KEYS__DIRECTORY": str(tmp_path / "keys")}
+        started.append(build({**places, **environment}))
+        return started[-1]
+
+    yield start_one
+    for other in started:
+        await other.ashutdown()
+
+
+@pytest.fixture
+def add_user(container: PicoContainer) -> AddUser:
+    """``await add_user("alice", roles=["admin"])``; the password is ``PASSWORD``."""
+
+    async def add(username: str = "alice", **fields: Any) -> User:
+        data = {
+            "username": username,
+            "email": f"{username}@example.com",
+            "name": f"Full name of {username}",
+            "roles": ["product-manager", "admin"],
+            "password": PASSWORD,
+        }
+        user: User = await container.get(UserService).create(data | fields)
+        return user
+
+    return add
+
+
+@asynccontextmanager
+async def client_of(container: PicoContainer, address: str = "192.0.2.1") -> AsyncIterator[httpx.AsyncClient]:
+    """A client that speaks from ``address`` to the server without a network."""
+    transport = httpx.ASGITransport(container.get(FastAPI), raise_app_exceptions=False, client=(address, 50_000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver", trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(container: PicoContainer) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(container) as client:
+        yield client
+
+
+async def login(client: httpx.AsyncClient, username: str = "alice", password: str = PASSWORD) -> httpx.Response:
+    return await client.post("/login", json={"username": username, "password": password})
+
+
+@pytest.fixture
+def run(environment: dict[str, str]) -> Iterator[Run]:
+    """``run("users", "list")`` in the module's ``environment``; ``typed`` is standard input."""
+    umask = os.umask(0o022)
+
+    def command(*arguments: str, typed: str = "") -> Result:
+        return in_thread(lambda: CliRunner().invoke(cli, arguments, input=typed, env=environment))
+
+    yield command
+    os.umask(umask)

@@ -1,0 +1,196 @@
+"""What tests stand on: databases of both kinds, an issuer, and the application, made as in production."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from pico_ioc import PicoContainer
+from pico_sqlalchemy import AppBase, SessionManager
+
+from myapp.boot import create_container
+from myapp.products.services import ProductService
+
+from .databases import KINDS, Databases
+from .issuer import Issuer
+
+StartContainer = Callable[..., PicoContainer]
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    made = Databases(tmp_path_factory.mktemp("databases"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(databases: Databases) -> str:
+    """Of a database on a PostgreSQL server where others may be created."""
+    return databases.postgres_url
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(database_kind: str, databases: Databases) -> str:
+    """A database for this test alone: the schema is there, the tables are empty."""
+    return databases.migrated(database_kind)
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[Issuer]:
+    """The issuer that the shared application trusts: do not stop it. ``own_issuer`` may be spoilt."""
+    running = Issuer().start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_issuer() -> Iterator[Issuer]:
+    running = Issuer().start()
+    yield running
+    running.speak()
+    running.stop()
+
+
+@pytest.fixture
+async def start(issuer: Issuer) -> AsyncIterator[StartContainer]:
+    """``start({"WEB__ROOT_PATH": "/shop"})`` builds an application of its own for one test."""
+    started: list[PicoContainer] = []
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def start_one(
+        environment: Mapping[str, str],
+        overrides: Mapping[type, Any] | None = None,
+        modules: Sequence[str] = (),
+    ) -> PicoContainer:
+        container = build({"AUTH_CLIENT__ISSUER": issuer.url, **environment}, overrides, modules)
+        started.append(container)
+        return container
+
+    yield start_one
+    for container in started:
+        await container.ashutdown()
+    root.handlers[:], root.level = handlers, level
+
+
+def build(
+    environment: Mapping[str, str],
+    overrides: Mapping[type, Any] | None = None,
+    modules: Sequence[str] = (),
+) -> PicoContainer:
+    """The application as ``environment`` configures it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return create_container(overrides, modules)
+
+
+@pytest.fixture(scope="session")
+async def shared_container(database_kind: str, databases: Databases, issuer: Issuer) -> AsyncIterator[PicoContainer]:
+    container = build({"DATABASE__URL": databases.migrated(database_kind), "AUTH_CLIENT__ISSUER": issuer.url})
+    yield container
+    await container.ashutdown()
+
+
+@pytest.fixture
+async def container(shared_container: PicoContainer) -> PicoContainer:
+    """The application that tests share, once for each kind of database, with empty tables."""
+    async with shared_container.get(SessionManager).engine.begin() as connection:
+        for table in reversed(AppBase.metadata.sorted_tables):
+            await connection.execute(table.delete())
+    return shared_container
+
+
+@pytest.fixture
+def app(container: PicoContainer) -> FastAPI:
+    made: FastAPI = container.get(FastAPI)
+    return made
+
+
+@pytest.fixture
+def service(container: PicoContainer) -> ProductService:
+    made: ProductService = container.get(ProductService)
+    return made
+
+
+@asynccontextmanager
+async def client_of(app: FastAPI, token: str | None = None, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that speaks to ``app`` without a network, as the caller whose ``token`` it has."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    base_url = options.pop("base_url", "http://testserver")
+    async with httpx.AsyncClient(
+        transport=transport, base_url=base_url, headers=headers, trust_env=False, **options
+    ) as client:
+        yield client
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[str]:
+    """The URL of ``app`` behind the server of production, for what a client without a network cannot show."""
+    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    try:
+        async with asyncio.timeout(5):
+            while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.005)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+@pytest.fixture
+async def anonymous(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def tokens(issuer: Issuer) -> dict[str, str]:
+    """One token for each role."""
+    return {role: issuer.token(role) for role in ("viewer", "product-manager", "admin")}
+
+
+@pytest.fixture
+async def viewer(app: FastAPI, tokens: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app, tokens["viewer"]) as client:
+        yield client
+
+
+@pytest.fixture
+async def manager(app: FastAPI, tokens: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app, tokens["product-manager"]) as client:
+        yield client
+
+
+@pytest.fixture
+async def admin(app: FastAPI, tokens: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app, tokens["admin"]) as client:
+        yield client
+
+
+@pytest.fixture
+def create(manager: httpx.AsyncClient) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """``await create("Lamp", price=9.5)`` is the new product as the API answers it."""
+
+    async def create_one(name: str = "Lamp", **members: Any) -> dict[str, Any]:
+        response = await manager.post("/api/v1/products/", json={"name": name, "price": 19.99, **members})
+        assert response.status_code == 201, response.text
+        made: dict[str, Any] = response.json()
+        return made
+
+    return create_one

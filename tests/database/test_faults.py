@@ -1,0 +1,174 @@
+"""What a database's error becomes: a domain error where there is one, itself where not."""
+# ruff: noqa: PT012 - what a transaction raises it may raise at its end
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from myapp.database.sessions import ProductsSessionManager
+from myapp.errors import ConstraintViolationError, DatabaseUnavailableError
+from myapp.products.models import Product
+from tests.databases import free_port, libpq_url
+
+from .conftest import Names, in_use, lamp, only_postgresql, only_sqlite, session_manager
+
+Sessions = ProductsSessionManager
+
+
+class TestConstraints:
+    @pytest.mark.parametrize(
+        ("values", "constraint", "field"),
+        [
+            ({"price": "0"}, "ck_products_price_positive", "price"),
+            ({"price": "-0.01"}, "ck_products_price_positive", "price"),
+            ({"stock": -1}, "ck_products_stock_not_negative", "stock"),
+            ({"name": "x"}, "ck_products_name_length", "name"),
+        ],
+    )
+    async def test_a_violation_names_the_constraint_and_its_field(
+        self, sessions: Sessions, names: Names, values: dict[str, object], constraint: str, field: str
+    ) -> None:
+        with pytest.raises(ConstraintViolationError) as raised:
+            async with sessions.transaction() as session:
+                session.add(lamp(**values))  # type: ignore[arg-type]
+                await session.flush()
+        assert (raised.value.constraint, raised.value.field) == (constraint, field)
+        assert raised.value.__cause__ is not None
+        assert constraint in str(raised.value)
+        assert await names() == []
+
+    async def test_at_commit_too(self, sessions: Sessions) -> None:
+        with pytest.raises(ConstraintViolationError):
+            async with sessions.transaction() as session:
+                session.add(lamp(stock=-1))
+
+    async def test_one_that_is_not_in_the_models_stays(self, sessions: Sessions) -> None:
+        with pytest.raises(IntegrityError):
+            async with sessions.transaction() as session:
+                session.add(lamp())
+                await session.flush()
+                await session.execute(text("UPDATE products SET name = NULL"))
+
+    async def test_work_goes_on_after_one_in_a_savepoint(self, sessions: Sessions, names: Names) -> None:
+        async with sessions.transaction() as session:
+            session.add(lamp("kept"))
+            await session.flush()
+            with pytest.raises(ConstraintViolationError):
+                async with session.begin_nested():
+                    session.add(lamp(stock=-1))
+        assert await names() == ["kept"]
+
+
+class TestUnknownErrors:
+    @pytest.mark.parametrize("statement", ["SELECT * FROM no_such_table", "SELEC 1", "SELECT no_such_function()"])
+    async def test_they_stay(self, sessions: Sessions, statement: str) -> None:
+        with pytest.raises(DBAPIError):
+            async with sessions.transaction() as session:
+                await session.execute(text(statement))
+        async with sessions.transaction() as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+
+    @only_postgresql
+    async def test_cancellation_stays(self, sessions: Sessions) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), sessions.transaction() as session:
+                await session.execute(text("SELECT pg_sleep(10)"))
+
+
+class TestUnavailable:
+    async def test_nothing_listens(self) -> None:
+        sessions = session_manager(f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/none")
+        with pytest.raises(DatabaseUnavailableError) as raised:
+            async with sessions.transaction() as session:
+                await session.execute(select(Product))
+        assert "127.0.0.1" not in str(raised.value)
+        assert in_use(sessions) == 0
+
+    async def test_a_file_that_cannot_be_opened(self, tmp_path: Path) -> None:
+        sessions = session_manager(f"sqlite+aiosqlite:///{tmp_path}/missing/products.db")
+        with pytest.raises(DatabaseUnavailableError):
+            async with sessions.transaction(read_only=True) as session:
+                await session.execute(select(Product))
+        await sessions.engine.dispose()
+
+    @only_sqlite
+    async def test_sqlite_is_locked_for_longer_than_the_busy_timeout(self, sessions: Sessions) -> None:
+        async with sessions.transaction() as blocker:
+            await blocker.execute(text("SELECT 1"))
+            with pytest.raises(DatabaseUnavailableError):
+                async with sessions.transaction(propagation="REQUIRES_NEW") as session:
+                    await session.execute(select(Product))
+
+
+@only_postgresql
+class TestPostgresqlUnavailable:
+    async def test_the_server_ends_the_connection(self, sessions: Sessions, names: Names, shared_url: str) -> None:
+        with pytest.raises(DatabaseUnavailableError):
+            async with sessions.transaction() as session:
+                session.add(lamp("lost"))
+                await session.flush()
+                pid = await session.scalar(text("SELECT pg_backend_pid()"))
+                await terminate(shared_url, pid)
+                await session.execute(select(Product))
+        assert await names() == []
+
+    async def test_an_idle_connection_that_the_server_ended_is_replaced_unseen(
+        self, sessions: Sessions, shared_url: str
+    ) -> None:
+        async with sessions.transaction(read_only=True) as session:
+            pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        await terminate(shared_url, pid)
+        for _ in range(4):
+            async with sessions.transaction(read_only=True) as session:
+                assert await session.scalar(text("SELECT pg_backend_pid()")) != pid
+
+    async def test_a_statement_takes_too_long(self, shared_url: str) -> None:
+        sessions = session_manager(shared_url, command_timeout=0.1)
+        for _ in range(5):  # more than the pool has: each connection of unknown state was thrown away
+            with pytest.raises(DatabaseUnavailableError):
+                async with sessions.transaction() as session:
+                    await session.execute(text("SELECT pg_sleep(10)"))
+        async with sessions.transaction() as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+        await sessions.engine.dispose()
+
+    async def test_a_serialisation_failure_is_worth_another_try(self, sessions: Sessions) -> None:
+        async def write(session: AsyncSession) -> None:
+            await session.execute(text("UPDATE products SET stock = stock + 1"))
+
+        async with sessions.transaction() as session:
+            session.add(lamp())
+        with pytest.raises(DatabaseUnavailableError):
+            async with sessions.transaction(isolation_level="REPEATABLE READ") as session:
+                await session.execute(select(Product))
+                async with sessions.transaction(propagation="REQUIRES_NEW") as other:
+                    await write(other)
+                await write(session)
+
+    async def test_a_deadlock_is_worth_another_try(self, sessions: Sessions) -> None:
+        async with sessions.transaction() as session:
+            session.add_all([lamp("first"), lamp("second")])
+        both_hold_one = asyncio.Barrier(2)
+
+        async def lock(*order: str) -> None:
+            async with sessions.transaction() as session:
+                await session.execute(text("SET LOCAL deadlock_timeout = '50ms'"))
+                for name in order:
+                    await session.execute(select(Product).where(Product.name == name).with_for_update())
+                    if name == order[0]:
+                        await both_hold_one.wait()
+
+        results = await asyncio.gather(lock("first", "second"), lock("second", "first"), return_exceptions=True)
+        assert sorted(type(result).__name__ for result in results) == ["DatabaseUnavailableError", "NoneType"]
+
+
+async def terminate(url: str, pid: int | None) -> None:
+    connection = await asyncpg.connect(libpq_url(url))
+    await connection.execute("SELECT pg_terminate_backend($1)", pid)
+    await connection.close()
+    await asyncio.sleep(0.05)

@@ -1,0 +1,205 @@
+"""The schema comes from the migrations alone, on both databases, whoever starts and however many at once."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from pico_sqlalchemy import AppBase
+from pico_sqlalchemy.config import DatabaseSettings
+from sqlalchemy import CheckConstraint, Connection, inspect, text
+
+from myapp.boot import ROOT
+from myapp.database.engine import EngineSettings
+from myapp.database.migrations import LockedMigrator, migration_engine, revision, run
+from myapp.errors import StartupError
+from tests.databases import Databases, in_thread
+from tests.issuer import AUDIENCE, Issuer
+
+from .conftest import only_postgresql, only_sqlite
+
+
+def migrator_of(url: str, *, engine: EngineSettings | None = None, **settings: Any) -> LockedMigrator:
+    database = DatabaseSettings(**{"url": url, "migrations_path": str(ROOT / "migrations")} | settings)
+    return LockedMigrator(database, engine or EngineSettings(startup_timeout=2.0))
+
+
+def migrate(url: str, **settings: Any) -> None:
+    in_thread(migrator_of(url, **settings).migrate)
+
+
+async def read(url: str, look: Callable[[Connection], Any]) -> Any:
+    async with migration_engine(url, EngineSettings()) as engine, engine.connect() as connection:
+        return await connection.run_sync(look)
+
+
+async def alembic(url: str, action: Callable[..., Any], *arguments: Any) -> None:
+    config = migrator_of(url).config()
+    await read(url, lambda connection: run(connection, action, config, *arguments))
+
+
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+def check_constraints(connection: Connection) -> set[str | None]:
+    return {found["name"] for table in tables(connection) for found in inspect(connection).get_check_constraints(table)}
+
+
+def indexes(connection: Connection) -> set[str | None]:
+    return {found["name"] for table in tables(connection) for found in inspect(connection).get_indexes(table)}
+
+
+@pytest.fixture
+def empty_url(database_kind: str, databases: Databases) -> str:
+    return databases.empty(database_kind)
+
+
+class TestUpAndDown:
+    async def test_up_down_up(self, empty_url: str) -> None:
+        head = migrator_of(empty_url).head()
+        for _ in range(2):
+            await alembic(empty_url, command.upgrade, "head")
+            assert await read(empty_url, revision) == head
+            assert await read(empty_url, tables) == set(AppBase.metadata.tables)
+            await alembic(empty_url, command.downgrade, "base")
+            assert await read(empty_url, revision) is None
+            assert await read(empty_url, tables) == set()
+
+    async def test_step_by_step(self, empty_url: str) -> None:
+        for _ in range(2):
+            await alembic(empty_url, command.upgrade, "+1")
+        assert await read(empty_url, revision) == migrator_of(empty_url).head()
+        await alembic(empty_url, command.downgrade, "-1")
+        await alembic(empty_url, command.upgrade, "head")
+
+    async def test_a_failing_migration_leaves_nothing_behind(self, empty_url: str) -> None:
+        def upgrade_and_fail(config: Config) -> None:
+            command.upgrade(config, "head")
+            raise ConnectionError
+
+        with pytest.raises(ConnectionError):
+            await alembic(empty_url, upgrade_and_fail)
+        assert await read(empty_url, tables) == set()
+        migrate(empty_url)
+
+
+class TestSchema:
+    async def test_the_models_have_not_drifted_from_it(self, shared_url: str) -> None:
+        await alembic(shared_url, command.check)
+
+    async def test_alembic_may_run_without_the_application(
+        self, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With a connection of its own, which migrations/env.py makes from the settings."""
+        monkeypatch.setenv("DATABASE__URL", database_url)
+        in_thread(lambda: command.check(migrator_of(database_url).config()))
+        in_thread(lambda: command.downgrade(migrator_of(database_url).config(), "base"))
+        assert await read(database_url, tables) == set()
+
+    async def test_constraints_and_indexes_are_named_and_there(self, shared_url: str) -> None:
+        declared = AppBase.metadata.tables.values()
+        checks = {item.name for table in declared for item in table.constraints if isinstance(item, CheckConstraint)}
+        assert checks
+        assert None not in checks
+        assert checks <= await read(shared_url, check_constraints)
+        assert {index.name for table in declared for index in table.indexes} <= await read(shared_url, indexes)
+
+    @only_postgresql
+    async def test_the_primary_key_has_a_name(self, shared_url: str) -> None:
+        found = await read(shared_url, lambda connection: inspect(connection).get_pk_constraint("products"))
+        assert (found["constrained_columns"], found["name"]) == (["id"], "pk_products")
+
+    @only_postgresql
+    async def test_search_has_its_index_where_the_extension_is(self, shared_url: str) -> None:
+        trigrams = text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'")
+        has_extension = await read(shared_url, lambda connection: connection.scalar(trigrams))
+        assert ("ix_products_name_folded_trgm" in await read(shared_url, indexes)) == bool(has_extension)
+
+    async def test_an_id_is_never_used_again(self, database_url: str) -> None:
+        def insert_twice(connection: Connection) -> list[Any]:
+            values = "('Lamp', 'lamp', 1, 0, true, 1, '2026-01-01', '2026-01-01')"
+            columns = "name, name_folded, price, stock, active, version, created_at, updated_at"
+            ids = []
+            for _ in range(2):
+                insert = text(f"INSERT INTO products ({columns}) VALUES {values} RETURNING id")
+                ids.append(connection.scalar(insert))
+                connection.execute(text("DELETE FROM products"))
+            return ids
+
+        assert await read(database_url, insert_twice) == [1, 2]
+
+
+class TestAtStart:
+    def test_it_may_be_left_to_another(self, empty_url: str) -> None:
+        left = migrator_of(empty_url, engine=EngineSettings(migrate_on_start=False))
+        in_thread(lambda: left.configure_database(None))
+        with pytest.raises(StartupError):
+            in_thread(lambda: migrate(empty_url, migrations_target="no-such-revision"))
+        migrate(empty_url)
+        migrate(empty_url)  # nothing is left to do
+
+    def test_the_folder_of_the_file_is_made(self, tmp_path: Any) -> None:
+        migrate(f"sqlite+aiosqlite:///{tmp_path}/data/products.db")
+        assert (tmp_path / "data/products.db").exists()
+
+    async def test_a_schema_of_a_later_release_stops_it_with_one_line(self, database_url: str) -> None:
+        def from_the_future(connection: Connection) -> None:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+            connection.commit()
+
+        await read(database_url, from_the_future)
+        with pytest.raises(StartupError, match="9999") as raised:
+            migrate(database_url)
+        assert "\n" not in str(raised.value)
+
+    @only_postgresql
+    async def test_a_role_that_may_not_create_tables_stops_it_with_one_line(
+        self, empty_url: str, postgres_role: Callable[[str], str]
+    ) -> None:
+        with pytest.raises(StartupError, match="permission denied") as raised:
+            migrate(postgres_role(empty_url))
+        assert "\n" not in str(raised.value)
+
+    @only_postgresql
+    async def test_a_role_that_may_not_create_extensions_does_without(
+        self, empty_url: str, postgres_role: Callable[[str], str]
+    ) -> None:
+        url = postgres_role(empty_url)
+        role = url.partition("//")[2].partition(":")[0]
+
+        def allow(connection: Connection) -> None:
+            connection.execute(text(f'GRANT CREATE ON SCHEMA public TO "{role}"'))
+            connection.commit()
+
+        await read(empty_url, allow)
+        migrate(url)
+        assert await read(empty_url, revision) == migrator_of(url).head()
+
+    def test_eight_processes_at_once_on_an_empty_database(self, empty_url: str, issuer: Issuer) -> None:
+        environment = {
+            **os.environ,
+            "DATABASE__URL": empty_url,
+            "AUTH_CLIENT__ISSUER": issuer.url,
+            "AUTH_CLIENT__AUDIENCE": AUDIENCE,
+        }
+        finished = subprocess.run(
+            [sys.executable, "-m", "tests.database.start_together", "8"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert finished.returncode == 0, finished.stderr
+
+    @only_sqlite
+    async def test_the_file_is_in_wal_mode(self, empty_url: str) -> None:
+        migrate(empty_url)
+        mode = text("PRAGMA journal_mode")
+        assert await read(empty_url, lambda connection: connection.scalar(mode)) == "wal"

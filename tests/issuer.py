@@ -1,0 +1,135 @@
+"""An issuer of tokens for tests: discovery and keys over real HTTP, tokens of any kind, and every way to fail."""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from jwt.algorithms import RSAAlgorithm
+
+DISCOVERY = "/.well-known/openid-configuration"
+KEYS = "/jwks.json"
+AUDIENCE = "products-api"
+
+
+class Issuer:
+    """Listens on a port of this machine from ``start`` to ``stop``; the port stays the same when it comes back."""
+
+    def __init__(self, audience: str = AUDIENCE) -> None:
+        self.audience = audience
+        self.requests: list[str] = []
+        """The path of every request that came, in order."""
+        self.keys: dict[str, RSAPrivateKey] = {}
+        """The private keys by ``kid``; the last one signs."""
+        self.published: list[Any] = []
+        """What stands under ``keys`` in the key set."""
+        self.status = 200
+        self.body: bytes | None = None
+        """Sent to every request instead of the documents."""
+        self._answering = threading.Event()
+        self._answering.set()
+        self._port = 0
+        self._server: ThreadingHTTPServer | None = None
+        self.rotate()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> "Issuer":
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                issuer.requests.append(self.path)
+                issuer._answering.wait(30)
+                status, body = issuer._answer(self.path)
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                except OSError:
+                    pass  # the client has given up
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+        self._server.daemon_threads = True
+        self._port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Connections are refused from now on."""
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def silence(self) -> None:
+        """Connections are taken, and no answer comes until ``speak``."""
+        self._answering.clear()
+
+    def speak(self) -> None:
+        self._answering.set()
+
+    def rotate(self, kid: str | None = None, *, keep: bool = True) -> str:
+        """Sign with a new key from now on; ``keep`` goes on publishing the old ones."""
+        kid = kid or uuid.uuid4().hex
+        self.keys[kid] = key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.published = [*(self.published if keep else []), public_jwk(key, kid)]
+        return kid
+
+    def token(
+        self,
+        role: str | None = None,
+        *,
+        headers: Mapping[str, Any] | None = None,
+        kid: str | None = None,
+        key: Any = None,
+        algorithm: str = "RS256",
+        without: tuple[str, ...] = (),
+        **claims: Any,
+    ) -> str:
+        """A token for a caller in ``role``, good for an hour unless ``claims`` say otherwise."""
+        now = int(time.time())
+        payload: dict[str, Any] = {
+            "iss": self.url,
+            "aud": self.audience,
+            "sub": f"{role or 'somebody'}-1",
+            "iat": now,
+            "exp": now + 3600,
+            "jti": uuid.uuid4().hex,
+        }
+        if role is not None:
+            payload |= {"role": role, "roles": [role]}
+        payload |= claims
+        for name in without:
+            payload.pop(name, None)
+        kid = kid or next(reversed(self.keys))
+        signer = self.keys[kid] if key is None else key
+        return jwt.encode(payload, signer, algorithm, headers={"kid": kid, **(headers or {})})
+
+    def _answer(self, path: str) -> tuple[int, bytes]:
+        if self.body is not None:
+            return self.status, self.body
+        documents = {
+            DISCOVERY: {"issuer": self.url, "jwks_uri": self.url + KEYS},
+            KEYS: {"keys": self.published},
+        }
+        if path not in documents:
+            return 404, b"{}"
+        return self.status, json.dumps(documents[path]).encode()
+
+
+def public_jwk(key: RSAPrivateKey, kid: str, **members: Any) -> dict[str, Any]:
+    jwk: dict[str, Any] = json.loads(RSAAlgorithm.to_jwk(key.public_key()))
+    return jwk | {"kid": kid, "use": "sig", "alg": "RS256"} | members

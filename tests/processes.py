@@ -1,0 +1,96 @@
+"""Real server processes: ``uvicorn main:app`` as an operator runs it, with its environment, its output and its end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from myapp.boot import ROOT, SECTIONS
+
+from .databases import free_port
+
+LIVENESS = "/api/v1/health"
+
+
+class Process:
+    """A command whose output goes to a file, so that no pipe can fill up."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], output: Path, cwd: Path = ROOT) -> None:
+        self._output = output
+        with output.open("wb") as file:
+            self._process = subprocess.Popen(
+                command, cwd=cwd, env=clean_environment() | dict(environment), stdout=file, stderr=file
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait(self, seconds: float = 20) -> int:
+        """The exit code."""
+        return self._process.wait(seconds)
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM)."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL)."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Server(Process):
+    """``uvicorn main:app`` on a port of its own; ``options`` are uvicorn's."""
+
+    def __init__(
+        self, environment: Mapping[str, str], output: Path, *options: str, cwd: Path = ROOT, port: int | None = None
+    ) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [sys.executable, "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", str(self.port)]
+        super().__init__([*command, *options], environment, output, cwd)
+
+    def wait_until_it_serves(self, seconds: float = 20) -> "Server":
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert self.running, self.output
+            try:
+                if httpx.get(self.url + LIVENESS, trust_env=False).status_code == 200:
+                    return self
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise TimeoutError(self.output)
+
+
+@contextmanager
+def serving(environment: Mapping[str, str], output: Path, *options: str, cwd: Path = ROOT) -> Iterator[Server]:
+    """A server that serves, and has ended when the block is left."""
+    server = Server(environment, output, *options, cwd=cwd)
+    try:
+        yield server.wait_until_it_serves()
+        if server.running:
+            server.terminate()
+            server.wait()
+    finally:
+        if server.running:
+            server.kill()
+
+
+def clean_environment() -> dict[str, str]:
+    """Without the settings of whoever runs the tests."""
+    return {name: value for name, value in os.environ.items() if name.lower().partition("__")[0] not in SECTIONS}

@@ -1,0 +1,223 @@
+"""Which values a product may have, over HTTP: the same for a new one and for a change."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from ..web.problems import assert_invalid, assert_problem
+
+COLLECTION = "/api/v1/products/"
+VALID = {"name": "Lamp", "price": 19.99}
+BULB = "\U0001f4a1"
+JSON = {"Content-Type": "application/json"}
+
+Create = Callable[..., Awaitable[dict[str, Any]]]
+
+# Each value as JSON text, since Python has no way to write all of them.
+REFUSED = [
+    ("name", "null", "string_type"),
+    ("name", "5", "string_type"),
+    ("name", "true", "string_type"),
+    ("name", '["Lamp"]', "string_type"),
+    ("name", "{}", "string_type"),
+    ("name", '""', "string_too_short"),
+    ("name", '"a"', "string_too_short"),
+    ("name", '"   "', "string_too_short"),
+    ("name", r'" a \t\n"', "string_too_short"),
+    ("name", '"\u00a0a\u3000"', "string_too_short"),
+    ("name", f'"{"x" * 101}"', "string_too_long"),
+    ("name", f'"{"x" * 100_000}"', "string_too_long"),
+    ("name", r'"La\u0000mp"', "nul_character"),
+    ("name", r'"Lamp\u0000"', "nul_character"),
+    ("name", r'"La\ud800mp"', "string_unicode"),
+    ("name", r'"La\udfffmp"', "string_unicode"),
+    ("description", "5", "string_type"),
+    ("description", "false", "string_type"),
+    ("description", f'"{"x" * 501}"', "string_too_long"),
+    ("description", r'"\u0000"', "nul_character"),
+    ("description", r'"\udc00"', "string_unicode"),
+    ("price", "null", "number_type"),
+    ("price", '"9.50"', "number_type"),
+    ("price", "true", "number_type"),
+    ("price", "false", "number_type"),
+    ("price", "[]", "number_type"),
+    ("price", "0", "greater_than"),
+    ("price", "0.00", "greater_than"),
+    ("price", "-0.0", "greater_than"),
+    ("price", "-1", "greater_than"),
+    ("price", "-0.01", "greater_than"),
+    ("price", "1e-400", "greater_than"),
+    ("price", "9.999", "decimal_max_places"),
+    ("price", "0.001", "decimal_max_places"),
+    ("price", "1e-7", "decimal_max_places"),
+    ("price", "0.30000000000000004", None),
+    ("price", "10000000000", None),
+    ("price", "10000000000.00", None),
+    ("price", "99999999999.99", None),
+    ("price", "1e300", None),
+    ("price", "1e400", "finite_number"),
+    ("price", "-1e400", "finite_number"),
+    ("price", "NaN", "finite_number"),
+    ("price", "Infinity", "finite_number"),
+    ("price", "-Infinity", "finite_number"),
+    ("price", "9" * 1000, None),
+    ("stock", "null", "int_type"),
+    ("stock", '"1"', "int_type"),
+    ("stock", "true", "int_type"),
+    ("stock", "2.0", "int_type"),
+    ("stock", "1.5", "int_type"),
+    ("stock", "1e3", "int_type"),
+    ("stock", "NaN", None),
+    ("stock", "Infinity", None),
+    ("stock", "-1", "greater_than_equal"),
+    ("stock", "2147483648", "less_than_equal"),
+    ("stock", "9" * 1000, None),
+    ("id", "7", "extra_forbidden"),
+    ("version", "7", "extra_forbidden"),
+    ("name_folded", '"lamp"', "extra_forbidden"),
+    ("created_at", '"2026-01-01T00:00:00Z"', "extra_forbidden"),
+    ("updated_at", '"2026-01-01T00:00:00Z"', "extra_forbidden"),
+    ("Price", "1", "extra_forbidden"),
+]
+
+# What is sent, and what the product has then.
+ACCEPTED = [
+    ("name", '"ab"', "ab"),
+    ("name", '"  ab\\t\\n "', "ab"),
+    ("name", '"\u00a0ab\u3000"', "ab"),
+    ("name", f'"  {"x" * 100}  "', "x" * 100),
+    ("name", f'"{BULB * 100}"', BULB * 100),
+    ("name", r'"\ud83d\udca1 lamp"', f"{BULB} lamp"),
+    ("name", '"\u0130\u0390\ufb03 \u1e9e\u00df \u03a3\u03c2"', "\u0130\u0390\ufb03 \u1e9e\u00df \u03a3\u03c2"),
+    ("name", '"e\u0301tude"', "e\u0301tude"),
+    ("name", r'"50 % _off_ \\ \"now\" \u0027; --"', '50 % _off_ \\ "now" \'; --'),
+    ("description", "null", None),
+    ("description", '""', ""),
+    ("description", '"  as it is  "', "  as it is  "),
+    ("description", f'"{"x" * 500}"', "x" * 500),
+    ("price", "0.01", 0.01),
+    ("price", "0.10", 0.1),
+    ("price", "5", 5.0),
+    ("price", "5.0", 5.0),
+    ("price", "19.990", 19.99),
+    ("price", "1.2e1", 12.0),
+    ("price", "1e2", 100.0),
+    ("price", "9999999999.99", 9999999999.99),
+    ("price", "4503599627.37", 4503599627.37),
+    ("stock", "0", 0),
+    ("stock", "-0", 0),
+    ("stock", "2147483647", 2147483647),
+]
+
+
+def ids(cases: list[Any]) -> list[str]:
+    return [f"{case[0]}={case[1][:20]}".encode("ascii", "backslashreplace").decode() for case in cases]
+
+
+def body(members: dict[str, Any], name: str, value: str) -> str:
+    """``members`` as JSON, with ``value``, which is JSON already, for ``name``."""
+    rest = {key: other for key, other in members.items() if key != name}
+    return json.dumps(rest)[:-1] + (", " if rest else "") + f'"{name}": {value}}}'
+
+
+class TestCreate:
+    @pytest.mark.parametrize(("name", "value", "code"), REFUSED, ids=ids(REFUSED))
+    async def test_refuses(self, manager: httpx.AsyncClient, name: str, value: str, code: str | None) -> None:
+        response = await manager.post(COLLECTION, content=body(VALID, name, value), headers=JSON)
+        assert_invalid(response, f"#/{name}", code)
+        assert (await manager.get(COLLECTION)).json() == []
+
+    @pytest.mark.parametrize(("name", "value", "kept"), ACCEPTED, ids=ids(ACCEPTED))
+    async def test_accepts(self, manager: httpx.AsyncClient, name: str, value: str, kept: Any) -> None:
+        response = await manager.post(COLLECTION, content=body(VALID, name, value), headers=JSON)
+        assert response.status_code == 201, response.text
+        assert response.json()[name] == kept
+        assert (await manager.get(f"{COLLECTION}{response.json()['id']}")).json() == response.json()
+
+    async def test_refuses_to_make_an_inactive_product(self, manager: httpx.AsyncClient) -> None:
+        assert_invalid(await manager.post(COLLECTION, json=VALID | {"active": False}), "#/active", "extra_forbidden")
+
+    @pytest.mark.parametrize("name", ["name", "price"])
+    async def test_demands(self, manager: httpx.AsyncClient, name: str) -> None:
+        members = {key: value for key, value in VALID.items() if key != name}
+        assert_invalid(await manager.post(COLLECTION, json=members), f"#/{name}", "missing")
+
+    async def test_tells_every_fault_at_once(self, manager: httpx.AsyncClient) -> None:
+        response = await manager.post(COLLECTION, json={"name": "a", "price": "1", "stock": -1, "colour": "red"})
+        errors = assert_problem(response, 422, "validation_failed")["errors"]
+        assert {error["pointer"] for error in errors} == {"#/name", "#/price", "#/stock", "#/colour"}
+
+
+class TestUpdate:
+    @pytest.mark.parametrize(("name", "value", "code"), REFUSED, ids=ids(REFUSED))
+    async def test_refuses(
+        self, manager: httpx.AsyncClient, create: Create, name: str, value: str, code: str | None
+    ) -> None:
+        product = await create()
+        response = await manager.put(f"{COLLECTION}{product['id']}", content=body({}, name, value), headers=JSON)
+        assert_invalid(response, f"#/{name}", code)
+        assert (await manager.get(f"{COLLECTION}{product['id']}")).json() == product
+
+    @pytest.mark.parametrize(("name", "value", "kept"), ACCEPTED, ids=ids(ACCEPTED))
+    async def test_accepts(self, manager: httpx.AsyncClient, create: Create, name: str, value: str, kept: Any) -> None:
+        product = await create(description="Before", stock=7)
+        response = await manager.put(f"{COLLECTION}{product['id']}", content=body({}, name, value), headers=JSON)
+        assert response.status_code == 200, response.text
+        assert response.json() == product | {name: kept, "updated_at": response.json()["updated_at"]}
+        assert (await manager.get(f"{COLLECTION}{product['id']}")).json() == response.json()
+
+    @pytest.mark.parametrize("value", ["null", "0", "1", '"true"', '"false"', "[]"])
+    async def test_refuses_what_is_no_boolean(self, manager: httpx.AsyncClient, create: Create, value: str) -> None:
+        product = await create()
+        response = await manager.put(f"{COLLECTION}{product['id']}", content=body({}, "active", value), headers=JSON)
+        assert_invalid(response, "#/active", "bool_type")
+
+
+class TestBody:
+    """What is no product at all, for both operations."""
+
+    @pytest.fixture(params=["create", "update"])
+    async def send(self, request: pytest.FixtureRequest, manager: httpx.AsyncClient, create: Create) -> Any:
+        product = await create()
+        method, path = ("POST", COLLECTION) if request.param == "create" else ("PUT", f"{COLLECTION}{product['id']}")
+
+        async def send_one(content: str | bytes) -> httpx.Response:
+            return await manager.request(method, path, content=content, headers=JSON)
+
+        yield send_one
+        assert (await manager.get(COLLECTION, params={"include_inactive": True})).json() == [product]
+
+    @pytest.mark.parametrize("content", ["[]", '"Lamp"', "5", "null", "true", "NaN"])
+    async def test_refuses_what_is_no_object(self, send: Any, content: str) -> None:
+        assert_problem(await send(content), 422, "validation_failed")
+
+    async def test_refuses_an_empty_body(self, send: Any) -> None:
+        assert_problem(await send(""), 422, "validation_failed")
+
+    async def test_refuses_an_empty_object(self, send: Any) -> None:
+        assert_problem(await send("{}"), 422, "validation_failed")
+
+    @pytest.mark.parametrize(
+        ("content", "pointer"),
+        [
+            ('{"name": "Lamp", "price": 1, "a/b~c d": 1}', "#/a~1b~0c%20d"),
+            ('{"name": "Lamp", "price": 1, "\u00fc": 1}', "#/%C3%BC"),
+            (f'{{"name": "Lamp", "price": 1, "{"x" * 5000}": 1}}', f"#/{'x' * 200}"),
+        ],
+        ids=["escaped", "unicode", "long"],
+    )
+    async def test_names_a_member_of_any_name(self, send: Any, content: str, pointer: str) -> None:
+        response = await send(content)
+        assert_invalid(response, pointer, "extra_forbidden")
+        assert len(response.content) < 1000
+
+    async def test_refuses_a_member_whose_name_is_a_lone_surrogate(self, send: Any) -> None:
+        assert_problem(await send(r'{"name": "Lamp", "price": 1, "\ud800": 1}'), 422, "validation_failed")
+
+    async def test_tells_of_many_faults_in_a_short_answer(self, send: Any) -> None:
+        content = json.dumps({f"member{number}": number for number in range(10_000)})
+        problem = assert_problem(await send(content), 422, "validation_failed")
+        assert len(problem["errors"]) == 20

@@ -1,0 +1,248 @@
+"""Starting and stopping, as an operator sees it: real processes."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import make_url
+
+from myapp.boot import ROOT
+from myapp.errors import StartupError
+
+from .conftest import build
+from .databases import Databases, free_port, in_thread
+from .issuer import Issuer
+from .processes import Process, Server, clean_environment, serving
+from .proxy import Proxy
+
+UVICORN = (sys.executable, "-m", "uvicorn", "main:app", "--host", "127.0.0.1")
+
+REFUSED = {
+    "no issuer": ({"AUTH_CLIENT__ISSUER": ""}, "auth_client.issuer"),
+    "no audience": ({"AUTH_CLIENT__AUDIENCE": ""}, "auth_client.audience"),
+    "an unknown key": ({"WEB__LOG_LEVLE": "INFO"}, "web.log_levle"),
+    "a wrong type": ({"DATABASE__POOL_SIZE": "many"}, "database.pool_size"),
+    "another database": ({"DATABASE__URL": "mysql+aiomysql://user:s3cr3t@host/name"}, "database.url"),
+}
+
+ALSO_REFUSED = {
+    "plain http to another host": ({"AUTH_CLIENT__ISSUER": "http://auth.example"}, "auth_client.issuer"),
+    "an algorithm with a shared secret": (
+        {"AUTH_CLIENT__ACCEPTED_ALGORITHMS": '["HS256"]'},
+        "auth_client.accepted_algo",
+    ),
+    "a permission without a colon": ({"AUTH__PERMISSIONS": '{"admin": ["delete"]}'}, "auth.permissions.admin"),
+    "no such configuration": ({"PRODUCTS_API_CONFIG": "/no/such/application.yaml"}, "application.yaml"),
+    "no URL": ({"DATABASE__URL": "products.db"}, "database.url"),
+    "a database in memory": ({"DATABASE__URL": "sqlite+aiosqlite:///:memory:"}, "database.url"),
+    "an unknown option": ({"DATABASE__URL": "postgresql+asyncpg://user:s3cr3t@127.0.0.1/a?sslmode=no"}, "database.url"),
+    "an impossible port": ({"DATABASE__URL": "postgresql+asyncpg://user:s3cr3t@127.0.0.1:99999/a"}, "database.url"),
+    "no such folder": ({"DATABASE__URL": "sqlite+aiosqlite:////no/such/folder/products.db"}, "database.url"),
+    "no database file": ({"DATABASE__URL": f"sqlite+aiosqlite:///{__file__}"}, "database.url"),
+    "an unlimited pool": ({"DATABASE__POOL_SIZE": "0"}, "database.pool_size"),
+    "no migrations": ({"DATABASE__MIGRATIONS_PATH": "/no/such/folder"}, "database.migrations_path"),
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Process]]:
+    """All of them at once, which takes as long as two of them."""
+    folder = tmp_path_factory.mktemp("refusals")
+    processes = {
+        name: Process([*UVICORN, "--port", "0"], environment, folder / name.replace(" ", "-"))
+        for name, (environment, _) in REFUSED.items()
+    }
+    yield processes
+    for process in processes.values():
+        if process.running:
+            process.kill()
+
+
+def the_line(process: Process) -> str:
+    lines = [line for line in process.output.splitlines() if line.strip()]
+    assert len(lines) == 1, process.output
+    assert lines[0].startswith("products-api: ")
+    return lines[0]
+
+
+class TestRefusedStart:
+    @pytest.mark.parametrize("name", REFUSED)
+    def test_one_line_names_the_setting(self, refusals: dict[str, Process], name: str) -> None:
+        process = refusals[name]
+        assert process.wait(40) not in (0, 1)
+        line = the_line(process)
+        assert REFUSED[name][1] in line
+        assert "s3cr3t" not in line
+
+    @pytest.mark.parametrize("name", ALSO_REFUSED)
+    def test_before_anything_is_waited_for(self, name: str, tmp_path: Path) -> None:
+        environment, setting = ALSO_REFUSED[name]
+        started = time.monotonic()
+        with pytest.raises(StartupError) as raised:
+            in_thread(lambda: build({"DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path}/products.db", **environment}))
+        assert time.monotonic() - started < 5
+        assert setting in str(raised.value)
+        assert "s3cr3t" not in str(raised.value)
+        assert "\n" not in str(raised.value)
+
+    def test_workers_are_not_started_again_and_again(self, tmp_path: Path) -> None:
+        command = [*UVICORN, "--port", str(free_port()), "--workers", "2", "--timeout-worker-healthcheck", "3"]
+        process = Process(command, {"AUTH_CLIENT__ISSUER": ""}, tmp_path / "log")
+        try:
+            process.wait()
+        finally:
+            if process.running:
+                process.kill()
+        assert 1 <= process.output.count("auth_client.issuer") <= 2
+        assert "Traceback" not in process.output
+
+
+class TestDatabaseIsDown:
+    def url(self) -> str:
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{free_port()}/products"
+
+    def test_it_waits_and_then_tells(self, tmp_path: Path) -> None:
+        started = time.monotonic()
+        environment = {"DATABASE__URL": self.url(), "ENGINE__STARTUP_TIMEOUT": "2"}
+        process = Process([*UVICORN, "--port", "0"], environment, tmp_path / "log")
+        assert process.wait() not in (0, 1)
+        assert 2 <= time.monotonic() - started < 10
+        assert "no connection within 2 s" in the_line(process)
+        assert "DATABASE__URL" in the_line(process)
+
+    def test_it_starts_when_the_database_does(self, tmp_path: Path, databases: Databases) -> None:
+        target = make_url(databases.migrated("postgresql"))
+        port = free_port()
+        url = target.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
+        server = Server({"DATABASE__URL": url}, tmp_path / "log")
+        try:
+            time.sleep(2)
+            assert server.running, server.output
+            with Proxy(target, port=port):
+                server.wait_until_it_serves()
+                server.terminate()
+                server.wait()
+        finally:
+            if server.running:
+                server.kill()
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Path:
+    """A folder with a configuration of its own, whose database is relative."""
+    yaml = (ROOT / "application.yaml").read_text(encoding="utf-8")
+    yaml = yaml.replace("migrations_path: migrations", f"migrations_path: {ROOT / 'migrations'}")
+    (tmp_path / "application.yaml").write_text(yaml, encoding="utf-8")
+    return tmp_path
+
+
+class TestServing:
+    def test_from_another_folder_it_uses_the_same_file_and_ends_cleanly(
+        self, catalogue: Path, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        """``--app-dir`` in any working directory. SQLite removes its log only when the last connection was closed."""
+        environment = {"PRODUCTS_API_CONFIG": str(catalogue / "application.yaml"), "AUTH_CLIENT__ISSUER": issuer.url}
+        headers = {"Authorization": f"Bearer {issuer.token('product-manager')}"}
+        file = catalogue / "data/products.db"
+        for number, cwd in enumerate((ROOT, tmp_path_factory.mktemp("elsewhere")), start=1):
+            server = Server(environment, catalogue / f"log-{number}", "--app-dir", str(ROOT), cwd=cwd)
+            try:
+                products = f"{server.wait_until_it_serves().url}/api/v1/products/"
+                created = httpx.post(products, json={"name": "Lamp", "price": 9.5}, headers=headers, trust_env=False)
+                assert created.status_code == 201, created.text
+                assert created.json()["id"] == number
+                assert len(httpx.get(products, headers=headers, trust_env=False).json()) == number
+                assert file.with_name("products.db-wal").exists()
+                server.terminate()
+                assert server.wait() in (0, -signal.SIGTERM), server.output
+            finally:
+                if server.running:
+                    server.kill()
+            assert not file.with_name("products.db-wal").exists()
+            assert "Traceback" not in server.output
+            assert "never awaited" not in server.output
+        assert not (ROOT / "log-1").exists()
+
+    def test_four_workers(self, databases: Databases, issuer: Issuer, tmp_path: Path) -> None:
+        """On an empty database; each is another process, and all see what one has written."""
+        environment = {"DATABASE__URL": databases.empty("sqlite"), "AUTH_CLIENT__ISSUER": issuer.url}
+        headers = {"Authorization": f"Bearer {issuer.token('product-manager')}", "Connection": "close"}
+        with serving(environment, tmp_path / "log", "--workers", "4") as server:
+            products = f"{server.url}/api/v1/products/"
+            ids = []
+            for number in range(20):
+                created = httpx.post(
+                    products, json={"name": f"Lamp {number}", "price": 9.5}, headers=headers, trust_env=False
+                )
+                assert created.status_code == 201, created.text
+                ids.append(created.json()["id"])
+            assert ids == list(range(1, 21))
+            assert len(httpx.get(products, headers=headers, trust_env=False).json()) == 20
+        assert "Traceback" not in server.output
+        assert not Path(make_url(environment["DATABASE__URL"]).database + "-wal").exists()
+
+
+SCRIPT = """
+import asyncio, json
+from myapp.boot import create_container
+from myapp.errors import NotFoundError
+from myapp.products.services import ProductService
+from pico_pydantic import ValidationFailedError
+
+async def main():
+    service, told = container.get(ProductService), []
+    for work in (
+        lambda: service.create({"name": "Lamp", "price": 9.5}),
+        lambda: service.create({"name": "x", "price": -1}),
+        lambda: service.get_by_id(99),
+        lambda: service.update(1, {"stock": 7}),
+        lambda: service.update(1, {"stock": -7}),
+        lambda: service.deactivate(99),
+        lambda: service.create({"name": "Chair", "price": 20}),
+    ):
+        try:
+            told.append((await work()).name)
+        except (NotFoundError, ValidationFailedError) as error:
+            told.append(type(error).__name__)
+    told += [(product.name, product.stock) for product in await service.list_active()]
+    await container.ashutdown()
+    print(json.dumps(told))
+
+container = create_container()
+asyncio.run(main())
+"""
+
+
+class TestWithoutHttp:
+    def test_a_script_goes_on_after_an_error(self, database_url: str, tmp_path: Path) -> None:
+        """What it does after an error is committed: another process sees it."""
+        (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+        environment = {"DATABASE__URL": database_url, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+        run = subprocess.run(
+            [sys.executable, "script.py"],
+            cwd=tmp_path,
+            env=clean_environment() | environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        assert json.loads(run.stdout) == [
+            "Lamp",
+            "ValidationFailedError",
+            "NotFoundError",
+            "Lamp",
+            "ValidationFailedError",
+            "NotFoundError",
+            "Chair",
+            ["Lamp", 7],
+            ["Chair", 0],
+        ]
+        assert "Traceback" not in run.stderr

@@ -1,0 +1,271 @@
+"""Settings: a YAML file, overridden by the environment, checked before anything else happens."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pico_ioc.exceptions import ConfigurationError
+
+from myapp.auth.settings import AuthSettings
+from myapp.boot import ROOT, SECTIONS, settings_of
+from myapp.config import SettingsSource
+from myapp.database.engine import EngineSettings
+from myapp.errors import StartupError
+from myapp.products.settings import ProductsSettings
+from myapp.web.settings import WebSettings
+
+Read = Callable[..., Mapping[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the settings of whoever runs the tests."""
+    for name in os.environ:
+        if name.lower().partition("__")[0] in SECTIONS:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """``read("web: {log_json: true}", WEB__LOG_LEVEL="DEBUG")`` is the merged tree."""
+
+    def read_tree(yaml: str = "", **environment: str) -> Mapping[str, Any]:
+        (tmp_path / "application.yaml").write_text(yaml, encoding="utf-8")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return SettingsSource(tmp_path / "application.yaml", SECTIONS).get_tree()
+
+    return read_tree
+
+
+def refusal(read: Read, *arguments: str, **environment: str) -> str:
+    with pytest.raises(ConfigurationError) as raised:
+        read(*arguments, **environment)
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+class TestApplicationYaml:
+    def test_it_documents_every_setting_of_ours_with_its_default(self) -> None:
+        tree = SettingsSource(ROOT / "application.yaml", SECTIONS).get_tree()
+        for name in ("engine", "web", "auth", "products"):
+            settings = SECTIONS[name]
+            assert set(tree[name]) == {field.name for field in dataclasses.fields(settings)}
+        assert settings_of(EngineSettings) == EngineSettings()
+        assert settings_of(WebSettings) == WebSettings()
+        assert settings_of(ProductsSettings) == ProductsSettings()
+        assert dataclasses.replace(settings_of(AuthSettings), permissions={}) == AuthSettings()
+
+    @pytest.mark.parametrize("section", ["database", "auth_client", "fastapi"])
+    def test_it_mentions_every_setting_of_the_packages(self, section: str) -> None:
+        text = (ROOT / "application.yaml").read_text(encoding="utf-8")
+        part = text.partition(f"\n{section}:\n")[2].partition("\n\n")[0]
+        known = {field.name for field in dataclasses.fields(SECTIONS[section])} - {"telemetry"}
+        assert {name for name in known if f"{name}:" not in part} == set()
+
+
+class TestEnvironment:
+    @pytest.mark.parametrize(
+        ("name", "value", "expected"),
+        [
+            ("DATABASE__POOL_SIZE", "17", 17),
+            ("DATABASE__ECHO", "true", True),
+            ("DATABASE__ECHO", "off", False),
+            ("DATABASE__POOL_PRE_PING", "1", True),
+            ("ENGINE__POOL_TIMEOUT", "2.5", 2.5),
+            ("ENGINE__POOL_TIMEOUT", "4", 4.0),
+            ("ENGINE__NULL_POOL", "yes", True),
+            ("FASTAPI__TITLE", "Lamps & more: #1", "Lamps & more: #1"),
+            ("FASTAPI__VERSION", "2", "2"),
+            ("AUTH_CLIENT__ISSUER", "https://auth.example/realms/a", "https://auth.example/realms/a"),
+            ("AUTH_CLIENT__ENABLED", "false", False),
+            ("AUTH_CLIENT__JWKS_TTL_SECONDS", "60", 60),
+            ("AUTH_CLIENT__ACCEPTED_ALGORITHMS", '["RS256", "ES256"]', ("RS256", "ES256")),
+            ("AUTH__ROLE_CLAIMS", '["realm_access.roles"]', ["realm_access.roles"]),
+            ("AUTH__ROLE_CLAIMS", "[]", []),
+            ("AUTH__PERMISSIONS", '{"admin": ["products:delete"]}', {"admin": ["products:delete"]}),
+            ("AUTH__LEEWAY", "0", 0),
+            ("WEB__ROOT_PATH", "/shop", "/shop"),
+            ("WEB__ROOT_PATH", "", ""),
+            (
+                "WEB__CORS_ORIGINS",
+                '["https://a.example", "https://b.example"]',
+                ["https://a.example", "https://b.example"],
+            ),
+            ("WEB__LOG_LEVEL", "DEBUG", "DEBUG"),
+            ("PRODUCTS__LIST_BATCH_SIZE", "10", 10),
+            ("products__list_batch_size", "10", 10),
+        ],
+    )
+    def test_it_overrides_every_section_with_its_type(
+        self, read: Read, name: str, value: str, expected: object
+    ) -> None:
+        section, key = name.lower().split("__")
+        tree = read((ROOT / "application.yaml").read_text(encoding="utf-8"), **{name: value})
+        assert tree[section][key] == expected
+        assert type(tree[section][key]) is type(expected)
+
+    def test_it_needs_no_section_in_the_file(self, read: Read) -> None:
+        assert read("", WEB__LOG_JSON="true") == {"web": {"log_json": True}}
+
+    def test_lists_are_replaced_and_mappings_too(self, read: Read) -> None:
+        yaml = "auth: {role_claims: [a, b], permissions: {admin: ['a:b'], viewer: ['c:d']}}"
+        tree = read(yaml, AUTH__ROLE_CLAIMS='["c"]', AUTH__PERMISSIONS='{"admin": []}')
+        assert tree["auth"] == {"role_claims": ["c"], "permissions": {"admin": []}}
+
+    def test_variables_of_others_are_left_alone(self, read: Read) -> None:
+        foreign = {"OTHER__KEY": "{", "X__Y": "z", "__A": "b", "KUBERNETES__PORT": "tcp://", "DATABASE": "x", "_": "y"}
+        assert read("web: {log_json: true}", **foreign) == {"web": {"log_json": True}}
+
+    def test_a_prefix_keeps_two_applications_apart(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "application.yaml").write_text("", encoding="utf-8")
+        monkeypatch.setenv("AUTHSERVER__WEB__LOG_JSON", "true")
+        monkeypatch.setenv("WEB__LOG_LEVEL", "nonsense, and of another application")
+        source = SettingsSource(tmp_path / "application.yaml", {"web": WebSettings}, env_prefix="AUTHSERVER__")
+        assert source.get_tree() == {"web": {"log_json": True}}
+        monkeypatch.setenv("AUTHSERVER__WEB__LOG_LEVEL", "LOUD")
+        with pytest.raises(ConfigurationError, match="AUTHSERVER__WEB__LOG_LEVEL"):
+            source.get_tree()
+
+
+class TestRefusals:
+    """One line that names the key, and the variable that sets it."""
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("DATABASE__POOL_SIZE", "many"),
+            ("DATABASE__POOL_SIZE", "1.5"),
+            ("DATABASE__POOL_SIZE", ""),
+            ("DATABASE__ECHO", "perhaps"),
+            ("ENGINE__POOL_TIMEOUT", "0"),
+            ("ENGINE__POOL_TIMEOUT", "soon"),
+            ("ENGINE__MAX_OVERFLOW", "-1"),
+            ("AUTH_CLIENT__ACCEPTED_ALGORITHMS", "RS256"),
+            ("AUTH__ROLE_CLAIMS", "roles"),
+            ("AUTH__ROLE_CLAIMS", "[1]"),
+            ("AUTH__PERMISSIONS", "[]"),
+            ("AUTH__LEEWAY", "-1"),
+            ("AUTH__LEEWAY", "3600"),
+            ("WEB__LOG_LEVEL", "LOUD"),
+            ("WEB__CORS_ORIGINS", "https://a.example"),
+            ("WEB__MAX_BODY_BYTES", "0"),
+            ("PRODUCTS__LIST_BATCH_SIZE", "0"),
+        ],
+    )
+    def test_a_value_of_the_wrong_type_or_range(self, read: Read, name: str, value: str) -> None:
+        message = refusal(read, **{name: value})
+        assert name.lower().replace("__", ".") in message
+        assert name in message
+
+    def test_of_the_file(self, read: Read) -> None:
+        assert "database.pool_size" in refusal(read, "database: {pool_size: [1]}")
+        assert "web.log_level" in refusal(read, "web: {log_level: null}")
+        assert "web.cors_origins" in refusal(read, "web: {cors_origins: https://a.example}")
+
+    def test_an_unknown_key(self, read: Read) -> None:
+        assert "web.log_levle (WEB__LOG_LEVLE): unknown key" in refusal(read, "web: {log_levle: INFO}")
+        assert "DATABASE__URLL" in refusal(read, DATABASE__URLL="x")
+
+    def test_an_unknown_key_below_a_value(self, read: Read) -> None:
+        assert "web.log_level.deep" in refusal(read, "web: {log_level: INFO}", WEB__LOG_LEVEL__DEEP="x")
+
+    def test_every_fault_is_told_at_once(self, read: Read) -> None:
+        message = refusal(read, "web: {log_level: LOUD, log_json: maybe, nothing: 1}")
+        assert all(key in message for key in ("web.log_level", "web.log_json", "web.nothing"))
+
+    def test_an_unknown_section(self, read: Read) -> None:
+        assert refusal(read, "webb: {log_level: INFO}") == "webb: unknown section in application.yaml"
+
+    @pytest.mark.parametrize("section", ["", "7", "[]", "INFO"])
+    def test_a_section_that_is_no_mapping(self, read: Read, section: str) -> None:
+        assert "web: must be a mapping" in refusal(read, f"web: {section}")
+
+    @pytest.mark.parametrize("value", ["[", "{", '["a"', "{'a': 1}", "[] []"])
+    def test_bad_json(self, read: Read, value: str) -> None:
+        message = refusal(read, WEB__CORS_ORIGINS=value)
+        assert "WEB__CORS_ORIGINS" in message
+        assert "JSON" in message
+
+    @pytest.mark.parametrize(
+        "yaml", ["web: {", "a: b: c", "\t- a", "- web", "text", "web: *unknown", "!!python/object:os.system {}"]
+    )
+    def test_bad_yaml(self, read: Read, yaml: str) -> None:
+        assert "application.yaml" in refusal(read, yaml)
+
+    def test_no_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match=r"missing\.yaml"):
+            SettingsSource(tmp_path / "missing.yaml", SECTIONS).get_tree()
+
+    def test_a_file_that_is_no_text(self, tmp_path: Path) -> None:
+        (tmp_path / "application.yaml").write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(ConfigurationError, match=r"application\.yaml"):
+            SettingsSource(tmp_path / "application.yaml", SECTIONS).get_tree()
+
+    def test_no_secret_is_told(self, read: Read) -> None:
+        secret = "s3cr3t"
+        for environment in (
+            {"DATABASE__POOL_SIZE": secret},
+            {"DATABASE__URL": f'["{secret}"]'},
+            {"DATABASE__URL": f'{{"{secret}'},
+            {"AUTH_CLIENT__REVOCATION_BEARER": f'["{secret}"]'},
+            {"WEB__LOG_LEVEL": secret},
+        ):
+            with pytest.MonkeyPatch.context() as patch:
+                for name, value in environment.items():
+                    patch.setenv(name, value)
+                assert secret not in refusal(read)
+        assert secret not in refusal(read, f"database: {{url: [{secret}], pool_size: {secret}}}")
+
+    def test_no_line_of_the_file_is_told(self, read: Read) -> None:
+        message = refusal(read, "web: {log_json: true}\ndatabase: {url: 'postgresql+asyncpg://user:s3cr3t@host/name, x")
+        assert "s3cr3t" not in message
+        assert "line 2" in message
+
+    def test_settings_of_one_section_are_refused_the_same_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WEB__LOG_LEVEL", "LOUD")
+        with pytest.raises(StartupError, match="WEB__LOG_LEVEL"):
+            settings_of(WebSettings)
+
+
+class TestPaths:
+    """They are those of the file's folder, wherever the process was started."""
+
+    @pytest.fixture(autouse=True)
+    def elsewhere(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+
+    @pytest.mark.parametrize("file", ["./data/products.db", "data/products.db", "products.db", "../products.db"])
+    def test_a_relative_database(self, read: Read, tmp_path: Path, file: str) -> None:
+        for arguments in (
+            (f"database: {{url: 'sqlite+aiosqlite:///{file}'}}", {}),
+            ("", {"DATABASE__URL": f"sqlite+aiosqlite:///{file}"}),
+        ):
+            url = read(arguments[0], **arguments[1])["database"]["url"]
+            assert url.startswith("sqlite+aiosqlite:////")
+            assert Path(url.removeprefix("sqlite+aiosqlite:///")).resolve() == (tmp_path / file).resolve()
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "sqlite+aiosqlite:////var/lib/products.db",
+            "postgresql+asyncpg://user:p%40ss@host:5432/name?ssl=require",
+            "sqlite+aiosqlite://",
+            "sqlite+aiosqlite:///",
+            "sqlite+aiosqlite:///:memory:",
+            "nonsense",
+            "",
+        ],
+    )
+    def test_any_other_database_stays_as_it_is(self, read: Read, url: str) -> None:
+        assert read("", DATABASE__URL=url)["database"]["url"] == url
+
+    def test_migrations(self, read: Read, tmp_path: Path) -> None:
+        assert read("database: {migrations_path: migrations}")["database"]["migrations_path"] == str(
+            tmp_path / "migrations"
+        )
+        assert read("database: {migrations_path: /srv/m}")["database"]["migrations_path"] == "/srv/m"
