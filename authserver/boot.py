@@ -83,29 +83,25 @@ def create_app() -> FastAPI:
     return app
 
 
-def create_container(overrides: Mapping[type, Any] | None = None) -> PicoContainer:
-    """The whole auth server, configured by its application.yaml and the environment; ``overrides`` is for tests.
+def create_container() -> PicoContainer:
+    """The whole auth server, configured by its application.yaml and the environment.
 
     Whoever creates it ends it with ``await container.ashutdown()``; an ASGI server does so by itself.
     Raises StartupError, whose message is one line that names the setting at fault.
     """
-    container = init(pico_boot.init, ["authserver", "myapp.database", "myapp.web"], overrides)
+    container = init(pico_boot.init, ["authserver", "myapp.database", "myapp.web"])
     complete(container.get(FastAPI), container)
     return container
 
 
 def create_users_container() -> PicoContainer:
     """Only what the commands for users need: no web framework, no keys. Raises StartupError."""
-    return init(pico_ioc.init, ["pico_sqlalchemy", "pico_pydantic", "myapp.database", "authserver.users"], None)
+    return init(pico_ioc.init, ["pico_sqlalchemy", "pico_pydantic", "myapp.database", "authserver.users"])
 
 
-def init(
-    initialise: Callable[..., PicoContainer], modules: Sequence[str], overrides: Mapping[type, Any] | None
-) -> PicoContainer:
+def init(initialise: Callable[..., PicoContainer], modules: Sequence[str]) -> PicoContainer:
     try:
-        container = initialise(
-            modules=modules, config=configuration(source()), overrides=dict(overrides) if overrides else None
-        )
+        container = initialise(modules=modules, config=configuration(source()))
     except Exception as error:
         raise named_for_here(startup_error(error)) from error
     for key, ours in REPLACED.items():
