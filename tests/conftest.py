@@ -98,8 +98,14 @@ def build(
 
 
 @pytest.fixture(scope="session")
-async def shared_container(database_kind: str, databases: Databases, issuer: Issuer) -> AsyncIterator[PicoContainer]:
-    container = build({"DATABASE__URL": databases.migrated(database_kind), "AUTH_CLIENT__ISSUER": issuer.url})
+def shared_url(database_kind: str, databases: Databases) -> str:
+    """A database that tests share, for those to which its rows do not matter."""
+    return databases.migrated(database_kind)
+
+
+@pytest.fixture(scope="session")
+async def shared_container(shared_url: str, issuer: Issuer) -> AsyncIterator[PicoContainer]:
+    container = build({"DATABASE__URL": shared_url, "AUTH_CLIENT__ISSUER": issuer.url})
     yield container
     await container.ashutdown()
 

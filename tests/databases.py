@@ -64,7 +64,8 @@ class Databases:
             return f"sqlite+aiosqlite:///{file}"
         source = f'TEMPLATE "{make_url(template).database}"' if template else "TEMPLATE template0 ENCODING 'UTF8'"
         self._admin(f'CREATE DATABASE "{name}" {source}')
-        self._resources.callback(self._admin, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        if "TEST_DATABASE_URL" in os.environ:  # a server of our own goes as a whole
+            self._resources.callback(self._admin, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         return make_url(self.postgres_url).set(database=name).render_as_string(hide_password=False)
 
     def _admin(self, statement: str) -> None:

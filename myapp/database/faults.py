@@ -29,7 +29,7 @@ def connect(dialect: Dialect, _record: object, arguments: Any, parameters: Any) 
     try:
         return dialect.connect(*arguments, **parameters)
     except Exception as error:
-        logger.warning("cannot connect to the database: %s", type(error).__name__)
+        logger.warning("cannot connect to the database: %s", told(error))
         raise DatabaseUnavailableError from error
 
 
@@ -48,11 +48,16 @@ def translate(context: ExceptionContext) -> BaseException | None:
             context.is_disconnect = True
             if context.connection is not None:
                 context.connection.connection.driver_connection.terminate()  # type: ignore[union-attr]
-        logger.warning("the database did not answer: %s", type(error).__name__)
+        logger.warning("the database did not answer: %s", told(error))
         unavailable = DatabaseUnavailableError()
         unavailable.__cause__ = error
         return unavailable
     return None
+
+
+def told(error: object) -> str:
+    """One line for the log or the operator."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
 
 
 def is_passing(error: BaseException) -> bool:

@@ -3,7 +3,9 @@
 from fastapi import FastAPI
 from pico_fastapi import FastApiConfigurer, FastApiSettings
 from pico_ioc import component, factory, provides
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from .settings import WebSettings
@@ -20,17 +22,27 @@ class AppFactory:
     # The longest name wins among several providers of one type (pico-ioc 2.5.2).
     @provides(FastAPI, name="myapp.web:products-fastapi-application", primary=True)
     def products_fastapi_application(self, settings: FastApiSettings, web: WebSettings) -> FastAPI:
-        return FastAPI(
+        app = FastAPI(
             title=settings.title,
             version=settings.version,
             debug=settings.debug,
             telemetry=settings.telemetry,  # type: ignore[arg-type] # pico types it as a plain dict
-            root_path=web.root_path.rstrip("/"),
             docs_url=None,  # docs.py serves them without a CDN
             redoc_url=None,
             openapi_url=None,
             redirect_slashes=False,
         )
+        app.root_path = web.root_path.rstrip("/")  # as an argument FastAPI 0.165 deprecates it
+        return app
+
+
+class QuietCors(CORSMiddleware):
+    """Starlette 1.10 refuses a preflight request in plain text; a browser needs no more than the missing headers."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        answer = super().preflight_response(request_headers)
+        kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        return Response(status_code=204, headers=kept)
 
 
 @component
@@ -45,7 +57,7 @@ class EdgeConfigurer(FastApiConfigurer):
     def configure_app(self, app: FastAPI) -> None:
         if self._settings.cors_origins:
             app.add_middleware(
-                CORSMiddleware,
+                QuietCors,
                 allow_origins=self._settings.cors_origins,
                 allow_methods=METHODS,
                 allow_headers=REQUEST_HEADERS,

@@ -43,7 +43,8 @@ def configure(settings: WebSettings) -> None:
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if other.get_name() != handler.get_name()] + [handler]
     root.setLevel(settings.log_level)
-    for name in ("httpx", "httpcore", "alembic.runtime.plugins"):
+    # aiosqlite tells the values of every statement.
+    for name in ("httpx", "httpcore", "alembic.runtime.plugins", "aiosqlite"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # uvicorn's own lines join ours; its line for each request is replaced by that of requests.py.
     for name in ("uvicorn", "uvicorn.error"):

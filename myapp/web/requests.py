@@ -10,7 +10,7 @@ from pico_ioc import component
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problems import INTERNAL_ERROR, problem_of, render
-from .request_id import assign_request_id
+from .request_id import assign_request_id, current_request_id
 from .route_table import RouteTable, Target
 
 logger = logging.getLogger("myapp.requests")
@@ -22,6 +22,8 @@ class RequestInfo:
 
     target: Target
     subject: str = "-"
+    status: int = 0
+    """Of the answer; 0 until it has begun."""
 
 
 def info_of(scope: Scope) -> RequestInfo:
@@ -47,36 +49,54 @@ class RequestMiddleware:
         request_id = assign_request_id(scope)
         id_header = (b"x-request-id", request_id.encode())
         scope["products_api"] = info = RequestInfo(self._table.resolve(scope))
-        status = 0
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                info.status = message["status"]
                 message.setdefault("headers", []).append(id_header)
             await send(message)
 
         try:
             await self.app(scope, receive, send_with_id)
         except Exception as error:
-            problem = problem_of(error)
-            if problem.kind is INTERNAL_ERROR or status:
-                logger.exception("the request failed")
-            # An answer that broke off stays incomplete, for which the server closes the connection.
-            if not status:
-                await render(problem, scope, request_id)(scope, receive, send_with_id)
+            await answer_failure(error, scope, receive, send_with_id)
         finally:
-            log(scope, info, status, time.perf_counter() - started)
+            log(scope, info, time.perf_counter() - started)
 
 
-def log(scope: Scope, info: RequestInfo, status: int, seconds: float) -> None:
+class FailureMiddleware:
+    """The layer inside of CORS: without its headers no script of another origin could read what went wrong."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            await answer_failure(error, scope, receive, send)
+
+
+async def answer_failure(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    """An answer that had begun stays incomplete, for which the server closes the connection."""
+    problem = problem_of(error)
+    begun = info_of(scope).status
+    if problem.kind is INTERNAL_ERROR or begun:
+        logger.error("the request failed", exc_info=error)
+    if not begun:
+        await render(problem, scope, current_request_id())(scope, receive, send)
+
+
+def log(scope: Scope, info: RequestInfo, seconds: float) -> None:
     if not logger.isEnabledFor(logging.INFO):
         return
     method, template, duration = scope["method"], info.target.template, round(seconds * 1000, 1)
     subject = info.subject if info.subject.isprintable() else ascii(info.subject)
-    message = f"{method} {template} {status} {duration}ms sub={subject}"
+    message = f"{method} {template} {info.status} {duration}ms sub={subject}"
     record = logging.LogRecord(logger.name, logging.INFO, __file__, 0, message, None, None)
-    record.__dict__.update(method=method, route=template, status=status, duration_ms=duration, subject=subject)
+    record.__dict__.update(method=method, route=template, status=info.status, duration_ms=duration, subject=subject)
     logger.handle(record)  # not logger.info, half of whose time goes into finding this line
 
 
@@ -88,3 +108,13 @@ class RequestConfigurer(FastApiConfigurer):
 
     def configure_app(self, app: FastAPI) -> None:
         app.add_middleware(RequestMiddleware, fastapi=app)
+
+
+@component
+class FailureConfigurer(FastApiConfigurer):
+    """Between authentication and CORS."""
+
+    priority = -75
+
+    def configure_app(self, app: FastAPI) -> None:
+        app.add_middleware(FailureMiddleware)

@@ -21,6 +21,8 @@ from .problems import invalid_parameter
 
 Endpoint = Callable[..., Any]
 
+HTTP_REQUEST = "http_request"
+
 
 class IdConvertor(Convertor[int]):
     """A path segment that may be an integer id: ten digits at most, so that nothing else even matches."""
@@ -59,9 +61,12 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
         def decorate(method: Endpoint) -> Endpoint:
             signature = inspect.signature(method, eval_str=True)
             known = frozenset(query_names(signature))
+            # FastAPI fills one parameter with the request: the method's own, if it has one.
+            own = next((name for name, given in signature.parameters.items() if given.annotation is Request), None)
 
             @functools.wraps(method)  # keeps the access rule's markers
-            async def endpoint(self: object, http_request: Request, **arguments: Any) -> Response:
+            async def endpoint(self: object, **arguments: Any) -> Response:
+                http_request: Request = arguments[own] if own else arguments.pop(HTTP_REQUEST)
                 if http_request.scope["query_string"]:
                     check_query(http_request.scope["query_string"], known)
                 result = await method(self, **arguments)
@@ -79,9 +84,9 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
                 body = adapter.dump_json(adapter.validate_python(result, from_attributes=True), by_alias=True)
                 return Response(body, status_code, headers, media_type="application/json")
 
-            request = inspect.Parameter("http_request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+            request = inspect.Parameter(HTTP_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
             endpoint.__signature__ = signature.replace(  # type: ignore[attr-defined]
-                parameters=[*signature.parameters.values(), request]
+                parameters=[*signature.parameters.values(), *([] if own else [request])]
             )
             is_read = register is pico_fastapi.get
             described = describe(method, signature, status_code, errors, versioned=versioned, is_read=is_read)

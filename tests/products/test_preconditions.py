@@ -52,27 +52,28 @@ FAILING = [
 
 
 class TestIfNoneMatch:
-    @pytest.mark.parametrize("values", [*MATCHING, ['W/"2"'], ['W/"1", W/"2"'], ['"1"', 'W/"2"']])
     async def test_answers_that_nothing_changed(
-        self, viewer: httpx.AsyncClient, manager: httpx.AsyncClient, create: Create, values: list[str]
+        self, viewer: httpx.AsyncClient, manager: httpx.AsyncClient, create: Create
     ) -> None:
         path = f"{COLLECTION}{(await create())['id']}"
         await manager.put(path, json={"stock": 1})
-        response = await viewer.get(path, headers=[("If-None-Match", value) for value in values])
-        assert (response.status_code, response.content) == (304, b"")
-        assert response.headers["etag"] == '"2"'
-        assert "content-type" not in response.headers
+        for values in [*MATCHING, ['W/"2"'], ['W/"1", W/"2"'], ['"1"', 'W/"2"']]:
+            response = await viewer.get(path, headers=[("If-None-Match", value) for value in values])
+            assert (response.status_code, response.content) == (304, b""), values
+            assert response.headers["etag"] == '"2"'
+            assert "content-type" not in response.headers
 
-    @pytest.mark.parametrize("values", [values for values in FAILING if values != ['W/"2"']])
     async def test_answers_with_what_changed(
-        self, viewer: httpx.AsyncClient, manager: httpx.AsyncClient, create: Create, values: list[str]
+        self, viewer: httpx.AsyncClient, manager: httpx.AsyncClient, create: Create
     ) -> None:
         path = f"{COLLECTION}{(await create())['id']}"
         product = (await manager.put(path, json={"stock": 1})).json()
-        headers = [(b"If-None-Match", value.encode()) for value in values]
-        response = await viewer.get(path, headers=headers)
-        assert (response.status_code, response.json()) == (200, product)
-        assert response.headers["etag"] == '"2"'
+        for values in FAILING:
+            headers = [(b"If-None-Match", value.encode()) for value in values]
+            response = await viewer.get(path, headers=headers)
+            if values != ['W/"2"']:
+                assert (response.status_code, response.json()) == (200, product), values
+                assert response.headers["etag"] == '"2"'
 
     async def test_finds_no_product_for_any_tag(self, viewer: httpx.AsyncClient) -> None:
         response = await viewer.get(COLLECTION + "2147483647", headers={"If-None-Match": "*"})
@@ -107,12 +108,12 @@ class TestIfMatch:
         changed: dict[str, Any] = (await manager.put(path, json={"stock": 1})).json()
         return changed
 
-    @pytest.mark.parametrize("values", MATCHING)
+    @pytest.mark.parametrize("values", MATCHING[:4])
     async def test_writes_in_an_expected_version(self, send: Send, product: dict[str, Any], values: list[str]) -> None:
         response = await send(product, [("If-Match", value) for value in values])
         assert response.status_code in (200, 204), response.text
 
-    @pytest.mark.parametrize("values", FAILING)
+    @pytest.mark.parametrize("values", FAILING[:4])
     async def test_writes_nothing_in_another(
         self, send: Send, manager: httpx.AsyncClient, product: dict[str, Any], values: list[str]
     ) -> None:
@@ -122,6 +123,18 @@ class TestIfMatch:
         assert "version 2" in problem["detail"]
         found = await manager.get(f"{COLLECTION}{product['id']}")
         assert (found.json(), found.headers["etag"]) == (product, '"2"')
+
+    async def test_means_the_same_however_it_is_written(
+        self, manager: httpx.AsyncClient, product: dict[str, Any]
+    ) -> None:
+        path = f"{COLLECTION}{product['id']}"
+        same = {"stock": product["stock"]}
+        for values in MATCHING:
+            response = await manager.put(path, json=same, headers=[("If-Match", value) for value in values])
+            assert response.status_code == 200, values
+        for values in FAILING:
+            headers = [(b"If-Match", value.encode()) for value in values]
+            assert_problem(await manager.put(path, json=same, headers=headers), 412, "precondition_failed")
 
     async def test_finds_no_product_for_any_tag(self, send: Send) -> None:
         for value in ("*", '"1"'):

@@ -18,7 +18,7 @@ from myapp.products.services import ProductService
 from .conftest import COLLECTION
 
 tried = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,  # a shared machine may be slow at any moment
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -45,13 +45,13 @@ async def test_what_is_created_is_what_is_read(manager: httpx.AsyncClient, produ
 
 
 @tried
-@given(name=names, data=st.data())
-async def test_a_search_finds_every_part_of_a_name(service: ProductService, name: str, data: st.DataObject) -> None:
-    """In whatever case: as a part is folded by itself, it must be whole, so parts end at ASCII letters."""
+@given(name=names, part=st.tuples(st.integers(0, 100), st.integers(1, 100)))
+async def test_a_search_finds_every_part_of_a_name(service: ProductService, name: str, part: tuple[int, int]) -> None:
+    start, length = part
     product = await service.create({"name": name, "price": 1})
-    for text in (name, name.upper(), name.lower(), name.swapcase()):
-        if len(text) <= 100 and fold(text) == fold(name):
-            assert product.id in {found.id for found in await service.search(text)}
+    for text in (name, name.swapcase()[:100], name[start % len(name) :][:length]):
+        found = {found.id for found in await service.search(text)}
+        assert (product.id in found) == (fold(text) in fold(name))
     await service.delete(product.id)
 
 
@@ -64,7 +64,7 @@ async def test_a_price_is_exact_to_the_cent(service: ProductService, cent: int) 
         assert (kept, str(kept)) == (Decimal(cent) / 100, f"{Decimal(cent) / 100:.2f}")
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(cent=cents)
 def test_sqlite_keeps_a_price_in_a_float(cent: int) -> None:
     from sqlalchemy.dialects.sqlite import dialect

@@ -137,5 +137,5 @@ async def test_a_client_that_is_slow_makes_the_server_wait(
             before: Any = None
             while catalogue.batches != before:  # until the buffers between are full
                 before = catalogue.batches
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.05)
         await chunks.aclose()

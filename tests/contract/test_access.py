@@ -1,0 +1,274 @@
+"""Who may do what: every route for every kind of caller.
+
+A new route needs a row here: PUBLIC, ANY_TOKEN, or the permission that it asks for.
+"""
+
+import time
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from fastapi import FastAPI
+from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_GROUPS, PICO_REQUIRED_ROLES
+from pico_client_auth.scope import PICO_REQUIRED_SCOPES
+from pico_ioc import PicoContainer
+
+from myapp.auth.authorities import is_permission
+from myapp.auth.settings import AuthSettings
+from myapp.web.docs import ASSETS
+
+from ..conftest import client_of
+from ..issuer import Issuer
+from ..web.problems import assert_problem
+from .conftest import send
+
+PUBLIC = "(public)"
+ANY_TOKEN = "(any valid token)"
+
+RULES = {
+    ("GET", "/api/v1/health"): PUBLIC,
+    ("GET", "/api/v1/health/ready"): PUBLIC,
+    ("GET", "/openapi.json"): PUBLIC,
+    ("GET", "/docs"): PUBLIC,
+    ("GET", "/redoc"): PUBLIC,
+    **{("GET", f"/docs/{asset.name}"): PUBLIC for asset in ASSETS.iterdir()},
+    ("GET", "/api/v1/products/"): ANY_TOKEN,
+    ("GET", "/api/v1/products/paged"): ANY_TOKEN,
+    ("GET", "/api/v1/products/search"): ANY_TOKEN,
+    ("GET", "/api/v1/products/{product_id}"): ANY_TOKEN,
+    ("POST", "/api/v1/products/"): "products:write",
+    ("PUT", "/api/v1/products/{product_id}"): "products:write",
+    ("PATCH", "/api/v1/products/{product_id}/deactivate"): "products:write",
+    ("DELETE", "/api/v1/products/{product_id}"): "products:delete",
+}
+
+GRANTED = {
+    "products:write": {"product-manager"},
+    "products:delete": {"admin"},
+}
+"""The roles that have a permission; no role contains another."""
+
+ROUTES = sorted(RULES)
+WITH_PERMISSION = [route for route in ROUTES if is_permission(RULES[route].strip("()"))]
+PROTECTED = [route for route in ROUTES if RULES[route] != PUBLIC]
+
+
+class TestTable:
+    def test_knows_every_route(self, endpoints: dict[tuple[str, str], Any]) -> None:
+        assert set(endpoints) == set(RULES)
+
+    def test_is_what_the_routes_say(self, endpoints: dict[tuple[str, str], Any]) -> None:
+        for route, endpoint in endpoints.items():
+            if RULES[route] == PUBLIC:
+                assert getattr(endpoint, PICO_ALLOW_ANONYMOUS, False), route
+            else:
+                required = set() if RULES[route] == ANY_TOKEN else {RULES[route]}
+                assert set(getattr(endpoint, PICO_REQUIRED_ROLES, ())) == required, route
+
+    def test_has_one_rule_a_route(self, endpoints: dict[tuple[str, str], Any]) -> None:
+        markers = (PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_ROLES, PICO_REQUIRED_GROUPS, PICO_REQUIRED_SCOPES)
+        for route, endpoint in endpoints.items():
+            assert sum(bool(getattr(endpoint, marker, False)) for marker in markers) <= 1, route
+
+    def test_asks_for_permissions_that_some_role_has(self, container: PicoContainer) -> None:
+        granted = container.get(AuthSettings).permissions
+        for permission in {RULES[route] for route in WITH_PERMISSION}:
+            assert {role for role, permissions in granted.items() if permission in permissions} == GRANTED[permission]
+
+
+class TestCallers:
+    async def test_anonymous(self, app: FastAPI) -> None:
+        async with client_of(app) as client:
+            for route in ROUTES:
+                response = await send(client, *route)
+                if RULES[route] == PUBLIC:
+                    assert response.status_code == 200, route
+                else:
+                    assert_problem(response, 401, "missing_token")
+
+    @pytest.mark.parametrize("role", ["viewer", "product-manager", "admin", "unheard-of", None])
+    async def test_role(self, app: FastAPI, issuer: Issuer, role: str | None) -> None:
+        async with client_of(app, issuer.token(role)) as client:
+            for route in ROUTES:
+                response = await send(client, *route)
+                if is_permission(RULES[route]) and role not in GRANTED[RULES[route]]:
+                    problem = assert_problem(response, 403, "insufficient_scope")
+                    assert RULES[route] in problem["detail"]
+                    assert f'scope="{RULES[route]}"' in response.headers["www-authenticate"]
+                else:
+                    assert response.status_code not in (401, 403, 405, 500), route
+
+    @pytest.mark.parametrize("permission", GRANTED)
+    async def test_permission_without_a_role(self, app: FastAPI, issuer: Issuer, permission: str) -> None:
+        async with client_of(app, issuer.token(permissions=[permission])) as client:
+            for route in WITH_PERMISSION:
+                response = await send(client, *route)
+                if RULES[route] == permission:
+                    assert response.status_code in (404, 422), route
+                else:
+                    assert_problem(response, 403, "insufficient_scope")
+
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {"roles": ["products:write", "products:delete"]},
+            {"role": "products:write products:delete"},
+            {"permissions": ["product-manager", "admin"]},
+            {"permissions": "*"},
+            {"scope": "products:write products:delete"},
+            {"scp": ["products:write", "products:delete"]},
+            {"groups": ["admin", "product-manager"]},
+            {"roles": {"admin": True}},
+            {"roles": [["admin"], ["product-manager"]]},
+            {"role": ["Admin", "ADMIN", "admin ", "Product-Manager"]},
+            {"realm_access": {"roles": ["admin", "product-manager"]}},
+        ],
+        ids=str,
+    )
+    async def test_claims_that_grant_nothing(self, app: FastAPI, issuer: Issuer, claims: dict[str, Any]) -> None:
+        async with client_of(app, issuer.token(**claims)) as client:
+            for route in WITH_PERMISSION:
+                assert_problem(await send(client, *route), 403, "insufficient_scope")
+
+    @pytest.mark.parametrize("flaw", ["expired", "audience", "issuer", "not yet", "signature", "garbage", "unsigned"])
+    async def test_bad_token(self, app: FastAPI, issuer: Issuer, flaw: str) -> None:
+        """However mighty its role; and a public route does not look at it."""
+        async with client_of(app, bad_token(issuer, flaw)) as client:
+            for route in ROUTES:
+                response = await send(client, *route)
+                if RULES[route] == PUBLIC:
+                    assert response.status_code == 200, route
+                else:
+                    assert_problem(response, 401, "invalid_token")
+
+    async def test_decided_before_the_body_is_read(self, app: FastAPI) -> None:
+        async def unread() -> Any:
+            raise AssertionError("the body was read")
+            yield b""
+
+        async with client_of(app) as client:
+            for route in PROTECTED:
+                response = await send(client, *route, content=unread(), headers={"Content-Length": str(10**9)})
+                assert_problem(response, 401, "missing_token")
+
+
+class TestOtherPaths:
+    """What is no route needs a token too, and no way of writing a path gets around a rule."""
+
+    @pytest.mark.parametrize(
+        "path", ["/", "/nowhere", "/api/v1/products/", "/api/v1/products/1", "/api/v1/health", "/docs"]
+    )
+    async def test_anonymous(self, app: FastAPI, path: str) -> None:
+        async with client_of(app) as client:
+            for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"):
+                status = (await client.request(method, path)).status_code
+                assert status == (200 if RULES.get((method, path)) == PUBLIC else 401), method
+
+    @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1", "/api/v1/product", "/docs/nothing.js", "/docs/../x"])
+    async def test_unknown_path(self, app: FastAPI, tokens: dict[str, str], path: str) -> None:
+        async with client_of(app, tokens["admin"]) as client:
+            for method in ("GET", "POST", "OPTIONS", "BREW"):
+                assert_problem(await client.request(method, path), 404, "route_not_found")
+
+    @pytest.mark.parametrize(
+        ("path", "allowed"),
+        [
+            ("/api/v1/products/", "GET, POST"),
+            ("/api/v1/products", "GET, POST"),
+            ("/api/v1/products/paged", "GET"),
+            ("/api/v1/products/1", "DELETE, GET, PUT"),
+            ("/api/v1/products/1/deactivate", "PATCH"),
+            ("/api/v1/health", "GET"),
+            ("/docs", "GET"),
+        ],
+    )
+    async def test_unknown_method(self, app: FastAPI, tokens: dict[str, str], path: str, allowed: str) -> None:
+        async with client_of(app, tokens["viewer"]) as client:
+            for method in ("TRACE", "OPTIONS", "BREW"):
+                response = await client.request(method, path)
+                assert_problem(response, 405, "method_not_allowed")
+                assert response.headers["allow"] == allowed
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/api/v1/products/%0A",
+            "/api/v1/products%0A",
+            "/api/v1/products/%0A/",
+            "/api/v1/products//",
+            "//api/v1/products/",
+            "/api/v1//products/",
+            "/api/v1/./products/",
+            "/api/v1/x/../products/",
+            "/API/v1/products/",
+            "/api/v1/products/%20",
+            "/api/v1/products/%00",
+            "/api/v1/products/;",
+            "/api/v1/products%2F",
+            "/api/v1%2Fproducts/",
+            "/api/v1/products/%2e",
+            "/api/v1/products/paged%0A",
+            "/api/v1/products/1%0A",
+            "/api/v1/products/1/deactivate%0A",
+            "/api/v1/health%0A",
+            "/docs%0A",
+        ],
+    )
+    async def test_no_spelling_gets_around_a_rule(self, app: FastAPI, tokens: dict[str, str], path: str) -> None:
+        """Asked for as it stands: a client would tidy the path up."""
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            status = await raw_status(app, method, path, tokens["viewer"])
+            if method != "GET":
+                assert status in (403, 404, 405), (method, path, status)
+            assert await raw_status(app, method, path, None) == 401, (method, path)
+
+
+def bad_token(issuer: Issuer, flaw: str) -> str:
+    now = int(time.time())
+    match flaw:
+        case "expired":
+            return issuer.token("admin", exp=now - 60)
+        case "audience":
+            return issuer.token("admin", aud="another-api")
+        case "issuer":
+            return issuer.token("admin", iss="http://127.0.0.1:1")
+        case "not yet":
+            return issuer.token("admin", nbf=now + 600)
+        case "signature":
+            return issuer.token("admin")[:-8] + "AAAAAAAA"
+        case "unsigned":
+            return issuer.token("admin", key="", algorithm="none")
+        case _:
+            return "garbage"
+
+
+async def raw_status(app: FastAPI, method: str, path: str, token: str | None) -> int:
+    """The status of an answer to a request whose path nobody has touched, as the server would decode it."""
+    sent: list[Any] = []
+    headers = [(b"host", b"testserver"), (b"content-type", b"application/json")]
+    if token:
+        headers.append((b"authorization", f"Bearer {token}".encode()))
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80),
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b'{"name": "Intruder", "price": 1}', "more_body": False}
+
+    async def send_message(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send_message)
+    status: int = sent[0]["status"]
+    return status

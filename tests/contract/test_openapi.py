@@ -1,0 +1,229 @@
+"""The OpenAPI document: valid, complete, and true to every answer."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from myapp.web.problems import CATALOGUE, MEDIA_TYPE
+
+from ..conftest import client_of
+from ..issuer import Issuer
+from .conftest import Create, path_for, send
+from .test_access import ANY_TOKEN, PUBLIC, RULES
+
+Operations = dict[tuple[str, str], dict[str, Any]]
+
+TRUTHS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+]
+
+UNDOCUMENTED = {path for _, path in RULES if not path.startswith("/api/")}
+
+
+def codes(operation: dict[str, Any], status: int) -> set[str]:
+    """The codes of problems that an operation says it answers with."""
+    entry = operation["responses"].get(str(status), {})
+    return (
+        set(re.findall(r"`(\w+)`", entry.get("description", ""))) if MEDIA_TYPE in entry.get("content", {}) else set()
+    )
+
+
+class TestDocument:
+    def test_is_valid(self, openapi: dict[str, Any]) -> None:
+        validate(openapi)
+
+    async def test_is_served_as_it_is(self, anonymous: httpx.AsyncClient, openapi: dict[str, Any]) -> None:
+        response = await anonymous.get("/openapi.json")
+        assert response.headers["content-type"] == "application/json"
+        assert response.json() == openapi
+
+    def test_has_every_operation(self, operations: Operations) -> None:
+        assert set(operations) == {route for route in RULES if route[1] not in UNDOCUMENTED}
+
+    def test_has_no_reference_to_nothing_and_no_schema_for_nobody(self, openapi: dict[str, Any]) -> None:
+        used = set(re.findall(r"#/components/schemas/(\w+)", str(openapi)))
+        assert used == set(openapi["components"]["schemas"])
+
+    def test_names_each_operation_once_and_says_what_it_does(self, operations: Operations) -> None:
+        names = [operation["operationId"] for operation in operations.values()]
+        assert len(names) == len(set(names))
+        for operation in operations.values():
+            assert operation["summary"]
+            assert operation["description"]
+            assert operation["tags"]
+
+
+class TestOperations:
+    def test_declare_their_security_and_permission(self, operations: Operations, openapi: dict[str, Any]) -> None:
+        assert openapi["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+        for route, operation in operations.items():
+            rule = RULES[route]
+            assert operation.get("security") == (None if rule == PUBLIC else [{"bearer": []}]), route
+            needs = {PUBLIC: None, ANY_TOKEN: "Needs a valid token."}.get(rule, f"Needs `{rule}`.")
+            assert needs is None or needs in operation["description"], route
+
+    def test_declare_their_problems(self, operations: Operations) -> None:
+        known = {kind.code: kind.status for kind in CATALOGUE}
+        for (method, path), operation in operations.items():
+            declared = {code for status in operation["responses"] for code in codes(operation, int(status))}
+            assert {"validation_failed", "internal_error"} <= declared
+            if RULES[method, path] != PUBLIC:
+                assert {"missing_token", "invalid_token", "issuer_unavailable", "database_unavailable"} <= declared
+            if RULES[method, path] not in (PUBLIC, ANY_TOKEN) or "include_inactive" in str(operation):
+                assert "insufficient_scope" in declared
+            if "{" in path:
+                assert "not_found" in declared
+                assert method == "GET" or "precondition_failed" in declared
+            if "requestBody" in operation:
+                assert {"malformed_body", "unsupported_media_type", "body_too_large"} <= declared
+            for status in operation["responses"]:
+                for code in codes(operation, int(status)):
+                    assert known[code] == int(status)
+
+    def test_declare_the_bounds_of_their_parameters(self, operations: Operations) -> None:
+        bounds = {
+            (path, parameter["name"]): (parameter["schema"].get("minimum"), parameter["schema"].get("maximum"))
+            for (_, path), operation in operations.items()
+            for parameter in operation.get("parameters", ())
+            if parameter["in"] == "query" and parameter["schema"]["type"] == "integer"
+        }
+        assert bounds == {
+            ("/api/v1/products/paged", "page"): (1, 1_000_000),
+            ("/api/v1/products/paged", "page_size"): (1, 100),
+            ("/api/v1/products/search", "limit"): (1, 100),
+        }
+
+    def test_declare_entity_tags_and_preconditions(self, operations: Operations) -> None:
+        for (method, path), operation in operations.items():
+            headers = {
+                parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "header"
+            }
+            if "{product_id}" in path:
+                assert headers == ({"If-None-Match"} if method == "GET" else {"If-Match"})
+                assert ("304" in operation["responses"]) == (method == "GET")
+            else:
+                assert not headers
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                schema = str(response.get("content", {}).get("application/json", {}))
+                one = "ProductResponse" in schema and "array" not in schema
+                assert ("ETag" in response.get("headers", {})) == (one or status == "304")
+                assert ("Location" in response.get("headers", {})) == (status == "201")
+
+
+class Recorder:
+    """Holds every answer of a client against the document."""
+
+    def __init__(self, openapi: dict[str, Any]) -> None:
+        self.openapi = openapi
+        self.seen: set[tuple[str, str, int]] = set()
+
+    async def check(self, response: httpx.Response) -> None:
+        await response.aread()
+        method, path = response.request.method, response.request.url.path
+        template = re.sub(r"/\d+", "/{product_id}", path)
+        operation = self.openapi["paths"][template][method.lower()]
+        declared = operation["responses"].get(str(response.status_code))
+        assert declared is not None, f"{method} {template} answers {response.status_code}: {response.text[:300]}"
+        self.seen.add((method, template, response.status_code))
+        content = declared.get("content", {})
+        assert bool(content) == bool(response.content), (method, template, response.status_code)
+        if content:
+            media_type = response.headers["content-type"].partition(";")[0]
+            assert set(content) == {media_type}
+            schema = content[media_type]["schema"] | {"components": self.openapi["components"]}
+            Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(response.json())
+            if media_type == MEDIA_TYPE:
+                assert response.json()["code"] in codes(operation, response.status_code), response.json()
+        for name in declared.get("headers", {}):
+            assert name in response.headers
+
+
+_operations: dict[tuple[str, str], Any] = {}
+
+
+def operation_of(openapi: dict[str, Any], route: tuple[str, str]) -> Any:
+    if route not in _operations:
+        _operations[route] = schemathesis.openapi.from_dict(openapi)[route[1]][route[0]]
+    return _operations[route]
+
+
+class TestTruth:
+    async def test_every_declared_answer_can_be_had_and_no_other(
+        self, app: FastAPI, openapi: dict[str, Any], operations: Operations, issuer: Issuer, create: Create
+    ) -> None:
+        recorder = Recorder(openapi)
+        hooks = {"response": [recorder.check]}
+        json = {"Content-Type": "application/json"}
+        async with (
+            client_of(app, event_hooks=hooks) as anonymous,
+            client_of(app, "garbage", event_hooks=hooks) as stranger,
+            client_of(app, issuer.token("viewer"), event_hooks=hooks) as viewer,
+            client_of(app, issuer.token(roles=["admin", "product-manager"]), event_hooks=hooks) as client,
+        ):
+            for method, path in operations:
+                for caller in (anonymous, stranger, viewer, client):
+                    await send(caller, method, path)
+                    await send(caller, method, path, params={"unknown": "1"})
+                await send(viewer, method, path, params={"include_inactive": "true"})
+                await send(client, method, path, json={"stock": 5})
+                await send(client, method, path, content=b"x" * (2**20 + 1), headers=json)
+                await send(client, method, path, content=b"x", headers={"Content-Type": "text/plain"})
+                await send(client, method, path, content=b"{", headers=json)
+                own = path_for(path, (await create())["id"])
+                query = {"q": "lamp"} if "search" in path else None
+                body = {"name": "Lamp", "price": 1}
+                await client.request(method, own, json=body, headers={"If-Match": '"7"', "If-None-Match": '"1"'})
+                await client.request(method, own, json=body, params=query)
+        declared = {(*route, int(status)) for route, entry in operations.items() for status in entry["responses"]}
+        assert {answer for answer in declared - recorder.seen if answer[2] < 500} == set()
+
+    @pytest.mark.parametrize("route", [route for route in RULES if route[1] not in UNDOCUMENTED], ids=" ".join)
+    @settings(
+        max_examples=15,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(data=st.data())
+    async def test_what_a_generated_client_sends_is_answered_as_declared(
+        self,
+        app: FastAPI,
+        openapi: dict[str, Any],
+        issuer: Issuer,
+        product_id: int,
+        route: tuple[str, str],
+        data: st.DataObject,
+    ) -> None:
+        operation = operation_of(openapi, route)
+        mode = data.draw(st.sampled_from(schemathesis.GenerationMode))
+        case = data.draw(operation.as_strategy(generation_mode=mode))
+        if "product_id" in case.path_parameters and data.draw(st.booleans()):
+            case.path_parameters["product_id"] = product_id
+        async with client_of(app, issuer.token(roles=["admin", "product-manager"])) as client:
+            arguments = case.as_transport_kwargs(base_url="http://testserver")
+            arguments.pop("cookies", None)
+            headers = {name: value.encode() for name, value in arguments.pop("headers").items()}
+            headers.pop("Authorization", None)  # it makes up its own
+            if "data" in arguments:
+                arguments["content"] = arguments.pop("data")
+            response = await client.request(**arguments, headers=headers)
+        case.validate_response(response, checks=TRUTHS)

@@ -1,0 +1,96 @@
+"""Every error is a problem document of a kind that the catalogue has and the README tells."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from pico_ioc import PicoContainer
+
+from myapp import errors
+from myapp.boot import ROOT
+from myapp.errors import DomainError, UnavailableError
+from myapp.web.problems import CATALOGUE
+
+from ..conftest import client_of
+from ..issuer import Issuer
+from ..web.problems import assert_problem
+
+ABSTRACT = {DomainError, UnavailableError}
+PRODUCTS = "/api/v1/products/"
+
+
+class TestCatalogue:
+    def test_has_one_entry_a_code(self) -> None:
+        codes = [kind.code for kind in CATALOGUE]
+        assert len(codes) == len(set(codes))
+        assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in codes)
+
+    def test_has_every_domain_error(self) -> None:
+        kinds = {(kind.status, kind.code, kind.title) for kind in CATALOGUE}
+        for error in set(domain_errors()) - ABSTRACT:
+            assert (error.status, error.code, error.title) in kinds, error
+
+    def test_is_what_the_readme_tells(self) -> None:
+        table = (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- problem codes -->")[2].strip()
+        lines = table.partition("\n\n")[0].splitlines()
+        rows = [tuple(cell.strip().strip("`") for cell in line.strip("|").split("|")) for line in lines]
+        assert rows[0] == ("code", "status", "title")
+        assert rows[2:] == [(kind.code, str(kind.status), kind.title) for kind in CATALOGUE]
+
+
+def domain_errors() -> Iterator[type[DomainError]]:
+    for value in vars(errors).values():
+        if isinstance(value, type) and issubclass(value, DomainError):
+            yield value
+
+
+class TestEveryKind:
+    """Each kind of problem, seen from outside."""
+
+    async def test_is_answered_as_a_problem(
+        self,
+        start: Callable[..., PicoContainer],
+        database_url: str,
+        own_issuer: Issuer,
+    ) -> None:
+        environment = {
+            "DATABASE__URL": database_url,
+            "AUTH_CLIENT__ISSUER": own_issuer.url,
+            "AUTH__JWKS_REFRESH_PAUSE": "0.001",
+        }
+        app = start(environment, modules=["tests.web.faulty"]).get(FastAPI)
+        own_issuer.stop()
+        async with client_of(app, own_issuer.token("admin", roles=["admin", "product-manager"])) as client:
+            problems = {
+                "not_ready": await client.get("/api/v1/health/ready"),
+                "issuer_unavailable": await client.get(PRODUCTS),
+            }
+            own_issuer.start()
+            problems |= {code: await send for code, send in self.requests(client).items()}
+            for code, response in problems.items():
+                assert_problem(response, response.status_code, code)
+        assert set(problems) == {kind.code for kind in CATALOGUE}
+
+    def requests(self, client: httpx.AsyncClient) -> dict[str, Awaitable[httpx.Response]]:
+        nobody: dict[str, Any] = {"headers": {"Authorization": ""}}
+        stranger: dict[str, Any] = {"headers": {"Authorization": "Bearer x"}}
+        json = {"Content-Type": "application/json"}
+        return {
+            "malformed_body": client.post(PRODUCTS, content="{", headers=json),
+            "missing_token": client.get(PRODUCTS, **nobody),
+            "invalid_token": client.get(PRODUCTS, **stranger),
+            "insufficient_scope": client.get("/faulty/errors/forbidden"),
+            "route_not_found": client.get("/nowhere"),
+            "not_found": client.get(PRODUCTS + "2147483647"),
+            "method_not_allowed": client.request("BREW", PRODUCTS),
+            "conflict": client.get("/faulty/errors/conflict"),
+            "precondition_failed": client.get("/faulty/errors/precondition"),
+            "body_too_large": client.post(PRODUCTS, content=b" " * (2**20 + 1), headers=json),
+            "unsupported_media_type": client.post(PRODUCTS, content="x", headers={"Content-Type": "text/plain"}),
+            "validation_failed": client.get(PRODUCTS, params={"x": "1"}),
+            "constraint_violation": client.get("/faulty/errors/constraint"),
+            "internal_error": client.get("/faulty/errors/unexpected"),
+            "database_unavailable": client.get("/faulty/errors/database"),
+        }

@@ -1,0 +1,64 @@
+"""No request means two routes."""
+
+import re
+from itertools import combinations
+
+import pytest
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from myapp.web.route_table import RouteTable
+
+PARAMETER = re.compile(r"{(\w+)(:\w+)?}")
+
+
+def overlap(one: Route, other: Route) -> bool:
+    """Whether some path is matched by both."""
+    mine, yours = one.path.split("/"), other.path.split("/")
+    if len(mine) != len(yours):
+        return any("{" in part and ":path" in part for part in mine + yours)
+    return all(may_equal(one, part, other, counterpart) for part, counterpart in zip(mine, yours, strict=True))
+
+
+def may_equal(one: Route, part: str, other: Route, counterpart: str) -> bool:
+    mine, yours = PARAMETER.fullmatch(part), PARAMETER.fullmatch(counterpart)
+    if mine and yours:
+        return True
+    if mine:
+        return bool(re.fullmatch(one.param_convertors[mine[1]].regex, counterpart))
+    if yours:
+        return bool(re.fullmatch(other.param_convertors[yours[1]].regex, part))
+    return part == counterpart
+
+
+def test_no_route_shadows_another(routes: list[Route]) -> None:
+    for one, other in combinations(routes, 2):
+        if (one.methods or set()) & (other.methods or set()):
+            assert not overlap(one, other), f"{one.methods} {one.path} and {other.path}"
+
+
+def test_ids_are_the_only_parameters_of_a_path(routes: list[Route]) -> None:
+    """A parameter that takes any text would take the names beside it too."""
+    for route in routes:
+        for name, convertor in route.param_convertors.items():
+            assert convertor.regex == "[0-9]{1,10}", f"{route.path}: {name}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("/a/{b}", "/a/c"), ("/{a}/b", "/c/{d}"), ("/a/{id:id}", "/a/{n}"), ("/a", "/a")]
+)
+def test_the_check_sees_what_overlaps(one: str, other: str) -> None:
+    app = FastAPI()
+    for path in (one, other):
+        app.add_api_route(path, lambda: None)
+    routes = [route for route in app.routes if isinstance(route, Route)][-2:]
+    assert overlap(*routes)
+
+
+def test_the_table_of_routes_means_what_the_application_does(app: FastAPI, routes: list[Route]) -> None:
+    table = RouteTable.of(app.routes)
+    for route in routes:
+        for method in route.methods or ():
+            path = PARAMETER.sub("7", route.path)
+            target = table.resolve({"type": "http", "method": method, "path": path, "root_path": ""})
+            assert (target.template, target.endpoint) == (route.path, route.endpoint)

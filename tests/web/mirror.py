@@ -1,0 +1,24 @@
+"""A route that answers with how it sees its request; it joins the application where a test asks for this module."""
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from pico_client_auth import allow_anonymous
+from pico_fastapi import controller
+
+from myapp.web.routing import get
+
+
+@controller(prefix="/mirror", scope="singleton")
+class MirrorController:
+    @get("/")
+    @allow_anonymous
+    async def mirror(self, request: Request) -> Any:
+        return JSONResponse(
+            {
+                "client": request.client.host if request.client else None,
+                "scheme": request.url.scheme,
+                "root_path": request.scope["root_path"],
+            }
+        )
