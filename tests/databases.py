@@ -5,12 +5,13 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
 import tempfile
 import threading
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -112,7 +113,8 @@ def postgres_server() -> Iterator[str]:
     try:
         yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
     finally:
-        postgres.pg_ctl(["--wait", "--mode=immediate", "stop"], pgdata=data, user=user)
+        with suppress(subprocess.CalledProcessError):  # Ctrl-C has stopped it already
+            postgres.pg_ctl(["--wait", "--mode=immediate", "stop"], pgdata=data, user=user)
         shutil.rmtree(data, ignore_errors=True)
 
 

@@ -135,11 +135,15 @@ class OwnPostgres:
         self.url = url
         self._data = data
 
-    def stop(self) -> None:
-        self._control("--mode=fast", "stop")
-
-    def start(self) -> None:
-        self._control("restart")  # with the options that it had, which `start` would not know
+    @asynccontextmanager
+    async def stopped(self) -> AsyncIterator[None]:
+        """It ends all connections and refuses new ones; afterwards it is up again."""
+        await asyncio.to_thread(self._control, "--mode=fast", "stop")
+        try:
+            yield
+        finally:
+            # With the options that it had, which `start` would not know.
+            await asyncio.to_thread(self._control, "restart")
 
     def execute(self, *statements: str) -> list[Any]:
         async def work() -> list[Any]:
@@ -199,9 +203,8 @@ class TestOwnPostgres:
             for _ in range(8):
                 tasks.create_task(load(client))
             await asyncio.sleep(0.3)
-            await asyncio.to_thread(own_postgres.stop)
-            await asyncio.sleep(0.5)
-            await asyncio.to_thread(own_postgres.start)
+            async with own_postgres.stopped():
+                await asyncio.sleep(0.5)
             up = len(answers) + 8  # what was sent before may still fail
             await asyncio.sleep(0.5)
             ended.set()

@@ -66,7 +66,11 @@ def create_engine(database: DatabaseSettings, settings: EngineSettings) -> Async
         }
     )
     engine = create_async_engine(
-        database.url, echo=database.echo, connect_args=driver_arguments(database.url, settings), **pool
+        database.url,
+        echo=database.echo,
+        hide_parameters=True,  # a statement's values are what clients sent, which is not for the log
+        connect_args=driver_arguments(database.url, settings),
+        **pool,
     )
     translate_faults(engine.sync_engine)
     if engine.dialect.name == "sqlite":

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 from pico_ioc import cleanup, component, factory, provides
 from pico_sqlalchemy import SessionManager
 from pico_sqlalchemy.config import DatabaseSettings
@@ -21,6 +22,9 @@ from .engine import READ_ONLY, EngineSettings, create_engine
 JOINING = {"REQUIRED", "SUPPORTS", "MANDATORY"}
 COMMITTING = {"REQUIRED", "REQUIRES_NEW"}
 PROPAGATIONS = JOINING | COMMITTING | {"NOT_SUPPORTED", "NEVER"}
+
+CONNECTION_ERRORS = (PoolTimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+"""What getting a connection raises; those of asyncpg come from setting it up, past every event of SQLAlchemy."""
 
 READ = re.compile(r"\s*(SELECT|VALUES|WITH(?!.*\b(INSERT|UPDATE|DELETE|MERGE)\b))\b", re.IGNORECASE | re.DOTALL)
 
@@ -92,7 +96,7 @@ class ProductsSessionManager(SessionManager):
                 await session.commit()
             elif session.new or session.dirty or session.deleted:
                 raise ReadOnlyError("a read-only transaction ended with unsaved changes")
-        except PoolTimeoutError as error:
+        except CONNECTION_ERRORS as error:
             await close(session)
             raise DatabaseUnavailableError from error
         except StaleDataError as error:

@@ -49,6 +49,8 @@ class ProductRepository:
 
     async def search_by_name(self, text: str, limit: int) -> Sequence[Product]:
         """Active products with ``text`` anywhere in the name, in id order; case does not count."""
+        if "\x00" in text:  # no name has one, and PostgreSQL refuses to look
+            return []
         statement = (
             select(Product)
             .where(Product.active, Product.name_folded.contains(fold(text), autoescape=True))

@@ -2,7 +2,9 @@
 # ruff: noqa: PT012 - what a transaction raises it may raise at its end
 
 import asyncio
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -95,6 +97,7 @@ class TestUnavailable:
             async with sessions.transaction(read_only=True) as session:
                 await session.execute(select(Product))
         await sessions.engine.dispose()
+        await asyncio.sleep(0.05)  # aiosqlite's thread has a last word to say to this loop
 
     @only_sqlite
     async def test_sqlite_is_locked_for_longer_than_the_busy_timeout(self, sessions: Sessions) -> None:
@@ -126,6 +129,28 @@ class TestPostgresqlUnavailable:
         for _ in range(4):
             async with sessions.transaction(read_only=True) as session:
                 assert await session.scalar(text("SELECT pg_backend_pid()")) != pid
+
+    @pytest.mark.parametrize(("earlier", "step"), [(0, "json"), (0, "jsonb"), (1, "json")])
+    async def test_a_connection_is_ended_while_it_is_set_up(
+        self, shared_url: str, earlier: int, step: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """SQLAlchemy tells it how to read json, then jsonb, then asks the first one what the server can."""
+
+        class EndingConnection(asyncpg.Connection):  # type: ignore[misc]
+            async def set_type_codec(self, name: str, **options: Any) -> None:
+                await super().set_type_codec(name, **options)
+                if name == step:
+                    self.terminate()
+
+        sessions = session_manager(shared_url, null_pool=True)
+        for _ in range(earlier):
+            async with sessions.transaction(read_only=True) as session:
+                await session.execute(select(Product))
+        monkeypatch.setattr(asyncpg, "connect", partial(asyncpg.connect, connection_class=EndingConnection))
+        for read_only in (True, False):
+            with pytest.raises(DatabaseUnavailableError):
+                async with sessions.transaction(read_only=read_only) as session:
+                    await session.execute(select(Product))
 
     async def test_a_statement_takes_too_long(self, shared_url: str) -> None:
         sessions = session_manager(shared_url, command_timeout=0.1)

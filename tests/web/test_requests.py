@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from pico_ioc import PicoContainer
 from starlette.types import Message, Receive, Scope, Send
 
-from myapp.web.requests import RequestMiddleware
+from myapp.web.requests import FailureMiddleware, RequestMiddleware
 
 from ..conftest import client_of, serving
 from ..issuer import Issuer
@@ -64,7 +64,17 @@ class TestFailure:
             problem = assert_problem(await client.get("/"), 500, "internal_error")
         assert "secret" not in str(problem)
 
-    async def test_is_none_of_its_business_without_a_request(self, app: FastAPI) -> None:
+    async def test_is_raised_where_nobody_waits_for_an_answer(self) -> None:
+        async def broken(_scope: Scope, _receive: Receive, _send: Send) -> None:
+            raise RuntimeError("at start")
+
+        async def nothing(*_: Message) -> Message:
+            return {}
+
+        with pytest.raises(RuntimeError, match="at start"):
+            await RequestMiddleware(FailureMiddleware(broken), FastAPI())({"type": "lifespan"}, nothing, nothing)
+
+    async def test_closes_every_websocket(self, app: FastAPI) -> None:
         sent: list[Message] = []
 
         async def receive() -> Message:

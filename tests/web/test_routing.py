@@ -1,0 +1,91 @@
+"""How controllers become routes."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+
+from myapp.web.route_table import RouteTable, leaves, put_in_order
+from myapp.web.routing import IdConvertor, get
+
+
+def scope(method: str, path: str, root_path: str = "") -> dict[str, Any]:
+    return {"type": "http", "method": method, "path": path, "root_path": root_path}
+
+
+class TestIds:
+    def test_can_be_read_and_written(self) -> None:
+        app = FastAPI()
+        app.add_api_route("/things/{thing_id:id}", lambda: None, name="thing")
+        assert app.url_path_for("thing", thing_id=7) == "/things/7"
+        assert IdConvertor().convert("0000000007") == 7
+
+
+class TestOwnRequest:
+    async def test_is_given_to_a_method_that_asks_for_it(self) -> None:
+        class Controller:
+            @get("/")
+            async def path(self, asked: Request) -> Any:
+                return asked.url.path
+
+        class Silent:
+            @get("/")
+            async def nothing(self) -> Any: ...
+
+        request = Request(scope("GET", "/here") | {"query_string": b"", "headers": [], "server": ("test", 80)})
+        assert (await Controller().path(asked=request)).status_code == 200
+        assert (await Silent().nothing(http_request=request)).status_code == 200
+
+
+class TestRouteTable:
+    def table(self) -> RouteTable:
+        inner = APIRouter(prefix="/things")
+        for method, path in (("GET", "/"), ("POST", "/"), ("GET", "/{id:id}"), ("PUT", "/{id:id}"), ("GET", "/all")):
+            inner.add_api_route(path, lambda: None, methods=[method])
+        app = FastAPI(openapi_url=None)
+        app.include_router(inner)
+        return RouteTable.of(app.routes)
+
+    def test_finds_a_route(self) -> None:
+        paths = {"/things/": "/things/", "/things/all": "/things/all", "/things/7": "/things/{id:id}"}
+        for path, template in paths.items():
+            target = self.table().resolve(scope("GET", path))
+            assert (target.template, target.endpoint is None) == (template, False)
+
+    def test_gives_a_collection_its_slash(self) -> None:
+        asked = scope("GET", "/things")
+        assert self.table().resolve(asked).template == "/things/"
+        assert asked["path"] == "/things/"
+
+    def test_looks_behind_the_root_path(self) -> None:
+        asked = scope("GET", "/shop/things", "/shop")
+        assert self.table().resolve(asked).template == "/things/"
+        assert asked["path"] == "/shop/things/"
+
+    def test_tells_the_methods_of_a_path(self) -> None:
+        for path, template, allowed in (
+            ("/things/", "/things/", ("GET", "POST")),
+            ("/things/7", "/things/{id:id}", ("GET", "PUT")),
+            ("/things/all", "/things/all", ("GET",)),
+            ("/nowhere", "(unknown)", ()),
+            ("/things/7\n", "(unknown)", ()),
+            ("/things/\n", "(unknown)", ()),
+        ):
+            target = self.table().resolve(scope("BREW", path))
+            assert (target.template, target.endpoint, target.allowed) == (template, None, allowed)
+
+
+class TestOrder:
+    def test_does_not_depend_on_that_of_the_controllers(self) -> None:
+        def app(*names: str) -> list[str]:
+            made = FastAPI(openapi_url=None)
+            made.add_api_route("/docs", lambda: None)
+            for name in names:
+                router = APIRouter(prefix=f"/{name}")
+                for path in ("/a", "/b") if name == "large" else ("/a",):
+                    router.add_api_route(path, lambda: None)
+                made.include_router(router)
+            put_in_order(made.router.routes)
+            return [route.path for route in leaves(made.routes)]
+
+        ordered = ["/one/a", "/two/a", "/large/a", "/large/b", "/docs"]
+        assert app("one", "two", "large") == app("large", "two", "one") == ordered
