@@ -12,8 +12,11 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
-from myapp.boot import ROOT
+from myapp.boot import REPLACED, ROOT
 from myapp.errors import StartupError
+from myapp.products.repositories import ProductRepository
+from myapp.products.services import ProductService
+from myapp.startup import startup_error
 
 from .conftest import build
 from .databases import Databases, free_port, in_thread
@@ -107,6 +110,22 @@ class TestRefusedStart:
         process = refusals[DOWN]
         assert process.wait(40) not in (0, 1)
         assert "database.url (DATABASE__URL): no connection within 2 s" in the_line(process)
+
+
+class TestContainer:
+    def test_a_component_that_does_not_stand_in_for_its_original_stops_the_start(
+        self, databases: Databases, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Which of two candidates pico-ioc takes is a matter of their names."""
+        monkeypatch.setitem(REPLACED, ProductService, ProductRepository)
+        with pytest.raises(StartupError, match=r"ProductService is .*, not ProductRepository"):
+            in_thread(lambda: build({"DATABASE__URL": databases.migrated("sqlite")}))
+
+    def test_an_unexpected_error_keeps_its_traceback(self) -> None:
+        error = RuntimeError("nobody thought of this")
+        assert startup_error(error) is error
+        error.__cause__ = StartupError("this was expected")
+        assert str(startup_error(error)) == "this was expected"
 
 
 class TestDatabaseIsDown:

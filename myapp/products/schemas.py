@@ -83,7 +83,7 @@ class ProductCreate(BaseModel):
 class ProductUpdate(BaseModel):
     """What is sent changes, what is not sent stays; ``null`` clears the description."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"minProperties": 1})
 
     name: Name = Field(default=UNSET)
     description: Description | None = None

@@ -13,6 +13,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from fastapi import FastAPI
+from pico_client_auth.errors import TokenInvalidError
 
 from myapp.errors import StartupError
 from tests.issuer import AUDIENCE, Issuer, public_jwk
@@ -320,6 +322,29 @@ class TestHeader:
         }
 
 
+class TestWebSocket:
+    async def test_none_is_served_and_none_is_open(self, probe_app: FastAPI, issuer: Issuer) -> None:
+        """pico-client-auth 0.7.1 does not look at them."""
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, str]:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        headers = [(b"authorization", f"Bearer {issuer.token('admin')}".encode())]
+        scope = {
+            "type": "websocket",
+            "path": "/probe/caller",
+            "headers": headers,
+            "query_string": b"",
+            "app": probe_app,
+        }
+        await probe_app(scope, receive, send)
+        assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
 class TestCache:
     async def test_a_remembered_token_still_expires(self, issuer: Issuer) -> None:
         validator = validator_of(issuer, leeway=0)
@@ -359,6 +384,12 @@ class TestAlgorithmSetting:
     def test_one_that_is_no_public_key_algorithm_stops_the_start(self, issuer: Issuer, algorithm: str) -> None:
         with pytest.raises(StartupError, match=r"auth_client\.accepted_algorithms"):
             validator_of(issuer, client={"accepted_algorithms": ("RS256", algorithm)})
+
+    async def test_post_quantum_tokens_are_refused_like_others(self, issuer: Issuer) -> None:
+        validator = validator_of(issuer, client={"accepted_algorithms": ("RS256", "ML-DSA-65")})
+        for kid in (kid_of(issuer), "unknown"):
+            with pytest.raises(TokenInvalidError):
+                await validator.validate(with_header(alg="ML-DSA-65", kid=kid)(issuer))
 
     async def test_others_may_be_allowed(self, own_issuer: Issuer) -> None:
         own_issuer.published.append(
