@@ -19,7 +19,9 @@ COPY --from=builder /venv /venv
 COPY --from=builder /app /app
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    DATABASE__URL=sqlite+aiosqlite:////data/products.db
+    DATABASE__URL=sqlite+aiosqlite:////data/products.db \
+    AUTHSERVER__DATABASE__URL=sqlite+aiosqlite:////data/authserver.db \
+    AUTHSERVER__KEYS__DIRECTORY=/data/keys
 WORKDIR /app
 USER 10001
 EXPOSE 8000 8100

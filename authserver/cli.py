@@ -33,12 +33,14 @@ def serve(
     from fastapi import FastAPI
 
     from myapp.startup import exit_on_startup_error
+    from myapp.web.protocol import BoundedHttpToolsProtocol
 
     from .boot import FOLDER, PROGRAM, create_container
 
     options: dict[str, Any] = {
         "host": host,
         "port": port,
+        "http": BoundedHttpToolsProtocol,
         "log_config": None,  # the application has configured logging
         "proxy_headers": False,  # web.trusted_proxies decides whose address counts
         "server_header": False,

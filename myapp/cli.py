@@ -33,10 +33,12 @@ def serve(
 
     from .boot import ROOT, create_container
     from .startup import exit_on_startup_error
+    from .web.protocol import BoundedHttpToolsProtocol
 
     options: dict[str, Any] = {
         "host": host,
         "port": port,
+        "http": BoundedHttpToolsProtocol,
         "log_config": None,  # the application has configured logging
         "proxy_headers": False,  # web.trusted_proxies decides
         "server_header": False,

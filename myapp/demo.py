@@ -94,7 +94,7 @@ def wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(url, timeout=2).is_success:
+            if httpx.get(url, timeout=2, trust_env=False).is_success:
                 return
         time.sleep(0.1)
     raise StartupError(f"nothing healthy at {url}; is the port taken?")
@@ -103,7 +103,12 @@ def wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
 def login(issuer: str, username: str, password: str) -> str:
     """A bearer token. Raises StartupError when the auth server refuses or does not answer."""
     try:
-        answer = httpx.post(f"{issuer}/login", json={"username": username, "password": password}, timeout=5)
+        answer = httpx.post(
+            f"{issuer}/login",
+            json={"username": username, "password": password},
+            timeout=5,
+            trust_env=issuer.startswith("https:"),
+        )
     except httpx.HTTPError as error:
         raise StartupError(f"the auth server at {issuer} does not answer ({type(error).__name__})") from error
     if not answer.is_success:

@@ -13,7 +13,7 @@ from pico_ioc.exceptions import ConfigurationError
 from uvicorn.config import STARTUP_FAILURE
 
 from .errors import StartupError
-from .web.route_table import put_in_order
+from .web.route_table import leaves, put_in_order
 
 EXPECTED_FAILURES = (StartupError, ConfigurationError, AuthConfigurationError)
 
@@ -43,6 +43,13 @@ def exit_with(program: str, message: str) -> NoReturn:
     raise SystemExit(STARTUP_FAILURE)
 
 
+def check_root_path(app: FastAPI) -> None:
+    """A path that begins with the root path is taken for one whose prefix the proxy has left: no route may do so."""
+    root = app.root_path
+    if root and (not root.startswith("/") or any(route.path.startswith(f"{root}/") for route in leaves(app.routes))):
+        raise StartupError("web.root_path (WEB__ROOT_PATH): must begin with / and not be where a route begins")
+
+
 def complete(app: FastAPI, container: PicoContainer) -> None:
     """What can only be done when pico-fastapi has registered the controllers.
 
@@ -50,6 +57,7 @@ def complete(app: FastAPI, container: PicoContainer) -> None:
     leaves asynchronous ones un-awaited.
     """
     put_in_order(app.router.routes)
+    check_root_path(app)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

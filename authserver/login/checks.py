@@ -1,6 +1,7 @@
 """Password checks beside the event loop: a few at once, a bounded number waiting for a bounded time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
@@ -20,17 +21,19 @@ class PasswordChecks:
         self._settings = settings
         self._passwords = passwords
         self._nobodys_hash = passwords.nobodys_hash  # made now, so that the first unknown user takes no longer
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
         self._at_once = asyncio.Semaphore(settings.parallel_checks)
         self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def turn(self, key: Hashable) -> AsyncIterator[None]:
+    async def turn(self, key: Hashable, address: str) -> AsyncIterator[None]:
         """One login at a time for each ``key``: right passwords at the same time must not count as failures of each
-        other. Raises LoginBusyError when too many wait already, or when it has waited for too long."""
-        if self._waiting >= self._settings.max_waiting:
+        other. Raises LoginBusyError when too many wait already, in all or from ``address``, or when it has waited for
+        too long."""
+        waiting = self._waiting
+        if waiting.total() >= self._settings.max_waiting or waiting[address] >= self._settings.max_waiting_per_address:
             raise LoginBusyError
-        self._waiting += 1
+        waiting[address] += 1
         try:
             async with AsyncExitStack() as turn:
                 try:
@@ -41,7 +44,9 @@ class PasswordChecks:
                     raise LoginBusyError from None
                 yield
         finally:
-            self._waiting -= 1
+            waiting[address] -= 1
+            if not waiting[address]:
+                del waiting[address]
 
     async def check(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
         """As ``Passwords.verify``; without a hash it takes the same time, and is never right."""

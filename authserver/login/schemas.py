@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from ..users.schemas import MAX_PASSWORD, MAX_USERNAME, without_nul
+from myapp.text import without_nul
+
+from ..users.schemas import MAX_PASSWORD, MAX_USERNAME
 
 
 class LoginRequest(BaseModel):

@@ -4,8 +4,9 @@ import logging
 
 from pico_ioc import component
 
+from myapp.text import fold
+
 from ..issuer.tokens import AccessToken, TokenIssuer
-from ..users.models import fold
 from ..users.services import UserService
 from .checks import PasswordChecks
 from .errors import InvalidCredentialsError
@@ -28,7 +29,7 @@ class LoginService:
     async def login(self, username: str, password: str, address: str) -> AccessToken:
         """Raises InvalidCredentialsError, LoginLockedError, LoginBusyError and DatabaseUnavailableError."""
         key = (fold(username), address[:MAX_ADDRESS])
-        async with self._checks.turn(key):
+        async with self._checks.turn(key, key[1]):
             await self._lockout.sweep()
             await self._lockout.claim(*key)
             user = await self._users.find_active(username)

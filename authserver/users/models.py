@@ -1,6 +1,5 @@
 """The table ``users``."""
 
-import unicodedata
 import uuid
 from datetime import datetime
 
@@ -9,6 +8,7 @@ from sqlalchemy import JSON, Boolean, CheckConstraint, String, UniqueConstraint,
 from sqlalchemy.orm import validates
 
 from myapp.database.types import UtcDateTime, utc_now
+from myapp.text import fold
 
 from ..schema import AuthBase
 
@@ -38,8 +38,3 @@ class User(AuthBase):
     def _fold_username(self, _key: str, username: str) -> str:
         self.username_folded = fold(username)
         return username
-
-
-def fold(username: str) -> str:
-    """``username`` as it is compared: without regard to case in all of Unicode, composed the same way (NFC)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", username).casefold())

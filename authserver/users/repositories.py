@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pico_sqlalchemy import SessionManager, get_session, query, repository
 from sqlalchemy import select, update
 
-from .models import User, fold
+from myapp.text import fold
+
+from .models import User
 
 
 @repository(entity=User)

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from myapp.text import without_nul
+
 MAX_USERNAME = 100
 MIN_PASSWORD = 8
 MAX_PASSWORD = 200
@@ -13,12 +15,6 @@ MAX_PASSWORD = 200
 def printable(value: str) -> str:
     if not value.isprintable():
         raise PydanticCustomError("not_printable", "String should contain printable characters only")
-    return value
-
-
-def without_nul(value: str) -> str:
-    if "\x00" in value:
-        raise PydanticCustomError("nul_character", "String should not contain the character NUL")
     return value
 
 

@@ -9,8 +9,9 @@ from pico_sqlalchemy import transactional
 from sqlalchemy.exc import IntegrityError
 
 from myapp.errors import ConflictError, NotFoundError
+from myapp.text import fold
 
-from .models import User, fold
+from .models import User
 from .passwords import Passwords
 from .repositories import UserRepository
 from .schemas import UserData, UserPassword, UserRoles

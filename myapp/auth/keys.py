@@ -92,7 +92,9 @@ class IssuerKeys(JWKSClient):
                 self._pause_until = time.monotonic() + pause
 
     async def _fetch(self) -> list[Any]:
-        async with httpx.AsyncClient(timeout=self._auth.jwks_timeout) as client:
+        # What may go by plain http must not leave for a proxy on its way to this machine.
+        proxies = self._issuer.startswith("https:")
+        async with httpx.AsyncClient(timeout=self._auth.jwks_timeout, trust_env=proxies) as client:
             endpoint = self._endpoint or await self._discover(client)
             self.require_secure(endpoint, "jwks_uri")
             response = (await client.get(endpoint)).raise_for_status()

@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 
 # PostgreSQL's classes and codes of passing conditions: connection, resources, operator intervention, serialisation,
 # deadlock, lock not available (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-PASSING_SQLSTATES = ("08", "53", "57", "40001", "40P01", "55P03")
-# SQLite's primary result codes of passing conditions: BUSY, LOCKED, IOERR, FULL, CANTOPEN (https://sqlite.org/rescode.html).
-PASSING_SQLITE_CODES = {5, 6, 10, 13, 14}
+PASSING_SQLSTATES = ("08", "53", "57", "25006", "40001", "40P01", "55P03")
+# SQLite's primary result codes of passing conditions: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN (https://sqlite.org/rescode.html).
+PASSING_SQLITE_CODES = {5, 6, 8, 10, 13, 14}
 
 
 def translate_faults(engine: Engine) -> None:

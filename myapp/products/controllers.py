@@ -6,16 +6,17 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 from pico_fastapi import controller
 from pico_sqlalchemy import Page
-from pydantic import AfterValidator, TypeAdapter
+from pydantic import AfterValidator, StringConstraints, TypeAdapter
 
 from ..auth.authorities import only_with, requires_permission
 from ..errors import NotFoundError, PreconditionFailedError
+from ..text import without_nul
 from ..web.paging import Limit, PageNumber, PageSize, stream_list
-from ..web.preconditions import ExpectedVersions
+from ..web.preconditions import IfMatch
 from ..web.problems import INSUFFICIENT_SCOPE
 from ..web.routing import delete, get, patch, post, put
 from .models import Product
-from .schemas import ProductCreate, ProductListResponse, ProductResponse, ProductUpdate, without_nul
+from .schemas import ProductCreate, ProductListResponse, ProductResponse, ProductUpdate
 from .services import ProductService
 from .settings import ProductsSettings
 
@@ -28,8 +29,9 @@ IncludeInactive = Annotated[
 ]
 SearchText = Annotated[
     str,
+    StringConstraints(min_length=1, max_length=100),
     AfterValidator(without_nul),
-    Query(min_length=1, max_length=100, description="Part of a name; case does not count."),
+    Query(description="Part of a name; case does not count."),
 ]
 
 
@@ -79,7 +81,7 @@ class ProductController:
         errors=[NotFoundError, PreconditionFailedError],
     )
     @requires_permission("products:write")
-    async def update_product(self, product_id: int, body: ProductUpdate, expected: ExpectedVersions) -> Any:
+    async def update_product(self, product_id: int, body: ProductUpdate, expected: IfMatch) -> Any:
         """Change the fields that are sent, of an inactive product too; `null` clears the description."""
         return await self._service.update(product_id, body.model_dump(exclude_unset=True), expected)
 
@@ -90,11 +92,11 @@ class ProductController:
         errors=[NotFoundError, PreconditionFailedError],
     )
     @requires_permission("products:write")
-    async def deactivate_product(self, product_id: int, expected: ExpectedVersions) -> Any:
+    async def deactivate_product(self, product_id: int, expected: IfMatch) -> Any:
         """Take a product out of the catalogue without losing it; once more changes nothing."""
         return await self._service.deactivate(product_id, expected)
 
     @delete("/{product_id:id}", status_code=204, errors=[NotFoundError, PreconditionFailedError])
     @requires_permission("products:delete")
-    async def delete_product(self, product_id: int, expected: ExpectedVersions) -> None:
+    async def delete_product(self, product_id: int, expected: IfMatch) -> None:
         await self._service.delete(product_id, expected)

@@ -1,6 +1,5 @@
 """The table ``products``."""
 
-import unicodedata
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +9,7 @@ from sqlalchemy import Boolean, CheckConstraint, Index, Integer, String, text
 from sqlalchemy.orm import validates
 
 from ..database.types import Money, UtcDateTime, utc_now
+from ..text import fold
 
 MAX_INTEGER = 2_147_483_647
 """The largest id, stock and version that the columns hold."""
@@ -49,8 +49,3 @@ class Product(AppBase):
     def _fold_name(self, _key: str, name: str) -> str:
         self.name_folded = fold(name)
         return name
-
-
-def fold(value: str) -> str:
-    """``value`` as search compares it: without regard to case in all of Unicode, composed the same way (NFC)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).casefold())

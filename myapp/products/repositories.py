@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, query, repository
 from sqlalchemy import bindparam, select
 
-from .models import MAX_INTEGER, Product, fold
+from ..text import fold, is_storable
+from .models import MAX_INTEGER, Product
 
 BY_ID = select(Product).where(Product.id == bindparam("id"))
 AFTER_ID = select(Product).where(Product.id > bindparam("after_id")).order_by(Product.id).limit(bindparam("limit"))
@@ -49,7 +50,7 @@ class ProductRepository:
 
     async def search_by_name(self, text: str, limit: int) -> Sequence[Product]:
         """Active products with ``text`` anywhere in the name, in id order; case does not count."""
-        if "\x00" in text:  # no name has one, and PostgreSQL refuses to look
+        if not is_storable(text):
             return []
         statement = (
             select(Product)

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from ..text import without_nul
 from .models import MAX_INTEGER
 
 MAX_PRICE = Decimal("9999999999.99")
@@ -30,12 +31,6 @@ UNSET: Any = None
 """The default of a field that may be left out but not be null; whether it was sent, ``model_fields_set`` tells."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-
-
-def without_nul(value: str) -> str:
-    if "\x00" in value:
-        raise PydanticCustomError("nul_character", "String should not contain the character NUL")
-    return value
 
 
 def number(value: Any) -> Any:

@@ -7,7 +7,7 @@ from pico_pydantic import validate
 from pico_sqlalchemy import Page, PageRequest, transactional
 
 from ..errors import NotFoundError, PreconditionFailedError
-from .models import Product
+from .models import MAX_INTEGER, Product
 from .repositories import ProductRepository, is_possible_id
 from .schemas import ProductChanges, ProductData
 
@@ -19,8 +19,9 @@ ExpectedVersions = frozenset[int] | None
 class ProductService:
     """Works the same from HTTP, a script, a task and a test; ``data`` may be a mapping.
 
-    Raises ``NotFoundError``, ``PreconditionFailedError``, ``ValidationFailedError`` (pico-pydantic) and
-    ``DatabaseUnavailableError``; whatever is raised, nothing was changed and the next call is not affected.
+    Raises ``NotFoundError``, ``PreconditionFailedError``, ``ValidationFailedError`` (pico-pydantic),
+    ``DatabaseUnavailableError``, and ``ValueError`` for a page or a limit that cannot be; whatever is raised, nothing was
+    changed and the next call is not affected.
     """
 
     def __init__(self, repo: ProductRepository) -> None:
@@ -43,17 +44,20 @@ class ProductService:
         self, after_id: int = 0, limit: int = 1000, *, include_inactive: bool = False
     ) -> Sequence[Product]:
         """Up to ``limit`` products with an id above ``after_id``, in id order."""
+        require(0 <= after_id <= MAX_INTEGER and limit >= 1, "after_id must be an id or 0, limit at least 1")
         return await self._repo.find_after(after_id, limit, include_inactive=include_inactive)
 
     @transactional(read_only=True)
     async def list_paged(self, page: int, page_size: int, *, include_inactive: bool = False) -> Page[Product]:
         """``page`` 1 is the first; one beyond the end is empty. In id order, with the exact total."""
+        require(1 <= page <= MAX_INTEGER and 1 <= page_size <= MAX_INTEGER, "page and page_size must be at least 1")
         find = self._repo.find_all_paged if include_inactive else self._repo.find_active_paged
         return await find(page=PageRequest(page=page - 1, size=page_size))
 
     @transactional(read_only=True)
     async def search(self, name: str, limit: int = 100) -> Sequence[Product]:
         """Active products with ``name`` anywhere in theirs, without regard to case, in id order."""
+        require(1 <= limit <= MAX_INTEGER, "limit must be at least 1")
         return await self._repo.search_by_name(name, limit)
 
     @transactional
@@ -81,3 +85,8 @@ class ProductService:
         if expected is not None and product.version not in expected:
             raise PreconditionFailedError(f"The product is in version {product.version}.")
         return product
+
+
+def require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)

@@ -8,7 +8,7 @@ from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_ROLE
 
 from ..errors import DatabaseUnavailableError, DomainError, IssuerUnavailableError
 from . import problems
-from .preconditions import IF_MATCH, IF_NONE_MATCH, ExpectedVersions
+from .preconditions import IF_MATCH, IF_NONE_MATCH, IfMatch
 from .problems import ProblemType
 
 Errors = Sequence[type[DomainError] | ProblemType]
@@ -30,7 +30,7 @@ def describe(
         entries |= versioned_responses(status_code, is_read)
     if versioned and is_read:
         parameters.append(IF_NONE_MATCH)
-    if any(parameter.annotation == ExpectedVersions for parameter in signature.parameters.values()):
+    if any(parameter.annotation == IfMatch for parameter in signature.parameters.values()):
         parameters.append(IF_MATCH)
     return {
         "summary": method.__name__.replace("_", " ").capitalize(),

@@ -46,4 +46,4 @@ def is_version(tag: str) -> bool:
     return tag.isascii() and tag.isdigit() and len(tag) < 19 and not tag.startswith("0")
 
 
-ExpectedVersions = Annotated[frozenset[int] | None, Depends(expected_versions)]
+IfMatch = Annotated[frozenset[int] | None, Depends(expected_versions)]

@@ -49,6 +49,7 @@ class ProblemType:
         return cls(error.status, error.code, error.title)
 
 
+MALFORMED_REQUEST = ProblemType(400, "malformed_request", "Malformed request")
 MALFORMED_BODY = ProblemType(400, "malformed_body", "Malformed request body")
 MISSING_TOKEN = ProblemType(401, "missing_token", "Authentication required")
 INVALID_TOKEN = ProblemType(401, "invalid_token", "Invalid token")
@@ -59,9 +60,11 @@ BODY_TOO_LARGE = ProblemType(413, "body_too_large", "Request body too large")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(415, "unsupported_media_type", "Unsupported media type")
 VALIDATION_FAILED = ProblemType(422, "validation_failed", "Validation failed")
 NOT_READY = ProblemType(503, "not_ready", "Not ready")
+HEADERS_TOO_LARGE = ProblemType(431, "headers_too_large", "Request headers too large")
 INTERNAL_ERROR = ProblemType(500, "internal_error", "Internal server error")
 
 CATALOGUE: tuple[ProblemType, ...] = (
+    MALFORMED_REQUEST,
     MALFORMED_BODY,
     MISSING_TOKEN,
     INVALID_TOKEN,
@@ -75,6 +78,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     UNSUPPORTED_MEDIA_TYPE,
     VALIDATION_FAILED,
     ProblemType.of(ConstraintViolationError),
+    HEADERS_TOO_LARGE,
     INTERNAL_ERROR,
     ProblemType.of(DatabaseUnavailableError),
     ProblemType.of(IssuerUnavailableError),
@@ -197,18 +201,23 @@ def field_error(location: Sequence[Any], code: str, message: str) -> FieldError:
 
 def render(problem: HttpProblem, scope: Scope, request_id: str) -> Response:
     path = scope.get("root_path", "") + scope["path"].removeprefix(scope.get("root_path", ""))
+    document = members(problem, quote(path[:MAX_ECHO], errors="replace"), request_id)
+    return Response(encode(document), problem.kind.status, problem.headers, MEDIA_TYPE)
+
+
+def members(problem: HttpProblem, instance: str, request_id: str) -> dict[str, Any]:
     document: dict[str, Any] = {
         "type": f"urn:products-api:problem:{problem.kind.code}",
         "title": problem.kind.title,
         "status": problem.kind.status,
         "detail": problem.detail,
-        "instance": quote(path[:MAX_ECHO], errors="replace"),
+        "instance": instance,
         "code": problem.kind.code,
         "request_id": request_id,
     }
     if problem.errors:
         document["errors"] = problem.errors
-    return Response(encode(document), problem.kind.status, problem.headers, MEDIA_TYPE)
+    return document
 
 
 @component

@@ -46,6 +46,9 @@ class RequestMiddleware:
         if self._table is None:  # controllers are registered after all middleware
             self._table = RouteTable.of(self._fastapi.routes)
         started = time.perf_counter()
+        method = scope["method"]
+        if method == "HEAD":  # a GET whose content the server leaves out (RFC 9110 §9.3.2)
+            scope = {**scope, "method": "GET"}
         request_id = assign_request_id(scope)
         id_header = (b"x-request-id", request_id.encode())
         scope["products_api"] = info = RequestInfo(self._table.resolve(scope))
@@ -61,7 +64,7 @@ class RequestMiddleware:
         except Exception as error:
             await answer_failure(error, scope, receive, send_with_id)
         finally:
-            log(scope, info, time.perf_counter() - started)
+            log(method, info, time.perf_counter() - started)
 
 
 class FailureMiddleware:
@@ -89,10 +92,10 @@ async def answer_failure(error: Exception, scope: Scope, receive: Receive, send:
         await render(problem, scope, current_request_id())(scope, receive, send)
 
 
-def log(scope: Scope, info: RequestInfo, seconds: float) -> None:
+def log(method: str, info: RequestInfo, seconds: float) -> None:
     if not logger.isEnabledFor(logging.INFO):
         return
-    method, template, duration = scope["method"], info.target.template, round(seconds * 1000, 1)
+    template, duration = info.target.template, round(seconds * 1000, 1)
     subject = info.subject if info.subject.isprintable() else ascii(info.subject)
     message = f"{method} {template} {info.status} {duration}ms sub={subject}"
     record = logging.LogRecord(logger.name, logging.INFO, __file__, 0, message, None, None)

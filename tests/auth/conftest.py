@@ -31,7 +31,7 @@ def validator_of(
         **{"issuer": issuer.url, "audience": AUDIENCE, "jwks_ttl_seconds": ttl, "accepted_algorithms": ("RS256",)}
         | dict(client)
     )
-    own = AuthSettings(**{"jwks_refresh_pause": PAUSE, "jwks_timeout": 0.5} | auth)
+    own = AuthSettings(**{"jwks_refresh_pause": PAUSE, "jwks_timeout": 10.0} | auth)
     return AccessTokenValidator(settings, IssuerKeys(settings, own), RevocationCache(settings), own)
 
 

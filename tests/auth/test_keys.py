@@ -77,13 +77,13 @@ class TestFetching:
         assert fetches(own_issuer) == 2
 
     async def test_keys_are_fetched_anew_when_they_are_old(self, own_issuer: Issuer) -> None:
-        validator = validator_of(own_issuer, ttl=0)
+        validator = validator_of(own_issuer, ttl=0, jwks_refresh_pause=1.0)
         token = own_issuer.token("viewer")
-        for expected in (1, 2, 3):
+        for expected in (1, 2):
             for _ in range(5):
                 await validator.validate(token)
             assert fetches(own_issuer) == expected
-            await pause()
+            await asyncio.sleep(1.05 if expected == 1 else 0)
 
     async def test_young_keys_are_not(self, own_issuer: Issuer) -> None:
         validator = validator_of(own_issuer)
@@ -117,7 +117,7 @@ class TestFetching:
 
 class TestRotation:
     async def test_a_new_key_is_seen_after_the_pause_and_the_old_one_still_counts(self, own_issuer: Issuer) -> None:
-        validator = validator_of(own_issuer)
+        validator = validator_of(own_issuer, jwks_refresh_pause=1.0)
         before, old = own_issuer.token("viewer"), own_issuer.published
         own_issuer.rotate()
         after, both = own_issuer.token("viewer"), own_issuer.published
@@ -126,7 +126,7 @@ class TestRotation:
         own_issuer.published = both
         with pytest.raises(TokenInvalidError, match="unknown key"):
             await validator.validate(after)
-        await pause()
+        await asyncio.sleep(1.05)
         await validator.validate(after)
         await validator.validate(before)
 

@@ -99,6 +99,18 @@ class TestUnavailable:
         await sessions.engine.dispose()
         await asyncio.sleep(0.05)  # aiosqlite's thread has a last word to say to this loop
 
+    async def test_a_database_that_takes_no_writes_at_the_moment(self, sessions: Sessions, is_sqlite: bool) -> None:
+        """Such as a standby that is not yet in charge."""
+        read_only = "PRAGMA query_only = ON" if is_sqlite else "SET TRANSACTION READ ONLY"
+        with pytest.raises(DatabaseUnavailableError):
+            async with sessions.transaction() as session:
+                await session.execute(text(read_only))
+                try:
+                    await session.execute(text("DELETE FROM products"))
+                finally:
+                    if is_sqlite:  # of the connection, which goes back to the pool
+                        await session.execute(text("PRAGMA query_only = OFF"))
+
     @only_sqlite
     async def test_sqlite_is_locked_for_longer_than_the_busy_timeout(self, sessions: Sessions) -> None:
         async with sessions.transaction() as blocker:

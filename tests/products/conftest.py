@@ -10,7 +10,8 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import insert
 
-from myapp.products.models import Product, fold
+from myapp.products.models import Product
+from myapp.text import fold
 
 COLLECTION = "/api/v1/products/"
 

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from myapp.errors import ConstraintViolationError
-from myapp.products.models import Product, fold
+from myapp.products.models import Product
 from myapp.products.services import ProductService
+from myapp.text import fold
 
 WIDTH = Product.__table__.columns.name_folded.type.length
 

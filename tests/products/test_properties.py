@@ -12,8 +12,9 @@ from pico_sqlalchemy import SessionManager
 from sqlalchemy import delete, insert
 
 from myapp.database.types import Money
-from myapp.products.models import MAX_INTEGER, Product, fold
+from myapp.products.models import MAX_INTEGER, Product
 from myapp.products.services import ProductService
+from myapp.text import fold
 
 from .conftest import COLLECTION
 

@@ -1,0 +1,22 @@
+"""Text from outside: what is refused, and what counts as the same."""
+
+import unicodedata
+
+from pydantic_core import PydanticCustomError
+
+
+def without_nul(value: str) -> str:
+    """For pydantic: PostgreSQL stores no NUL."""
+    if "\x00" in value:
+        raise PydanticCustomError("nul_character", "String should not contain the character NUL")
+    return value
+
+
+def is_storable(value: str) -> bool:
+    """Whether a column could hold ``value``: NUL and lone surrogates stand in none, and drivers refuse to look."""
+    return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value)
+
+
+def fold(value: str) -> str:
+    """``value`` for comparing: without regard to case in all of Unicode, composed the same way (NFC)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).casefold())
