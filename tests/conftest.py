@@ -15,6 +15,7 @@ from pico_sqlalchemy import AppBase, SessionManager
 
 from myapp.boot import create_container
 from myapp.products.services import ProductService
+from myapp.web.protocol import BoundedHttpToolsProtocol
 
 from .databases import KINDS, Databases
 from .issuer import Issuer
@@ -146,7 +147,15 @@ async def client_of(app: FastAPI, token: str | None = None, **options: Any) -> A
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
     """The URL of ``app`` behind the server of production, for what a client without a network cannot show."""
-    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app,
+        http=BoundedHttpToolsProtocol,
+        port=0,
+        lifespan="off",
+        log_config=None,
+        ws="none",
+        timeout_graceful_shutdown=5,
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     try:

@@ -18,9 +18,8 @@ from ..errors import DomainError, StartupError
 from .keys import IssuerKeys
 from .settings import AuthSettings
 
-PUBLIC_KEY_ALGORITHMS = {
-    name for name in jwt.algorithms.get_default_algorithms() if name != "none" and name[:2] != "HS"
-}
+ALGORITHMS = set(jwt.algorithms.get_default_algorithms())
+PUBLIC_KEY_ALGORITHMS = {name for name in ALGORITHMS if name != "none" and not name.startswith("HS")}
 ACCESS_TOKEN_TYPES = {None, "jwt", "at+jwt", "application/at+jwt"}
 """Values of the header ``typ`` that an access token may have; others name tokens for another use."""
 

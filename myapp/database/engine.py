@@ -26,8 +26,8 @@ class EngineSettings:
 
     max_overflow: Annotated[int, Field(ge=0)] = 0
     pool_timeout: Seconds = 3.0
-    connect_timeout: Seconds = 1.5
-    command_timeout: Seconds = 2.5
+    connect_timeout: Seconds = 1.0
+    command_timeout: Seconds = 2.0
     sqlite_busy_timeout: Seconds = 3.0
     null_pool: bool = False
     migrate_on_start: bool = True

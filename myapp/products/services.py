@@ -20,8 +20,8 @@ class ProductService:
     """Works the same from HTTP, a script, a task and a test; ``data`` may be a mapping.
 
     Raises ``NotFoundError``, ``PreconditionFailedError``, ``ValidationFailedError`` (pico-pydantic),
-    ``DatabaseUnavailableError``, and ``ValueError`` for a page or a limit that cannot be; whatever is raised, nothing was
-    changed and the next call is not affected.
+    ``DatabaseUnavailableError``, and ``ValueError`` for a page or a limit that cannot be; whatever is raised, nothing
+    was changed and the next call is not affected.
     """
 
     def __init__(self, repo: ProductRepository) -> None:

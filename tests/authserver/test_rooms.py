@@ -4,7 +4,7 @@ import re
 
 from authserver.boot import FOLDER
 
-FOUNDATIONS = {"config", "database", "errors", "startup", "web"}
+FOUNDATIONS = {"config", "database", "errors", "startup", "text", "web"}
 
 
 def test_it_imports_no_feature_of_the_api() -> None:
