@@ -32,7 +32,7 @@ class TestFolder:
         with folder.locked():
             key = folder.add()
         files = sorted((tmp_path / "new" / "keys").iterdir())
-        assert [file.name for file in files] == [".lock", f"{key.kid}.json"]
+        assert [file.name for file in files] == sorted([".lock", f"{key.kid}.json"])
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
         assert stat.S_IMODE((tmp_path / "new" / "keys").stat().st_mode) == 0o700
 
