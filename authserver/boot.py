@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pico_boot
 import pico_ioc
@@ -12,19 +12,18 @@ from fastapi import FastAPI
 from pico_client_auth.config import AuthClientSettings
 from pico_fastapi import FastApiSettings
 from pico_ioc import PicoContainer, configuration
-from pico_ioc.exceptions import ConfigurationError
 from pico_sqlalchemy import SessionManager
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 
-from myapp.config import SettingsSource
+from myapp.config import SettingsSource, SettingsT
 from myapp.database.engine import EngineSettings
 from myapp.database.migrations import LockedMigrator
 from myapp.database.queries import EntityQueryInterceptor
 from myapp.database.sessions import ProductsSessionManager
 from myapp.errors import StartupError
-from myapp.startup import complete, exit_on_startup_error, startup_error
+from myapp.startup import check_replaced, complete, exit_on_startup_error, startup_error
 from myapp.web.settings import WebSettings
 
 from .issuer.settings import IssuerSettings
@@ -58,8 +57,6 @@ REPLACED: dict[type, type] = {
 """Components of the stack that those of the API stand in for, here too."""
 
 VARIABLE = re.compile(rf"\((?!{ENV_PREFIX})(?=[A-Z_]+__[A-Z])")
-
-SettingsT = TypeVar("SettingsT")
 
 
 class AuthServerSource(SettingsSource):
@@ -104,9 +101,7 @@ def init(initialise: Callable[..., PicoContainer], modules: Sequence[str]) -> Pi
         container = initialise(modules=modules, config=configuration(source()))
     except Exception as error:
         raise named_for_here(startup_error(error)) from error
-    for key, ours in REPLACED.items():
-        if type(container.get(key)) is not ours:
-            raise StartupError(f"{key.__name__} is {type(container.get(key)).__name__}, not {ours.__name__}")
+    check_replaced(container, REPLACED)
     return container
 
 
@@ -116,11 +111,7 @@ def source() -> SettingsSource:
 
 def settings_of(section: type[SettingsT]) -> SettingsT:
     """One section's settings, without a container. Raises StartupError."""
-    name = next(name for name, known in SECTIONS.items() if known is section)
-    try:
-        return section(**source().get_tree().get(name, {}))
-    except ConfigurationError as error:
-        raise startup_error(error) from error
+    return source().settings(section)
 
 
 def named_for_here(error: Exception) -> Exception:

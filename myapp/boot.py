@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pico_boot
 from fastapi import FastAPI
@@ -13,7 +13,6 @@ from pico_client_auth.jwks_client import JWKSClient
 from pico_client_auth.token_validator import TokenValidator
 from pico_fastapi import FastApiSettings
 from pico_ioc import PicoContainer, configuration
-from pico_ioc.exceptions import ConfigurationError
 from pico_sqlalchemy import SessionManager
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
@@ -23,14 +22,13 @@ from .auth.keys import IssuerKeys
 from .auth.middleware import AsgiAuthConfigurer
 from .auth.settings import AuthSettings
 from .auth.tokens import AccessTokenValidator
-from .config import SettingsSource
+from .config import SettingsSource, SettingsT
 from .database.engine import EngineSettings
 from .database.migrations import LockedMigrator
 from .database.queries import EntityQueryInterceptor
 from .database.sessions import ProductsSessionManager
-from .errors import StartupError
 from .products.settings import ProductsSettings
-from .startup import complete, startup_error
+from .startup import check_replaced, complete, startup_error
 from .web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,8 +54,6 @@ REPLACED: dict[type, type] = {
 }
 """Components of the stack that ours stand in for; which one pico-ioc picks is a matter of naming, so it is checked."""
 
-SettingsT = TypeVar("SettingsT")
-
 
 def create_container(overrides: Mapping[type, Any] | None = None, modules: Sequence[str] = ()) -> PicoContainer:
     """The whole application, configured by application.yaml and the environment.
@@ -75,9 +71,7 @@ def create_container(overrides: Mapping[type, Any] | None = None, modules: Seque
         )
     except Exception as error:
         raise startup_error(error) from error
-    for key, ours in REPLACED.items():
-        if key not in (overrides or {}) and type(container.get(key)) is not ours:
-            raise StartupError(f"{key.__name__} is {type(container.get(key)).__name__}, not {ours.__name__}")
+    check_replaced(container, {key: ours for key, ours in REPLACED.items() if key not in (overrides or {})})
     complete(container.get(FastAPI), container)
     return container
 
@@ -88,8 +82,4 @@ def source() -> SettingsSource:
 
 def settings_of(section: type[SettingsT]) -> SettingsT:
     """One section's settings, without a container. Raises StartupError."""
-    name = next(name for name, known in SECTIONS.items() if known is section)
-    try:
-        return section(**source().get_tree().get(name, {}))
-    except ConfigurationError as error:
-        raise startup_error(error) from error
+    return source().settings(section)

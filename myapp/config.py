@@ -5,13 +5,17 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pico_ioc.config_sources import TreeSource
 from pico_ioc.exceptions import ConfigurationError
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
+
+from .errors import StartupError
+
+SettingsT = TypeVar("SettingsT")
 
 SQLITE_PREFIX = "sqlite+aiosqlite:///"
 
@@ -49,6 +53,14 @@ class SettingsSource(TreeSource):
         checked = {name: self._check(name, section) for name, section in tree.items()}
         self._resolve_paths(checked.get("database", {}))
         return checked
+
+    def settings(self, section: type[SettingsT]) -> SettingsT:
+        """One section's settings, without a container. Raises StartupError."""
+        name = next(name for name, known in self._sections.items() if known is section)
+        try:
+            return section(**self.get_tree().get(name, {}))
+        except ConfigurationError as error:
+            raise StartupError(str(error)) from error
 
     def _read_yaml(self) -> dict[str, Any]:
         try:

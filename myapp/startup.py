@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import NoReturn
 
@@ -13,6 +13,7 @@ from pico_ioc.exceptions import ConfigurationError
 from uvicorn.config import STARTUP_FAILURE
 
 from .errors import StartupError
+from .stack import check_private_names
 from .web.route_table import leaves, put_in_order
 
 EXPECTED_FAILURES = (StartupError, ConfigurationError, AuthConfigurationError)
@@ -41,6 +42,15 @@ def exit_on_startup_error(program: str = "products-api") -> Iterator[None]:
 def exit_with(program: str, message: str) -> NoReturn:
     print(f"{program}: {message}", file=sys.stderr)
     raise SystemExit(STARTUP_FAILURE)
+
+
+def check_replaced(container: PicoContainer, replaced: Mapping[type, type]) -> None:
+    """Raises StartupError where pico-ioc has picked another class than ours for a component of the stack, or where the
+    stack is not the one that ours were written for."""
+    check_private_names()
+    for key, ours in replaced.items():
+        if type(container.get(key)) is not ours:
+            raise StartupError(f"{key.__name__} is {type(container.get(key)).__name__}, not {ours.__name__}")
 
 
 def check_root_path(app: FastAPI) -> None:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .problems import INTERNAL_ERROR, problem_of, render
 from .request_id import assign_request_id, current_request_id
 from .route_table import RouteTable, Target
+from .settings import WebSettings
 
 logger = logging.getLogger("myapp.requests")
 
@@ -115,9 +116,13 @@ class RequestConfigurer(FastApiConfigurer):
 
 @component
 class FailureConfigurer(FastApiConfigurer):
-    """Between authentication and CORS."""
+    """Between authentication and CORS, where there is CORS."""
 
     priority = -75
 
+    def __init__(self, settings: WebSettings) -> None:
+        self._needed = bool(settings.cors_origins)
+
     def configure_app(self, app: FastAPI) -> None:
-        app.add_middleware(FailureMiddleware)
+        if self._needed:
+            app.add_middleware(FailureMiddleware)
