@@ -47,6 +47,7 @@ def translate(context: ExceptionContext) -> BaseException | None:
             # answer, need not be asked to close it: that would take two seconds more.
             context.is_disconnect = True
             if context.connection is not None:
+                # asyncpg's own connection, which SQLAlchemy types as anything or nothing
                 context.connection.connection.driver_connection.terminate()  # type: ignore[union-attr]
         logger.warning("the database did not answer: %s", told(error))
         unavailable = DatabaseUnavailableError()

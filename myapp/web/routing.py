@@ -85,6 +85,7 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
                 return Response(body, status_code, headers, media_type="application/json")
 
             request = inspect.Parameter(HTTP_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+            # Functions have none of their own; inspect, and so FastAPI, looks there first (PEP 362).
             endpoint.__signature__ = signature.replace(  # type: ignore[attr-defined]
                 parameters=[*signature.parameters.values(), *([] if own else [request])]
             )
