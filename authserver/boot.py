@@ -2,12 +2,10 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pico_boot
-import pico_ioc
 from fastapi import FastAPI
 from pico_client_auth.config import AuthClientSettings
 from pico_fastapi import FastApiSettings
@@ -23,7 +21,7 @@ from myapp.database.migrations import LockedMigrator
 from myapp.database.queries import EntityQueryInterceptor
 from myapp.database.sessions import ProductsSessionManager
 from myapp.errors import StartupError
-from myapp.startup import check_replaced, complete, exit_on_startup_error, startup_error
+from myapp.startup import WEB_STACK, check_replaced, complete, exit_on_startup_error, init, startup_error
 from myapp.web.settings import WebSettings
 
 from .issuer.settings import IssuerSettings
@@ -86,19 +84,19 @@ def create_container() -> PicoContainer:
     Whoever creates it ends it with ``await container.ashutdown()``; an ASGI server does so by itself.
     Raises StartupError, whose message is one line that names the setting at fault.
     """
-    container = init(pico_boot.init, ["authserver", "myapp.database", "myapp.web"])
+    container = start([*WEB_STACK, "authserver", "myapp.database", "myapp.web"])
     complete(container.get(FastAPI), container)
     return container
 
 
 def create_users_container() -> PicoContainer:
     """Only what the commands for users need: no web framework, no keys. Raises StartupError."""
-    return init(pico_ioc.init, ["pico_sqlalchemy", "pico_pydantic", "myapp.database", "authserver.users"])
+    return start(["pico_sqlalchemy", "pico_pydantic", "myapp.database", "authserver.users"])
 
 
-def init(initialise: Callable[..., PicoContainer], modules: Sequence[str]) -> PicoContainer:
+def start(modules: Sequence[str]) -> PicoContainer:
     try:
-        container = initialise(modules=modules, config=configuration(source()))
+        container = init(modules, configuration(source()))
     except Exception as error:
         raise named_for_here(startup_error(error)) from error
     check_replaced(container, REPLACED)

@@ -8,7 +8,9 @@ from pico_sqlalchemy import AppBase
 from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import Connection
 
-import myapp.products.models  # noqa: F401 - fills the metadata that autogenerate compares with
+# These fill the metadata that autogenerate compares with.
+import myapp.events.models
+import myapp.products.models  # noqa: F401
 from myapp.boot import settings_of
 from myapp.database.engine import EngineSettings
 from myapp.database.migrations import lock, migration_engine

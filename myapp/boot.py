@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import pico_boot
 from fastapi import FastAPI
 from pico_client_auth.config import AuthClientSettings
 from pico_client_auth.configurer import AuthFastapiConfigurer
@@ -27,8 +27,10 @@ from .database.engine import EngineSettings
 from .database.migrations import LockedMigrator
 from .database.queries import EntityQueryInterceptor
 from .database.sessions import ProductsSessionManager
+from .events.relay import EventRelay
+from .events.settings import EventsSettings
 from .products.settings import ProductsSettings
-from .startup import check_replaced, complete, startup_error
+from .startup import WEB_STACK, check_replaced, complete, init, startup_error
 from .web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +43,7 @@ SECTIONS: dict[str, type] = {
     "auth_client": AuthClientSettings,
     "auth": AuthSettings,
     "web": WebSettings,
+    "events": EventsSettings,
     "products": ProductsSettings,
 }
 
@@ -64,15 +67,12 @@ def create_container(overrides: Mapping[type, Any] | None = None, modules: Seque
     Raises StartupError, whose message is one line that names the setting at fault.
     """
     try:
-        container = pico_boot.init(
-            modules=["myapp", *modules],
-            config=configuration(source()),
-            overrides=dict(overrides) if overrides else None,
-        )
+        container = init([*WEB_STACK, "myapp", *modules], configuration(source()), overrides)
     except Exception as error:
         raise startup_error(error) from error
     check_replaced(container, {key: ours for key, ours in REPLACED.items() if key not in (overrides or {})})
-    complete(container.get(FastAPI), container)
+    relays = container.get(EventsSettings).relay
+    complete(container.get(FastAPI), container, container.get(EventRelay).running if relays else nullcontext)
     return container
 
 

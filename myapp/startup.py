@@ -1,14 +1,16 @@
 """Starting and stopping, as every application of this project does it: one line for an expected failure."""
 
 import gc
+import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from typing import NoReturn
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from typing import Any, NoReturn
 
+import pico_boot
 from fastapi import FastAPI
 from pico_client_auth.errors import AuthConfigurationError
-from pico_ioc import PicoContainer
+from pico_ioc import ContextConfig, PicoContainer
 from pico_ioc.exceptions import ConfigurationError
 from uvicorn.config import STARTUP_FAILURE
 
@@ -17,6 +19,22 @@ from .stack import check_private_names
 from .web.route_table import leaves, put_in_order
 
 EXPECTED_FAILURES = (StartupError, ConfigurationError, AuthConfigurationError)
+
+
+WEB_STACK = ["pico_fastapi", "pico_sqlalchemy", "pico_pydantic", "pico_client_auth"]
+
+
+def init(modules: Sequence[str], config: ContextConfig, overrides: Mapping[type, Any] | None = None) -> PicoContainer:
+    """pico_boot.init without its discovery of plugins.
+
+    pico-boot 0.2.1 loads every pico package that is installed into every process: pico-celery comes with all of Celery,
+    which only the worker needs.
+    """
+    os.environ["PICO_BOOT_AUTO_PLUGINS"] = "false"
+    container: PicoContainer = pico_boot.init(
+        modules=list(modules), config=config, overrides=dict(overrides) if overrides else None
+    )
+    return container
 
 
 def startup_error(error: BaseException) -> Exception:
@@ -60,8 +78,14 @@ def check_root_path(app: FastAPI) -> None:
         raise StartupError("web.root_path (WEB__ROOT_PATH): must begin with / and not be where a route begins")
 
 
-def complete(app: FastAPI, container: PicoContainer) -> None:
+def complete(
+    app: FastAPI,
+    container: PicoContainer,
+    background: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext,
+) -> None:
     """What can only be done when pico-fastapi has registered the controllers.
+
+    ``background`` is entered while the application serves.
 
     pico-fastapi 0.4.4 overwrites a lifespan that was set before; its own runs each ``@cleanup`` twice on shutdown and
     leaves asynchronous ones un-awaited.
@@ -73,7 +97,8 @@ def complete(app: FastAPI, container: PicoContainer) -> None:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what start-up made stays until the end: later collections need not look at it
-        yield
+        async with background():
+            yield
         await container.ashutdown()
 
     app.router.lifespan_context = lifespan

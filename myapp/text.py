@@ -17,6 +17,11 @@ def is_storable(value: str) -> bool:
     return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value)
 
 
+def one_line(error: object) -> str:
+    """An error for the log or the operator."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
+
+
 def fold(value: str) -> str:
     """``value`` for comparing: without regard to case in all of Unicode, composed the same way (NFC)."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).casefold())

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import IntegrityError
 
 from ..errors import ConstraintViolationError, DatabaseUnavailableError
+from ..text import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def connect(dialect: Dialect, _record: object, arguments: Any, parameters: Any) 
     try:
         return dialect.connect(*arguments, **parameters)
     except Exception as error:
-        logger.warning("cannot connect to the database: %s", told(error))
+        logger.warning("cannot connect to the database: %s", one_line(error))
         raise DatabaseUnavailableError from error
 
 
@@ -49,16 +50,11 @@ def translate(context: ExceptionContext) -> BaseException | None:
             if context.connection is not None:
                 # asyncpg's own connection, which SQLAlchemy types as anything or nothing
                 context.connection.connection.driver_connection.terminate()  # type: ignore[union-attr]
-        logger.warning("the database did not answer: %s", told(error))
+        logger.warning("the database did not answer: %s", one_line(error))
         unavailable = DatabaseUnavailableError()
         unavailable.__cause__ = error
         return unavailable
     return None
-
-
-def told(error: object) -> str:
-    """One line for the log or the operator."""
-    return f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
 
 
 def is_passing(error: BaseException) -> bool:

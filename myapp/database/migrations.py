@@ -18,8 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..errors import StartupError
+from ..text import one_line
 from .engine import EngineSettings, driver_arguments
-from .faults import is_passing, told
+from .faults import is_passing
 
 MIGRATION_LOCK = 7_265_337_465_215
 """Key of PostgreSQL's advisory lock; any number will do that nothing else in the database locks."""
@@ -107,7 +108,7 @@ async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
         except Exception as error:
             cause = getattr(error, "orig", None) or error
             if not is_passing(cause):
-                raise StartupError(f"database.url (DATABASE__URL): {told(cause)}") from error
+                raise StartupError(f"database.url (DATABASE__URL): {one_line(cause)}") from error
             if time.monotonic() >= deadline:
                 raise StartupError(
                     f"database.url (DATABASE__URL): no connection within {seconds:g} s ({type(cause).__name__})"
@@ -132,7 +133,7 @@ async def upgrade(engine: AsyncEngine, config: Config, target: str) -> None:
     except CommandError as error:  # a revision that this release does not know
         raise unusable_migrations(error) from error
     except DBAPIError as error:
-        raise StartupError(f"database.url (DATABASE__URL): migration failed: {told(error.orig)}") from error
+        raise StartupError(f"database.url (DATABASE__URL): migration failed: {one_line(error.orig)}") from error
 
 
 def run(connection: Connection, action: Any, config: Config, *arguments: Any) -> None:

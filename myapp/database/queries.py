@@ -11,6 +11,7 @@ from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session
 from pico_sqlalchemy.decorators import QUERY_META, REPOSITORY_META
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,13 @@ class Plan:
 
     @cached_property
     def total(self) -> Select[Any]:
-        return select(func.count()).select_from(self.entity).where(self.condition)
+        return total_of(self.statement)
 
     def page(self, sorts: Sequence[Sort]) -> Select[Any]:
         """Rows of one page, each with the exact total beside it; the primary key ends every order."""
         key = tuple(sorts)
         if key not in self.pages:
-            order = [sort_column(self.entity, sort) for sort in sorts]
-            self.pages[key] = (
-                self.statement.add_columns(self.total.scalar_subquery())
-                .order_by(*order, *self.entity.__table__.primary_key)
-                .limit(bindparam("_limit", type_=Integer))
-                .offset(bindparam("_offset", type_=Integer))
-            )
+            self.pages[key] = page_of(self.entity, self.statement, sorts)
         return self.pages[key]
 
 
@@ -78,10 +73,44 @@ class EntityQueryInterceptor(RepositoryQueryInterceptor):
         page = parameters.pop("page", None)
         if not isinstance(page, PageRequest):
             raise TypeError("Paged query requires a 'page: PageRequest' parameter")
-        values = {**parameters, "_limit": page.size, "_offset": page.offset}
-        rows = (await session.execute(query.page(page.sorts), values)).all()
-        total = rows[0][1] if rows else await session.scalar(query.total, parameters)
-        return Page([row[0] for row in rows], total, page.page, page.size)
+        return await execute_page(session, query.page(page.sorts), query.total, page, parameters)
+
+
+async def fetch_page(session: AsyncSession, entity: Any, statement: Select[Any], page: PageRequest) -> Page[Any]:
+    """One page of the entities that ``statement`` selects, and the exact number of all, in one statement unless the
+    page lies beyond the end. The primary key ends every order, so that paging covers everything exactly once.
+
+    Raises ValueError for a sort that is no column.
+    """
+    return await execute_page(session, page_of(entity, statement, page.sorts), total_of(statement), page, {})
+
+
+async def execute_page(
+    session: AsyncSession,
+    rows_and_total: Select[Any],
+    total: Select[Any],
+    page: PageRequest,
+    parameters: dict[str, Any],
+) -> Page[Any]:
+    values = {**parameters, "_limit": page.size, "_offset": page.offset}
+    rows = (await session.execute(rows_and_total, values)).all()
+    count = rows[0][1] if rows else await session.scalar(total, parameters)
+    return Page([row[0] for row in rows], count, page.page, page.size)
+
+
+def page_of(entity: Any, statement: Select[Any], sorts: Sequence[Sort]) -> Select[Any]:
+    """The rows of one page of ``statement``, each with the exact total beside it."""
+    return (
+        statement.add_columns(total_of(statement).scalar_subquery())
+        .order_by(*(sort_column(entity, sort) for sort in sorts), *entity.__table__.primary_key)
+        .limit(bindparam("_limit", type_=Integer))
+        .offset(bindparam("_offset", type_=Integer))
+    )
+
+
+def total_of(statement: Select[Any]) -> Select[Any]:
+    """How many rows ``statement`` selects."""
+    return statement.with_only_columns(func.count(), maintain_column_froms=True).correlate(None)
 
 
 def plan(cls: type, name: str) -> Plan | None:

@@ -5,18 +5,16 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 from pico_fastapi import controller
-from pico_sqlalchemy import Page
 from pydantic import AfterValidator, StringConstraints, TypeAdapter
 
 from ..auth.authorities import only_with, requires_permission
 from ..errors import NotFoundError, PreconditionFailedError
 from ..text import without_nul
-from ..web.paging import Limit, PageNumber, PageSize, stream_list
+from ..web.paging import Limit, PageNumber, PageResponse, PageSize, stream_list
 from ..web.preconditions import IfMatch
 from ..web.problems import INSUFFICIENT_SCOPE
 from ..web.routing import delete, get, patch, post, put
-from .models import Product
-from .schemas import ProductCreate, ProductListResponse, ProductResponse, ProductUpdate
+from .schemas import ProductCreate, ProductResponse, ProductUpdate
 from .services import ProductService
 from .settings import ProductsSettings
 
@@ -47,13 +45,12 @@ class ProductController:
         batch_after = partial(self._service.list_active, limit=self._batch_size, include_inactive=include_inactive)
         return await stream_list(PRODUCTS, batch_after, self._batch_size)
 
-    @get("/paged", response_model=ProductListResponse, errors=[INSUFFICIENT_SCOPE])
+    @get("/paged", response_model=PageResponse[ProductResponse], paged=True, errors=[INSUFFICIENT_SCOPE])
     async def list_paged(
         self, page: PageNumber = 1, page_size: PageSize = 10, include_inactive: IncludeInactive = False
-    ) -> dict[str, Any]:
+    ) -> Any:
         """One page of the products in id order, and how many there are in all."""
-        found: Page[Product] = await self._service.list_paged(page, page_size, include_inactive=include_inactive)
-        return {"items": found.content, "total": found.total_elements, "page": page, "page_size": page_size}
+        return await self._service.list_paged(page, page_size, include_inactive=include_inactive)
 
     @get("/search", response_model=list[ProductResponse])
     async def search_products(self, q: SearchText, limit: Limit = 100) -> Any:

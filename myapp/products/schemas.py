@@ -104,13 +104,6 @@ class ProductResponse(BaseModel):
     updated_at: datetime
 
 
-class ProductListResponse(BaseModel):
-    items: list[ProductResponse]
-    total: int
-    page: int
-    page_size: int
-
-
 class ProductData(BaseModel):
     """A new product, whoever makes it: HTTP, a script, a task or a test."""
 

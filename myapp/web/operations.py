@@ -11,6 +11,8 @@ from . import problems
 from .preconditions import IF_MATCH, IF_NONE_MATCH, IfMatch
 from .problems import ProblemType
 
+LINK = "The first, previous, next and last page (RFC 8288)"
+
 Errors = Sequence[type[DomainError] | ProblemType]
 
 
@@ -21,6 +23,7 @@ def describe(
     errors: Errors,
     *,
     versioned: bool,
+    paged: bool,
     is_read: bool,
 ) -> dict[str, Any]:
     """FastAPI's arguments that document the route of ``method``."""
@@ -28,6 +31,8 @@ def describe(
     parameters = []
     if versioned:
         entries |= versioned_responses(status_code, is_read)
+    if paged:
+        entries[status_code] = {"headers": {"Link": {"schema": {"type": "string"}, "description": LINK}}}
     if versioned and is_read:
         parameters.append(IF_NONE_MATCH)
     if any(parameter.annotation == IfMatch for parameter in signature.parameters.values()):

@@ -1,11 +1,13 @@
 """Lists over HTTP: numbered pages, and streams of any length in constant memory."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlencode
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pico_sqlalchemy import Page, Sort
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 
@@ -24,6 +26,74 @@ PageSize = Annotated[int, Field(ge=1, le=100), BeforeValidator(plain_integer), Q
 Limit = Annotated[
     int, Field(ge=1, le=100), BeforeValidator(plain_integer), Query(description="Answer with so many at most.")
 ]
+
+ItemT = TypeVar("ItemT")
+
+
+class PageResponse(BaseModel, Generic[ItemT]):
+    """``total`` is exact, ``pages`` the number of the last page, 0 where there is nothing."""
+
+    items: list[ItemT]
+    total: int
+    page: int
+    page_size: int
+    pages: int
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return f"{params[0].__name__.removesuffix('Response')}Page"
+
+
+def sort_order(*fields: str) -> Any:
+    """The type of a query parameter such as ``-price,name``: some of ``fields``, each ascending or, with ``-``,
+    descending. A handler gets a tuple of ``Sort``; the repository ends every order with the primary key."""
+
+    def parse(text: str) -> tuple[Sort, ...]:
+        names = [name.removeprefix("-") for name in text.split(",")]
+        if not set(names) <= set(fields):
+            raise PydanticCustomError("sort_field", f"Input should be some of {choices}, each with or without -")
+        if len(set(names)) < len(names):
+            raise PydanticCustomError("sort_repeated", "No field may be given twice")
+        return tuple(Sort(name.removeprefix("-"), "DESC" if name[0] == "-" else "ASC") for name in text.split(","))
+
+    choices = ", ".join(fields)
+    one = f"-?({'|'.join(fields)})"
+    description = f"Fields in order of weight, `-` for descending, of: {choices}."
+    pattern = {"pattern": f"^{one}(,{one})*$"}
+    return Annotated[str, AfterValidator(parse), Query(description=description, json_schema_extra=pattern)]
+
+
+def page_content(page: Page[Any]) -> dict[str, Any]:
+    """What ``PageResponse`` is made of; ``page`` counts from 0, as pico-sqlalchemy does."""
+    return {
+        "items": page.content,
+        "total": page.total_elements,
+        "page": page.page + 1,
+        "page_size": page.size,
+        "pages": last_page(page),
+    }
+
+
+def last_page(page: Page[Any]) -> int:
+    return -(-page.total_elements // page.size)
+
+
+def page_links(request: Request, page: Page[Any]) -> str:
+    """The value of the header ``Link`` (RFC 8288): first and last, and the neighbours that there are."""
+    path = f"{request.scope['root_path']}{request.scope['path'].removeprefix(request.scope['root_path'])}"
+    others = [item for item in parse_qsl(request.scope["query_string"].decode("latin-1")) if item[0] != "page"]
+    return ", ".join(f'<{path}?{urlencode([*others, ("page", number)])}>; rel="{rel}"' for rel, number in numbers(page))
+
+
+def numbers(page: Page[Any]) -> Iterator[tuple[str, int]]:
+    current, last = page.page + 1, max(last_page(page), 1)
+    yield "first", 1
+    if current > 1:
+        yield "prev", min(current - 1, last)
+    if current < last:
+        yield "next", current + 1
+    yield "last", last
+
 
 Batches = Callable[[int], Awaitable[Sequence[Any]]]
 """The rows after an id, in id order; fewer than asked for, or none, at the end."""

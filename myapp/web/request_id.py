@@ -8,12 +8,19 @@ from starlette.types import Scope
 
 HARMLESS = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 
-_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+NO_REQUEST = "-"
+
+_request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST)
 
 
 def current_request_id() -> str:
-    """The id of the request being served; ``-`` outside of one."""
+    """The id of the request being served; ``NO_REQUEST`` outside of one."""
     return _request_id.get()
+
+
+def continue_request(request_id: str | None) -> None:
+    """What this task does belongs to a request that was answered before, or to none."""
+    _request_id.set(request_id or NO_REQUEST)
 
 
 def assign_request_id(scope: Scope) -> str:

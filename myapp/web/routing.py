@@ -7,15 +7,16 @@ routes by method name; with ``{name:id}`` in a path no route can shadow another.
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 import pico_fastapi
 from fastapi import Request, Response, params
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 
 from .operations import Errors, describe
+from .paging import page_content, page_links
 from .preconditions import entity_tag, matches
 from .problems import invalid_parameter
 
@@ -46,6 +47,7 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
         response_model: Any = None,
         status_code: int = 200,
         versioned: bool = False,
+        paged: bool = False,
         errors: Errors = (),
         **options: Any,
     ) -> Callable[[Endpoint], Endpoint]:
@@ -53,8 +55,8 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
 
         The method returns what ``response_model`` can be made of (an entity, a list, a model), None or a Response.
         A ``versioned`` answer has an ``ETag`` of the result's ``version``; a GET of it knows ``If-None-Match``, and
-        one with status 201 has the ``Location`` of the result's ``id`` below the collection. ``errors`` are the
-        problems that only this route can answer with; the others are found from its signature and its access rule.
+        one with status 201 has the ``Location`` of the result's ``id`` below the collection. A ``paged`` method
+        returns a ``Page``, which becomes a ``PageResponse`` with ``Link`` headers. ``errors`` are the problems that only this route can answer with; the others are found from its signature and its access rule.
         """
         adapter = None if response_model is None else TypeAdapter(response_model)
 
@@ -77,6 +79,9 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
                     headers["ETag"] = entity_tag(result.version)
                     if http_request.method == "GET" and matches(http_request, result.version):
                         return Response(status_code=304, headers=headers)
+                if paged:
+                    headers["Link"] = page_links(http_request, result)
+                    result = page_content(result)
                 if adapter is None:
                     return Response(status_code=status_code, headers=headers)
                 if status_code == 201:
@@ -90,7 +95,9 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
                 parameters=[*signature.parameters.values(), *([] if own else [request])]
             )
             is_read = register is pico_fastapi.get
-            described = describe(method, signature, status_code, errors, versioned=versioned, is_read=is_read)
+            described = describe(
+                method, signature, status_code, errors, versioned=versioned, paged=paged, is_read=is_read
+            )
             given = {"status_code": status_code, "response_model": response_model, **options}
             return register(path, **described | given)(endpoint)
 
@@ -110,7 +117,11 @@ def query_names(signature: inspect.Signature) -> Iterator[str]:
     for parameter in signature.parameters.values():
         for note in getattr(parameter.annotation, "__metadata__", ()):
             if isinstance(note, params.Query):
-                yield note.alias or parameter.name
+                model = get_args(parameter.annotation)[0]
+                if isinstance(model, type) and issubclass(model, BaseModel):
+                    yield from (field.alias or name for name, field in model.model_fields.items())
+                else:
+                    yield note.alias or parameter.name
 
 
 def check_query(query_string: bytes, known: frozenset[str]) -> None:

@@ -1,0 +1,41 @@
+"""What a feature implements to hear of events, of its own or of others."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as the database holds it; ``payload`` is plain JSON."""
+
+    id: int
+    type: str
+    aggregate: str
+    aggregate_id: str
+    version: int
+    payload: Mapping[str, Any]
+    actor: str
+    request_id: str | None
+    occurred_at: datetime
+
+
+class EventHandler(ABC):
+    """A component that is told of every event of ``event_types``, at least once, and in order for each aggregate.
+
+    ``name`` stands in the database: it must not change. ``handle`` raises when it has not done its work; it is called
+    again later. It runs outside of any transaction and may be called again for an event that it has dealt with, after
+    a crash that fell between its work and the record of it.
+
+    A handler that only writes to the database sets ``in_transaction``: ``handle`` then joins the transaction that
+    records the delivery, so that its writes happen exactly once.
+    """
+
+    name: ClassVar[str]
+    event_types: ClassVar[frozenset[str]]
+    in_transaction: ClassVar[bool] = False
+
+    @abstractmethod
+    async def handle(self, event: RecordedEvent) -> None: ...

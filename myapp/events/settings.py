@@ -1,0 +1,29 @@
+"""The section ``events``."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pico_ioc import configured
+from pydantic import Field
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+@configured(target="self", prefix="events", mapping="tree")
+@dataclass
+class EventsSettings:
+    """Times are in seconds. ``lease`` is how long a delivery belongs to the process that claimed it; it must be longer
+    than ``handler_timeout``. The pause after a failure doubles from ``backoff`` to ``max_backoff``.
+    """
+
+    relay: bool = True
+    poll_interval: Seconds = 0.5
+    handler_timeout: Seconds = 30.0
+    lease: Seconds = 60.0
+    concurrency: Annotated[int, Field(ge=1, le=100)] = 4
+    batch_size: Annotated[int, Field(ge=1, le=1000)] = 100
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 8
+    backoff: Seconds = 1.0
+    max_backoff: Seconds = 300.0
+    stop_timeout: Seconds = 10.0
+    keep_delivered_days: Annotated[int, Field(ge=1)] = 30

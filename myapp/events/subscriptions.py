@@ -1,0 +1,32 @@
+"""Which handlers hear of which events."""
+
+from collections.abc import Iterable
+
+from pico_ioc import component
+
+from ..errors import StartupError
+from .handlers import EventHandler
+
+
+@component
+class Subscriptions:
+    """Filled by the relay when the container starts.
+
+    The publisher asks here and not the handlers themselves, which depend on services that depend on the publisher.
+    """
+
+    def __init__(self) -> None:
+        self._by_type: dict[str, list[str]] = {}
+
+    def add(self, handlers: Iterable[EventHandler]) -> None:
+        """Raises StartupError for two handlers of one name."""
+        names: set[str] = set()
+        for handler in handlers:
+            if handler.name in names:
+                raise StartupError(f"two event handlers are called {handler.name!r}")
+            names.add(handler.name)
+            for event_type in handler.event_types:
+                self._by_type.setdefault(event_type, []).append(handler.name)
+
+    def handlers_of(self, event_type: str) -> list[str]:
+        return self._by_type.get(event_type, [])
