@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pico_ioc.config_sources import TreeSource
@@ -17,6 +17,9 @@ from .errors import StartupError
 
 SettingsT = TypeVar("SettingsT")
 
+RelativePath = Annotated[str, "relative to the settings' file"]
+"""The type of a setting that names a file or a folder."""
+
 SQLITE_PREFIX = "sqlite+aiosqlite:///"
 
 
@@ -24,8 +27,9 @@ class SettingsSource(TreeSource):
     """The merged, checked and typed settings of one application.
 
     ``sections`` maps each section's name to the dataclass that types it. Every section and key must be known and of
-    its type; lists and mappings are written as JSON in the environment. A relative path in ``database.url`` or
-    ``database.migrations_path`` means the folder of the YAML file, never the working directory.
+    its type; lists and mappings are written as JSON in the environment. A relative path, in ``database.url``,
+    ``database.migrations_path`` or a key of the type RelativePath, means the folder of the YAML file, never the working
+    directory.
 
     pico-ioc 2.5.2: ``EnvSource`` never reaches ``mapping="tree"`` settings, and tuples, ``str`` and ``bool`` are not
     checked there; hence one source that does both.
@@ -51,7 +55,7 @@ class SettingsSource(TreeSource):
                 node = child
             node[keys[-1]] = value
         checked = {name: self._check(name, section) for name, section in tree.items()}
-        self._resolve_paths(checked.get("database", {}))
+        self._resolve_paths(checked)
         return checked
 
     def settings(self, section: type[SettingsT]) -> SettingsT:
@@ -109,13 +113,19 @@ class SettingsSource(TreeSource):
         reason = "unknown key" if fault["type"] == "unexpected_keyword_argument" else fault["msg"]
         return f"{'.'.join(keys)} ({variable}): {reason}"
 
-    def _resolve_paths(self, database: dict[str, Any]) -> None:
+    def _resolve_paths(self, tree: dict[str, dict[str, Any]]) -> None:
         folder = self._path.resolve().parent
+        database = tree.get("database", {})
         url = database.get("url", "")
         if url.startswith(SQLITE_PREFIX) and (file := url.removeprefix(SQLITE_PREFIX)) not in ("", ":memory:"):
             database["url"] = SQLITE_PREFIX + str(folder / file)
         if database.get("migrations_path"):
             database["migrations_path"] = str(folder / database["migrations_path"])
+        for name, settings in self._sections.items():
+            for field in dataclasses.fields(settings):
+                if field.type == RelativePath:  # a default is relative too
+                    section = tree.setdefault(name, {})
+                    section[field.name] = str(folder / section.get(field.name, field.default))
 
 
 def plain(value: Any) -> Any:

@@ -56,7 +56,8 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
         The method returns what ``response_model`` can be made of (an entity, a list, a model), None or a Response.
         A ``versioned`` answer has an ``ETag`` of the result's ``version``; a GET of it knows ``If-None-Match``, and
         one with status 201 has the ``Location`` of the result's ``id`` below the collection. A ``paged`` method
-        returns a ``Page``, which becomes a ``PageResponse`` with ``Link`` headers. ``errors`` are the problems that only this route can answer with; the others are found from its signature and its access rule.
+        returns a ``Page``, which becomes a ``PageResponse`` with ``Link`` headers. ``errors`` are the problems that
+        only this route can answer with; the others are found from its signature and its access rule.
         """
         adapter = None if response_model is None else TypeAdapter(response_model)
 
