@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,5 +51,19 @@ async def execute(url: str, statement: str) -> None:
     connection = await connect(url)
     try:
         await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def wait_until_delivered(database_url: str) -> None:
+    """Until no event is left to deliver."""
+    while asyncio.run(pending_deliveries(database_url)):
+        time.sleep(0.05)
+
+
+async def pending_deliveries(database_url: str) -> int:
+    connection = await connect(database_url)
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM event_deliveries WHERE state = 'pending'"))
     finally:
         await connection.close()

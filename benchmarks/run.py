@@ -3,7 +3,7 @@
 import statistics
 from dataclasses import dataclass
 
-from benchmarks import agreement, load, services
+from benchmarks import agreement, load, postgres, services
 from benchmarks.issuer import Issuer
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.servers import Server
@@ -37,6 +37,8 @@ class Bench:
         headers = {"Authorization": f"Bearer {self.issuer.token()}"} if scenario.authorized else {}
         before = server.cpu_seconds()
         done = load.run(server.url + scenario.path, seconds, self.connections, headers, scenario.script, self.rows)
+        if scenario.tells_events:
+            postgres.wait_until_delivered(server.environment["DATABASE__URL"])
         cpu = server.cpu_seconds() - before
         if done.broken or done.refused != (done.requests if scenario.refused else 0) or not done.requests:
             raise SystemExit(f"{scenario.name}, {server.name}: wrong answers: {done}\n{server.last_lines()}")

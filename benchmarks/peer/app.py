@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from benchmarks.peer import products
 from benchmarks.peer.auth import IssuerKeys
-from benchmarks.peer.database import engine_for
+from benchmarks.peer.database import create_audit_trail, engine_for
 from benchmarks.peer.problems import install_problems
 from benchmarks.peer.request_log import RequestLog
 from benchmarks.peer.settings import from_environment
@@ -19,6 +19,7 @@ from benchmarks.peer.settings import from_environment
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings = from_environment()
     engine = engine_for(settings.database_url)
+    await create_audit_trail(engine)
     app.state.settings = settings
     app.state.issuer_keys = IssuerKeys(settings.issuer)
     app.state.sessions = async_sessionmaker(engine, expire_on_commit=False)

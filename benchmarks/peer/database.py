@@ -1,12 +1,12 @@
-"""The products table, which the project's migrations create, and a session per request."""
+"""The products table, which the project's migrations create, an audit trail, and a session per request."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from sqlalchemy import DateTime, Numeric, String
+from sqlalchemy import JSON, DateTime, Numeric, String
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -32,6 +32,24 @@ class Product(Base):
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now, onupdate=now)
+
+
+class AuditEntry(Base):
+    """Who made what of which product; a table of the peer's own."""
+
+    __tablename__ = "peer_audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    action: Mapped[str] = mapped_column(String(64))
+    product_id: Mapped[int] = mapped_column(index=True)
+    values: Mapped[dict[str, Any]] = mapped_column(JSON)
+    actor: Mapped[str] = mapped_column(String(255))
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+
+
+async def create_audit_trail(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all, tables=[Base.metadata.tables["peer_audit"]])
 
 
 def engine_for(url: str) -> AsyncEngine:

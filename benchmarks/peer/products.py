@@ -1,15 +1,17 @@
 """The product routes."""
 
+import math
 import unicodedata
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import func, select, true
+from sqlalchemy import Select, func, select, true
 from starlette.convertors import Convertor, register_url_convertor
 
 from benchmarks.peer.auth import READS_INACTIVE, Caller, authenticated, forbidden, requires_role
-from benchmarks.peer.database import Product, Session
+from benchmarks.peer.database import AuditEntry, Product, Session
 from benchmarks.peer.schemas import (
     LARGEST_INTEGER,
     GetQuery,
@@ -67,14 +69,42 @@ def matches(if_none_match: str, etag: str) -> bool:
     return "*" in candidates or etag in candidates
 
 
+def filtered(caller: Caller, query: PageQuery) -> Select[tuple[Product]]:
+    statement = select(Product).where(visible(caller, query.include_inactive))
+    if query.search is not None:
+        statement = statement.where(Product.name_folded.contains(fold(query.search), autoescape=True))
+    if query.min_price is not None:
+        statement = statement.where(Product.price >= query.min_price)
+    if query.max_price is not None:
+        statement = statement.where(Product.price <= query.max_price)
+    if query.in_stock is not None:
+        statement = statement.where(Product.stock > 0 if query.in_stock else Product.stock == 0)
+    if query.updated_since is not None:
+        statement = statement.where(Product.updated_at >= query.updated_since)
+    return statement
+
+
+def links(request: Request, page: int, pages: int) -> str:
+    numbers = {"first": 1, "prev": page - 1, "next": page + 1, "last": max(pages, 1)}
+    shown = {rel: number for rel, number in numbers.items() if 1 <= number <= max(pages, 1)}
+    others = [item for item in request.query_params.multi_items() if item[0] != "page"]
+    return ", ".join(
+        f'<{request.url.path}?{urlencode([*others, ("page", number)])}>; rel="{rel}"' for rel, number in shown.items()
+    )
+
+
 @router.get("/paged", response_model=ProductListResponse)
-async def list_paged(caller: AnyCaller, session: Session, query: Annotated[PageQuery, Query()]) -> Any:
-    condition = visible(caller, query.include_inactive)
-    total = await session.scalar(select(func.count()).select_from(Product).where(condition))
+async def list_paged(
+    request: Request, response: Response, caller: AnyCaller, session: Session, query: Annotated[PageQuery, Query()]
+) -> Any:
+    statement = filtered(caller, query)
+    total = await session.scalar(select(func.count()).select_from(statement.subquery())) or 0
     offset = (query.page - 1) * query.page_size
-    statement = select(Product).where(condition).order_by(Product.id).limit(query.page_size).offset(offset)
+    statement = statement.order_by(Product.id).limit(query.page_size).offset(offset)
     products = (await session.scalars(statement)).all()
-    return {"items": products, "total": total, "page": query.page, "page_size": query.page_size}
+    pages = math.ceil(total / query.page_size)
+    response.headers["Link"] = links(request, query.page, pages)
+    return {"items": products, "total": total, "page": query.page, "page_size": query.page_size, "pages": pages}
 
 
 @router.get("/search", response_model=list[ProductResponse])
@@ -108,9 +138,12 @@ async def get_product(
 
 @router.post("/", response_model=ProductResponse, status_code=201)
 @router.post("", response_model=ProductResponse, status_code=201, include_in_schema=False)
-async def create_product(body: ProductCreate, response: Response, _caller: ProductManager, session: Session) -> Any:
+async def create_product(body: ProductCreate, response: Response, caller: ProductManager, session: Session) -> Any:
     product = Product(**body.model_dump(), name_folded=fold(body.name))
     session.add(product)
+    await session.flush()
+    values = body.model_dump(mode="json")
+    session.add(AuditEntry(action="product.created", product_id=product.id, values=values, actor=caller.subject))
     await session.commit()
     await session.refresh(product)
     response.headers["Location"] = f"/api/v1/products/{product.id}"

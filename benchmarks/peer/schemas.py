@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -67,6 +68,7 @@ class ProductListResponse(BaseModel):
     total: int
     page: int
     page_size: int
+    pages: int
 
 
 class GetQuery(BaseModel):
@@ -78,6 +80,11 @@ class GetQuery(BaseModel):
 class PageQuery(GetQuery):
     page: int = Field(default=1, ge=1, le=1_000_000)
     page_size: int = Field(default=10, ge=1, le=100)
+    search: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(without_nul)] | None = None
+    min_price: Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)] | None = None
+    max_price: Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)] | None = None
+    in_stock: bool | None = None
+    updated_since: AwareDatetime | None = None
 
 
 class SearchQuery(BaseModel):
