@@ -5,6 +5,7 @@
     DomainError
     ├── NotFoundError               404
     ├── ConflictError               409
+    │   └── AlreadyExistsError
     ├── PreconditionFailedError     412
     ├── ConstraintViolationError    422
     └── UnavailableError            503, worth another try
@@ -36,6 +37,17 @@ class ConflictError(DomainError):
     status = 409
     code = "conflict"
     title = "Conflict with the current state of the resource"
+
+
+class AlreadyExistsError(ConflictError):
+    """The database knows another row with this value, which is to be unique."""
+
+    code = "already_exists"
+    title = "Resource already exists"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"The {field} is taken.")
+        self.field = field
 
 
 class PreconditionFailedError(DomainError):

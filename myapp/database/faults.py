@@ -1,14 +1,15 @@
-"""From a driver's error to a domain error: unreachable is 503, a violated constraint 422, the rest stays as it is."""
+"""From a driver's error to a domain error: unreachable is 503, a violated constraint 422 or, where a value is to be
+unique, 409; the rest stays as it is."""
 
 import logging
 from typing import Any
 
 from pico_sqlalchemy import AppBase
-from sqlalchemy import Engine, event
+from sqlalchemy import Constraint, Engine, UniqueConstraint, event
 from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import IntegrityError
 
-from ..errors import ConstraintViolationError, DatabaseUnavailableError
+from ..errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError, DomainError
 from ..text import one_line
 
 logger = logging.getLogger(__name__)
@@ -65,13 +66,26 @@ def is_passing(error: BaseException) -> bool:
     return sqlstate.startswith(PASSING_SQLSTATES) or (code & 0xFF) in PASSING_SQLITE_CODES
 
 
-def constraint_violation(error: BaseException) -> ConstraintViolationError | None:
+def constraint_violation(error: BaseException) -> DomainError | None:
     """The violated constraint by its name; None for one without a name (NOT NULL): that is a fault of ours."""
     name = getattr(error.__cause__, "constraint_name", None) or str(error).rpartition("constraint failed: ")[2]
     for table in AppBase.metadata.tables.values():
         for constraint in table.constraints:
-            if constraint.name == name:
-                violation = ConstraintViolationError(name, constraint.info.get("field"))
+            if name in (constraint.name, sqlite_name(constraint)):
+                violation = violation_of(constraint)
                 violation.__cause__ = error
                 return violation
     return None
+
+
+def sqlite_name(constraint: Constraint) -> str | None:
+    """SQLite tells which columns were to be unique, not what the constraint is called."""
+    if not isinstance(constraint, UniqueConstraint):
+        return None
+    return ", ".join(f"{constraint.table.name}.{column.name}" for column in constraint.columns)
+
+
+def violation_of(constraint: Constraint) -> DomainError:
+    if isinstance(constraint, UniqueConstraint):
+        return AlreadyExistsError(constraint.info.get("field") or " and ".join(constraint.columns.keys()))
+    return ConstraintViolationError(str(constraint.name), constraint.info.get("field"))

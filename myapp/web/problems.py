@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from ..errors import (
+    AlreadyExistsError,
     ConflictError,
     ConstraintViolationError,
     DatabaseUnavailableError,
@@ -73,6 +74,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     ProblemType.of(NotFoundError),
     METHOD_NOT_ALLOWED,
     ProblemType.of(ConflictError),
+    ProblemType.of(AlreadyExistsError),
     ProblemType.of(PreconditionFailedError),
     BODY_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
@@ -155,6 +157,9 @@ def problem_of(error: Exception) -> HttpProblem:
             return HttpProblem(VALIDATION_FAILED, "The data breaks the domain contract.", errors=errors[:MAX_ERRORS])
         case ConstraintViolationError():
             fault = field_error(("body", error.field or ""), error.constraint, "Violates a rule of the database.")
+            return HttpProblem(ProblemType.of(type(error)), str(error), errors=[fault])
+        case AlreadyExistsError():
+            fault = field_error(("body", error.field), error.code, str(error))
             return HttpProblem(ProblemType.of(type(error)), str(error), errors=[fault])
         case UnavailableError():
             return HttpProblem(ProblemType.of(type(error)), str(error), {"Retry-After": str(error.retry_after)})

@@ -87,6 +87,7 @@ class TestEveryKind:
             "not_found": client.get(PRODUCTS + "2147483647"),
             "method_not_allowed": client.request("BREW", PRODUCTS),
             "conflict": client.get("/faulty/errors/conflict"),
+            "already_exists": client.get("/faulty/errors/already_exists"),
             "precondition_failed": client.get("/faulty/errors/precondition"),
             "body_too_large": client.post(PRODUCTS, content=b" " * (2**20 + 1), headers=json),
             "unsupported_media_type": client.post(PRODUCTS, content="x", headers={"Content-Type": "text/plain"}),

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from myapp.database.sessions import ProductsSessionManager
-from myapp.errors import ConstraintViolationError, DatabaseUnavailableError
+from myapp.errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError
+from myapp.events.models import Event
 from myapp.products.models import Product
 from tests.databases import free_port, libpq_url
 
@@ -48,6 +49,14 @@ class TestConstraints:
         with pytest.raises(ConstraintViolationError):
             async with sessions.transaction() as session:
                 session.add(lamp(stock=-1))
+
+    async def test_a_value_that_is_taken_is_a_conflict(self, sessions: Sessions) -> None:
+        told = {"type": "x.y", "aggregate": "x", "version": 1, "payload": {}, "actor": "a"}
+        with pytest.raises(AlreadyExistsError) as raised:
+            async with sessions.transaction() as session:
+                session.add_all([Event(aggregate_id="taken", **told), Event(aggregate_id="taken", **told)])
+        assert raised.value.field == "aggregate and aggregate_id and version and type"
+        assert raised.value.__cause__ is not None
 
     async def test_one_that_is_not_in_the_models_stays(self, sessions: Sessions) -> None:
         with pytest.raises(IntegrityError):

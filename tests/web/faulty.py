@@ -12,6 +12,7 @@ from pico_sqlalchemy import SessionManager, get_session, transactional
 from sqlalchemy import text
 
 from myapp.errors import (
+    AlreadyExistsError,
     ConflictError,
     ConstraintViolationError,
     DatabaseUnavailableError,
@@ -33,6 +34,7 @@ ERRORS: dict[str, Exception] = {
     "timeout": TimeoutError(SECRET),
     "not_found": NotFoundError("There is no such thing."),
     "conflict": ConflictError("The thing is in use."),
+    "already_exists": AlreadyExistsError("name"),
     "precondition": PreconditionFailedError("The thing is in version 2."),
     "constraint": ConstraintViolationError("ck_products_price_positive", "price"),
     "constraint_without_field": ConstraintViolationError("fk_things_owner"),
