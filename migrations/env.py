@@ -1,9 +1,10 @@
 """Run by Alembic: at start and by `products-api migrate` on a connection they hold, by `alembic` on one of its own."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 from pico_sqlalchemy import AppBase
 from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 import myapp.events.models
 import myapp.products.models  # noqa: F401
 from myapp.boot import settings_of
+from myapp.database import types
 from myapp.database.engine import EngineSettings
 from myapp.database.migrations import lock, migration_engine
 
@@ -21,11 +23,20 @@ def include_object(_item: Any, name: str | None, kind: str, reflected: bool, com
     return not (kind == "index" and reflected and compared is None and str(name).endswith("_trgm"))
 
 
+def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
+    """Our own column types as a person would write them, with their import."""
+    if kind == "type" and type(item).__module__ == types.__name__:
+        autogenerate.imports.add(f"from {types.__name__} import {type(item).__name__}")
+        return f"{type(item).__name__}()"
+    return False
+
+
 def migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=AppBase.metadata,
         include_object=include_object,
+        render_item=render_item,
         compare_type=True,
         compare_server_default=True,
         render_as_batch=connection.dialect.name == "sqlite",

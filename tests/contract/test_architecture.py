@@ -12,8 +12,8 @@ from myapp.boot import ROOT
 
 PACKAGE = ROOT / "myapp"
 FILES = sorted(PACKAGE.rglob("*.py"))
-FEATURES = {path.parent.name for path in PACKAGE.glob("*/controllers.py")}
-INFRASTRUCTURE = {"auth", "config", "database", "errors", "startup", "web"}
+INFRASTRUCTURE = {"auth", "config", "database", "errors", "events", "mail", "startup", "storage", "text", "web"}
+FEATURES = {path.parent.name for path in PACKAGE.glob("*/controllers.py")} - INFRASTRUCTURE
 LAYERS = {"models", "schemas", "repositories", "services", "settings", "sample"}
 """The files of a feature that know nothing of HTTP."""
 
