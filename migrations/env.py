@@ -1,6 +1,7 @@
 """Run by Alembic: at start and by `products-api migrate` on a connection they hold, by `alembic` on one of its own."""
 
 import asyncio
+from importlib import import_module
 from typing import Any, Literal
 
 from alembic import context
@@ -9,13 +10,13 @@ from pico_sqlalchemy import AppBase
 from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import Connection
 
-# These fill the metadata that autogenerate compares with.
-import myapp.events.models
-import myapp.products.models  # noqa: F401
-from myapp.boot import settings_of
+from myapp.boot import ROOT, settings_of
 from myapp.database import types
 from myapp.database.engine import EngineSettings
 from myapp.database.migrations import lock, migration_engine
+
+for models in sorted(ROOT.glob("myapp/*/models.py")):  # they fill the metadata that autogenerate compares with
+    import_module(f"myapp.{models.parent.name}.models")
 
 
 def include_object(_item: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
