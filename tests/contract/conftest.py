@@ -1,5 +1,6 @@
 """What the rules that hold everywhere look at."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -53,10 +54,20 @@ async def product_id(create: Create) -> int:
     return made
 
 
-def path_for(path: str, product_id: int) -> str:
-    """A path that can be asked for; the last id there is where none is given."""
-    return path.replace("{product_id}", str(product_id))
+NO_NUMBER = "2147483647"
+NO_UUID = "00000000-0000-4000-8000-000000000000"
+UUIDS = {"user_id", "report_id"}
+"""The path parameters that are UUIDs; the others are numbers."""
+
+
+def path_for(path: str, **ids: object) -> str:
+    """A path that can be asked for: with the given ids, or else with ids that can be but are not."""
+
+    def value(found: re.Match[str]) -> str:
+        return str(ids.get(found[1], NO_UUID if found[1] in UUIDS else NO_NUMBER))
+
+    return re.sub(r"{(\w+)}", value, path)
 
 
 async def send(client: httpx.AsyncClient, method: str, path: str, **options: Any) -> httpx.Response:
-    return await client.request(method, path_for(path, 2147483647), **options)
+    return await client.request(method, path_for(path), **options)

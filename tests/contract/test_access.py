@@ -7,6 +7,7 @@ import time
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_GROUPS, PICO_REQUIRED_ROLES
@@ -76,13 +77,18 @@ class TestTable:
             assert {role for role, permissions in granted.items() if permission in permissions} == GRANTED[permission]
 
 
+def is_open(response: httpx.Response, route: tuple[str, str]) -> bool:
+    """Whether a public route has looked at the request; one with an id in its path finds nothing there."""
+    return response.status_code == 200 or ("{" in route[1] and response.status_code in (404, 410, 422))
+
+
 class TestCallers:
     async def test_anonymous(self, app: FastAPI) -> None:
         async with client_of(app) as client:
             for route in ROUTES:
                 response = await send(client, *route)
                 if RULES[route] == PUBLIC:
-                    assert response.status_code == 200, route
+                    assert is_open(response, route), route
                 else:
                     assert_problem(response, 401, "missing_token")
 
@@ -104,7 +110,7 @@ class TestCallers:
             for route in WITH_PERMISSION:
                 response = await send(client, *route)
                 if RULES[route] == permission:
-                    assert response.status_code in (404, 422), route
+                    assert response.status_code not in (401, 403, 405, 500), route
                 else:
                     assert_problem(response, 403, "insufficient_scope")
 
@@ -137,7 +143,7 @@ class TestCallers:
             for route in ROUTES:
                 response = await send(client, *route)
                 if RULES[route] == PUBLIC:
-                    assert response.status_code == 200, route
+                    assert is_open(response, route), route
                 else:
                     assert_problem(response, 401, "invalid_token")
 

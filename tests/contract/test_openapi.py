@@ -36,6 +36,15 @@ TRUTHS = [
     response_headers_conformance,
 ]
 
+PRODUCT_PATHS = {
+    "/api/v1/products/",
+    "/api/v1/products/paged",
+    "/api/v1/products/search",
+    "/api/v1/products/{product_id}",
+    "/api/v1/products/{product_id}/deactivate",
+}
+"""Of which every declared answer is had here; of the others none that is not declared."""
+
 UNDOCUMENTED = {path for _, path in RULES if not path.startswith("/api/")}
 
 
@@ -92,7 +101,7 @@ class TestOperations:
                 assert "insufficient_scope" in declared
             if "{" in path:
                 assert "not_found" in declared
-                assert method == "GET" or "precondition_failed" in declared
+                assert method in ("GET", "POST") or "precondition_failed" in declared
             if "requestBody" in operation:
                 assert {"malformed_body", "unsupported_media_type", "body_too_large"} <= declared
             for status in operation["responses"]:
@@ -106,28 +115,29 @@ class TestOperations:
             for parameter in operation.get("parameters", ())
             if parameter["in"] == "query" and parameter["schema"]["type"] == "integer"
         }
-        assert bounds == {
-            ("/api/v1/products/paged", "page"): (1, 1_000_000),
-            ("/api/v1/products/paged", "page_size"): (1, 100),
-            ("/api/v1/products/search", "limit"): (1, 100),
-        }
+        assert {name for name, limits in bounds.items() if None in limits} == set()
+        assert bounds["/api/v1/products/paged", "page"] == (1, 1_000_000)
+        assert bounds["/api/v1/products/paged", "page_size"] == (1, 100)
+        assert bounds["/api/v1/products/search", "limit"] == (1, 100)
 
     def test_declare_entity_tags_and_preconditions(self, operations: Operations) -> None:
         for (method, path), operation in operations.items():
             headers = {
                 parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "header"
             }
-            if "{product_id}" in path:
-                assert headers == ({"If-None-Match"} if method == "GET" else {"If-Match"})
-                assert ("304" in operation["responses"]) == (method == "GET")
+            success = next(entry for status, entry in operation["responses"].items() if status.startswith("2"))
+            is_versioned_read = method == "GET" and "ETag" in success.get("headers", {})
+            assert ("304" in operation["responses"]) == is_versioned_read, path
+            if is_versioned_read:
+                assert headers == {"If-None-Match"}, path
             else:
-                assert not headers
+                assert headers == ({"If-Match"} if method in ("PUT", "PATCH", "DELETE") else set()), path
         for operation in operations.values():
             for status, response in operation["responses"].items():
                 schema = str(response.get("content", {}).get("application/json", {}))
                 one = "ProductResponse" in schema and "array" not in schema
-                assert ("ETag" in response.get("headers", {})) == (one or status == "304")
-                assert ("Location" in response.get("headers", {})) == (status == "201")
+                assert "ETag" in response.get("headers", {}) or not (one or status == "304")
+                assert ("Location" in response.get("headers", {})) == (status in ("201", "202"))
 
 
 class Recorder:
@@ -137,10 +147,15 @@ class Recorder:
         self.openapi = openapi
         self.seen: set[tuple[str, str, int]] = set()
 
+    def template(self, path: str) -> str:
+        if path in self.openapi["paths"]:
+            return path
+        return next(each for each in self.openapi["paths"] if re.fullmatch(re.sub(r"{\w+}", "[^/]+", each), path))
+
     async def check(self, response: httpx.Response) -> None:
         await response.aread()
         method, path = response.request.method, response.request.url.path
-        template = re.sub(r"/\d+", "/{product_id}", path)
+        template = self.template(path)
         operation = self.openapi["paths"][template][method.lower()]
         declared = operation["responses"].get(str(response.status_code))
         assert declared is not None, f"{method} {template} answers {response.status_code}: {response.text[:300]}"
@@ -189,12 +204,17 @@ class TestTruth:
                 await send(client, method, path, content=b"x" * (2**20 + 1), headers=json)
                 await send(client, method, path, content=b"x", headers={"Content-Type": "text/plain"})
                 await send(client, method, path, content=b"{", headers=json)
-                own = path_for(path, (await create())["id"])
+                own = path_for(path, product_id=(await create())["id"])
                 query = {"q": "lamp"} if "search" in path else None
                 body = {"name": "Lamp", "price": 1}
                 await client.request(method, own, json=body, headers={"If-Match": '"7"', "If-None-Match": '"1"'})
                 await client.request(method, own, json=body, params=query)
-        declared = {(*route, int(status)) for route, entry in operations.items() for status in entry["responses"]}
+        declared = {
+            (*route, int(status))
+            for route, entry in operations.items()
+            for status in entry["responses"]
+            if route[1] in PRODUCT_PATHS
+        }
         assert {answer for answer in declared - recorder.seen if answer[2] < 500} == set()
 
     @pytest.mark.parametrize("route", [route for route in RULES if route[1] not in UNDOCUMENTED], ids=" ".join)
