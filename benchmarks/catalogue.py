@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+import sqlite3
 import unicodedata
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -18,21 +20,47 @@ DESCRIPTIONS = [None, "Made to order.", "Ships flat, with the tools that it need
 COLUMNS = ["name", "name_folded", "description", "price", "stock", "active", "version", "created_at", "updated_at"]
 
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def made_at(number: int) -> datetime:
+    """When the product with this id was made and updated last."""
+    return START + timedelta(seconds=number)
+
+
 def rows(count: int) -> Iterator[tuple[object, ...]]:
     chance = random.Random(1)
-    start = datetime(2026, 1, 1, tzinfo=UTC)
     for number in range(1, count + 1):
         name = f"{chance.choice(MAKES)} {chance.choice(THINGS)} {number}"
         folded = unicodedata.normalize("NFC", name.casefold())
         price = Decimal(chance.randint(1, 500_000)) / 100
-        made = start + timedelta(seconds=number)
+        made = made_at(number)
         active = number % INACTIVE_EVERY != 0
         yield name, folded, chance.choice(DESCRIPTIONS), price, chance.randint(0, 500), active, 1, made, made
 
 
 def fill(database_url: str, count: int) -> None:
     """Ids are 1..count, in the order of the rows."""
-    asyncio.run(copy(database_url, count))
+    if database_url.startswith("sqlite"):
+        insert(database_url.removeprefix("sqlite+aiosqlite:///"), count)
+    else:
+        asyncio.run(copy(database_url, count))
+
+
+def insert(file: str, count: int) -> None:
+    statement = f"INSERT INTO products ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executemany(statement, (tuple(map(stored, row)) for row in rows(count)))
+
+
+def stored(value: object) -> object:
+    """``value`` as the application's column types give it to SQLite."""
+    match value:
+        case Decimal():
+            return float(value)
+        case datetime():
+            return value.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return value
 
 
 async def copy(database_url: str, count: int) -> None:

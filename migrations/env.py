@@ -20,8 +20,11 @@ for models in sorted(ROOT.glob("myapp/*/models.py")):  # they fill the metadata 
 
 
 def include_object(_item: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
-    """An index that only PostgreSQL with pg_trgm has stands in its migration, not in the models."""
-    return not (kind == "index" and reflected and compared is None and str(name).endswith("_trgm"))
+    """The indexes for parts of names stand in their migrations, not in the models, since each database has its own:
+    PostgreSQL one of trigrams, SQLite an FTS5 table and the tables in which that keeps its data."""
+    is_only_there = reflected and compared is None
+    is_for_parts_of_names = str(name).endswith("_trgm") if kind == "index" else str(name).startswith("product_names")
+    return not (is_only_there and is_for_parts_of_names)
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
@@ -42,6 +45,7 @@ def migrate(connection: Connection) -> None:
         compare_server_default=True,
         render_as_batch=connection.dialect.name == "sqlite",
         transactional_ddl=True,
+        transaction_per_migration=True,  # on PostgreSQL; on SQLite all of them are in the one that the lock has begun
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -4,6 +4,9 @@ import unicodedata
 
 from pydantic_core import PydanticCustomError
 
+NO_LINE = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode's categories of control characters, lone surrogates and separators of lines."""
+
 
 def without_nul(value: str) -> str:
     """For pydantic: PostgreSQL stores no NUL."""
@@ -12,9 +15,27 @@ def without_nul(value: str) -> str:
     return value
 
 
+def is_one_line(value: str) -> bool:
+    """Whether ``value`` may stand in a line of a log or a mail: without control characters, line breaks, and what no
+    column holds."""
+    return not any(unicodedata.category(character) in NO_LINE for character in value)
+
+
+def on_one_line(value: str) -> str:
+    """For pydantic: only what ``is_one_line``."""
+    if not is_one_line(value):
+        raise PydanticCustomError("control_character", "String should not contain control characters or line breaks")
+    return value
+
+
 def is_storable(value: str) -> bool:
     """Whether a column could hold ``value``: NUL and lone surrogates stand in none, and drivers refuse to look."""
     return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value)
+
+
+def storable(value: str) -> str:
+    """``value`` with a question mark for each character that no column holds."""
+    return "".join(character if is_storable(character) else "?" for character in value)
 
 
 def one_line(error: object) -> str:

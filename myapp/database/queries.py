@@ -1,9 +1,10 @@
 """Declarative queries that answer with entities."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pico_ioc import MethodCtx, component
@@ -12,6 +13,35 @@ from pico_sqlalchemy.decorators import QUERY_META, REPOSITORY_META
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+NO_COLUMNS: Mapping[str, ColumnElement[Any]] = MappingProxyType({})
+
+
+class PagedQuery:
+    """One page of the entities that a statement selects, and the exact number of all: built once, asked with any
+    parameters. The primary key ends every order, so that paging covers everything exactly once.
+
+    ``columns`` are what sorts by their names mean, where that is not the entity's column of that name.
+    Raises ValueError for a sort that is no column.
+    """
+
+    def __init__(
+        self,
+        entity: Any,
+        statement: Select[Any],
+        sorts: Sequence[Sort] = (),
+        columns: Mapping[str, ColumnElement[Any]] = NO_COLUMNS,
+    ) -> None:
+        self._total = total_of(statement)
+        rows = first_rows(entity, statement, sorts, columns).offset(bindparam("_offset", type_=Integer))
+        self._rows = rows.add_columns(self._total.scalar_subquery())
+
+    async def fetch(self, session: AsyncSession, page: PageRequest, parameters: Mapping[str, Any]) -> Page[Any]:
+        """In one statement, unless the page lies beyond the end."""
+        values = {**parameters, "_limit": page.size, "_offset": page.offset}
+        rows = (await session.execute(self._rows, values)).all()
+        count = rows[0][1] if rows else await session.scalar(self._total, parameters)
+        return Page([row[0] for row in rows], count, page.page, page.size)
 
 
 @dataclass(frozen=True)
@@ -23,21 +53,16 @@ class Plan:
     condition: Any
     unique: bool
     paged: bool
-    pages: dict[tuple[Sort, ...], Select[Any]] = field(default_factory=dict)
+    pages: dict[tuple[Sort, ...], PagedQuery] = field(default_factory=dict)
 
     @cached_property
     def statement(self) -> Select[Any]:
         return select(self.entity).where(self.condition)
 
-    @cached_property
-    def total(self) -> Select[Any]:
-        return total_of(self.statement)
-
-    def page(self, sorts: Sequence[Sort]) -> Select[Any]:
-        """Rows of one page, each with the exact total beside it; the primary key ends every order."""
+    def page(self, sorts: Sequence[Sort]) -> PagedQuery:
         key = tuple(sorts)
         if key not in self.pages:
-            self.pages[key] = page_of(self.entity, self.statement, sorts)
+            self.pages[key] = PagedQuery(self.entity, self.statement, sorts)
         return self.pages[key]
 
 
@@ -69,43 +94,42 @@ class EntityQueryInterceptor(RepositoryQueryInterceptor):
         return rows.first() if query.unique else list(rows.all())
 
     async def _page(self, session: Any, query: Plan, parameters: dict[str, Any]) -> Page[Any]:
-        """One page and the exact total, in one statement unless the page lies beyond the end."""
         page = parameters.pop("page", None)
         if not isinstance(page, PageRequest):
             raise TypeError("Paged query requires a 'page: PageRequest' parameter")
-        return await execute_page(session, query.page(page.sorts), query.total, page, parameters)
+        return await query.page(page.sorts).fetch(session, page, parameters)
 
 
 async def fetch_page(session: AsyncSession, entity: Any, statement: Select[Any], page: PageRequest) -> Page[Any]:
-    """One page of the entities that ``statement`` selects, and the exact number of all, in one statement unless the
-    page lies beyond the end. The primary key ends every order, so that paging covers everything exactly once.
-
-    Raises ValueError for a sort that is no column.
-    """
-    return await execute_page(session, page_of(entity, statement, page.sorts), total_of(statement), page, {})
+    """One page of the entities that ``statement`` selects, as ``PagedQuery`` does, for once."""
+    return await PagedQuery(entity, statement, page.sorts).fetch(session, page, {})
 
 
-async def execute_page(
-    session: AsyncSession,
-    rows_and_total: Select[Any],
-    total: Select[Any],
-    page: PageRequest,
-    parameters: dict[str, Any],
-) -> Page[Any]:
-    values = {**parameters, "_limit": page.size, "_offset": page.offset}
-    rows = (await session.execute(rows_and_total, values)).all()
-    count = rows[0][1] if rows else await session.scalar(total, parameters)
-    return Page([row[0] for row in rows], count, page.page, page.size)
+def first_rows(
+    entity: Any,
+    statement: Select[Any],
+    sorts: Sequence[Sort] = (),
+    columns: Mapping[str, ColumnElement[Any]] = NO_COLUMNS,
+) -> Select[Any]:
+    """Up to ``:_limit`` rows of ``statement`` in a total order."""
+    limit = bindparam("_limit", type_=Integer)
+    key = [column.name for column in entity.__table__.primary_key]
+    if not sorts or sorts[0].field in key:
+        # PostgreSQL takes what matches to be spread evenly over the key. Told how few rows are wanted, it may read the
+        # table by its key until it has them, which is all of it where fewer match, rather than use another index.
+        ordered = statement.limit(select(limit).scalar_subquery())
+    else:
+        ordered = statement.limit(limit)
+    return ordered.order_by(*(sort_column(entity, sort, columns) for sort in total_order(sorts, key)))
 
 
-def page_of(entity: Any, statement: Select[Any], sorts: Sequence[Sort]) -> Select[Any]:
-    """The rows of one page of ``statement``, each with the exact total beside it."""
-    return (
-        statement.add_columns(total_of(statement).scalar_subquery())
-        .order_by(*(sort_column(entity, sort) for sort in sorts), *entity.__table__.primary_key)
-        .limit(bindparam("_limit", type_=Integer))
-        .offset(bindparam("_offset", type_=Integer))
-    )
+def total_order(sorts: Sequence[Sort], key: Sequence[str]) -> Iterator[Sort]:
+    """``sorts`` and what is left of ``key``; nothing after the whole key, which leaves nothing to decide."""
+    left = set(key)
+    for sort in (*sorts, *map(Sort, key)):
+        if left:
+            yield sort
+            left.discard(sort.field)
 
 
 def total_of(statement: Select[Any]) -> Select[Any]:
@@ -126,9 +150,10 @@ def plan(cls: type, name: str) -> Plan | None:
     return Plan(without_self, entity, text(meta["expr"]), meta["unique"], meta["paged"])
 
 
-def sort_column(entity: Any, sort: Sort) -> ColumnElement[Any]:
-    columns = entity.__table__.columns
-    if sort.field not in columns:
+def sort_column(entity: Any, sort: Sort, columns: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
+    known = entity.__table__.columns
+    if sort.field not in known:
         raise ValueError(f"Invalid sort field: {sort.field}")
-    column: ColumnElement[Any] = columns[sort.field]
-    return column.desc() if sort.direction.upper() == "DESC" else column.asc()
+    column: ColumnElement[Any] = columns.get(sort.field, known[sort.field])
+    ordered = column.desc() if sort.direction.upper() == "DESC" else column.asc()
+    return ordered.nulls_last() if known[sort.field].nullable else ordered  # by themselves, the databases differ in it

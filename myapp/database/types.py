@@ -50,3 +50,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def as_created(context: Any) -> datetime:
+    """The default of ``updated_at``: to the microsecond what ``created_at`` is."""
+    moment: datetime = context.get_current_parameters()["created_at"]
+    return moment

@@ -1,21 +1,61 @@
 """Every query of products."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
-from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, query, repository
-from sqlalchemy import bindparam, select
+from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session, query, repository
+from sqlalchemy import (
+    ColumnElement,
+    ColumnExpressionArgument,
+    Integer,
+    Select,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+)
 
+from ..database.queries import PagedQuery, first_rows
 from ..text import fold, is_storable
 from .models import MAX_INTEGER, Product
+from .schemas import ProductFilter
 
 BY_ID = select(Product).where(Product.id == bindparam("id"))
 AFTER_ID = select(Product).where(Product.id > bindparam("after_id")).order_by(Product.id).limit(bindparam("limit"))
+
+ESCAPE = "/"
+LITERALLY = str.maketrans({wild: ESCAPE + wild for wild in ("%", "_", ESCAPE)})
+TRIGRAM = 3
+
+NAMES = table("product_names", column("rowid", Integer), column("product_names"))
+"""SQLite's index for parts of names (migration 0003): an FTS5 table, whose rowid is the product's id."""
+
+CONDITIONS: dict[str, ColumnExpressionArgument[bool]] = {
+    "active": Product.active,
+    "pattern": Product.name_folded.like(bindparam("pattern"), escape=ESCAPE),
+    "phrase": NAMES.c.product_names.match(bindparam("phrase")),
+    "min_price": Product.price >= bindparam("min_price"),
+    "max_price": Product.price <= bindparam("max_price"),
+    "in_stock": Product.stock != 0,  # no range: SQLite would take it for a quarter of the table, and look these up
+    "out_of_stock": Product.stock == 0,
+    "updated_since": Product.updated_at >= bindparam("updated_since"),
+}
+"""What a list may ask of a product, by the name of the parameter that it has, if any."""
+
+RANGES = {"min_price", "max_price", "updated_since"}
 
 
 @repository(entity=Product)
 class ProductRepository:
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
+        self._is_sqlite = manager.engine.dialect.name == "sqlite"
+        # Building a statement costs a third of what executing it does; there are few that differ in more than values.
+        self._page_of = lru_cache(maxsize=256)(self._build_page)
+        self._first_of = lru_cache(maxsize=4)(self._build_first)
 
     async def save(self, product: Product) -> Product:
         session = get_session(self._manager)
@@ -36,11 +76,16 @@ class ProductRepository:
         found = await get_session(self._manager).scalars(BY_ID.with_for_update(), {"id": id})
         return found.first()
 
-    @query(expr="active = true", paged=True)
-    async def find_active_paged(self, page: PageRequest) -> Page[Product]: ...
+    async def find_paged(self, filters: ProductFilter, page: PageRequest) -> Page[Product]:
+        values = self._values(filters)
+        paged = self._page_of(frozenset(values), tuple(page.sorts))
+        return await paged.fetch(get_session(self._manager), page, values)
 
-    @query(expr="1 = 1", paged=True)
-    async def find_all_paged(self, page: PageRequest) -> Page[Product]: ...
+    async def count(self, at_most: int | None, *, include_inactive: bool) -> int:
+        """How many products there are; no more than ``at_most`` are looked at."""
+        ids = select(Product.id) if include_inactive else select(Product.id).where(Product.active)
+        counted = select(func.count()).select_from(ids.limit(at_most).subquery())
+        return int(await get_session(self._manager).scalar(counted) or 0)
 
     async def find_after(self, after_id: int, limit: int, *, include_inactive: bool) -> Sequence[Product]:
         """Up to ``limit`` products with a higher id, in id order."""
@@ -52,13 +97,49 @@ class ProductRepository:
         """Active products with ``text`` anywhere in the name, in id order; case does not count."""
         if not is_storable(text):
             return []
-        statement = (
-            select(Product)
-            .where(Product.active, Product.name_folded.contains(fold(text), autoescape=True))
-            .order_by(Product.id)
-            .limit(limit)
-        )
-        return (await get_session(self._manager).scalars(statement)).all()
+        values = {"active": True, **self._values_of_search(text)}
+        first = self._first_of(frozenset(values))
+        return (await get_session(self._manager).scalars(first, {**values, "_limit": limit})).all()
+
+    def _values(self, filters: ProductFilter) -> dict[str, Any]:
+        """The conditions that ``filters`` make, each with the value of its parameter."""
+        values = filters.model_dump(include={"min_price", "max_price", "updated_since"}, exclude_none=True)
+        if not filters.include_inactive:
+            values["active"] = True
+        if filters.in_stock is not None:
+            values["in_stock" if filters.in_stock else "out_of_stock"] = True
+        if filters.search is not None:
+            values |= self._values_of_search(filters.search)
+        return values
+
+    def _values_of_search(self, text: str) -> dict[str, str]:
+        """The pattern decides. On SQLite it is held only against what the phrase finds, if that has three letters."""
+        folded = fold(text)
+        values = {"pattern": f"%{folded.translate(LITERALLY)}%"}
+        if self._is_sqlite and len(folded) >= TRIGRAM:
+            values["phrase"] = '"' + folded.replace('"', '""') + '"'
+        return values
+
+    def _filtered(self, conditions: frozenset[str]) -> Select[Product]:
+        """The statement under every list, page, total and search."""
+        statement = select(Product).where(*(CONDITIONS[name] for name in sorted(conditions)))
+        return statement.join(NAMES, NAMES.c.rowid == Product.id) if "phrase" in conditions else statement
+
+    def _build_page(self, conditions: frozenset[str], sorts: tuple[Sort, ...]) -> PagedQuery:
+        return PagedQuery(Product, self._filtered(conditions), sorts, self._columns(conditions))
+
+    def _build_first(self, conditions: frozenset[str]) -> Select[Product]:
+        return first_rows(Product, self._filtered(conditions), columns=self._columns(conditions))
+
+    def _columns(self, conditions: frozenset[str]) -> dict[str, ColumnElement[Any]]:
+        """What sorts mean. SQLite is told by which index to go where the order of ids would mislead it: FTS5 has only
+        ids of its own in order, and a range is to be looked for even if that leaves sorting to be done."""
+        columns: dict[str, ColumnElement[Any]] = {"name": Product.__table__.columns["name_folded"]}
+        if "phrase" in conditions:
+            columns["id"] = NAMES.c.rowid
+        elif self._is_sqlite and conditions & RANGES:
+            columns["id"] = literal_column("+products.id", Integer)
+        return columns
 
 
 def is_possible_id(id: int) -> bool:

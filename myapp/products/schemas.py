@@ -4,33 +4,40 @@ The two are equal today by coincidence: a client's view of a product and the rul
 reasons. What is one rule in both, the values of a single field, is said once.
 """
 
+import re
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any
 
 from pydantic import (
+    MISSING,
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
     PlainSerializer,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from ..events.handlers import RecordedEvent
+from ..moments import Moment
+from ..partial import UNSET, PartialUpdate
 from ..text import without_nul
 from .models import MAX_INTEGER
 
 MAX_PRICE = Decimal("9999999999.99")
 CENT = Decimal("0.01")
-UNSET: Any = None
-"""The default of a field that may be left out but not be null; whether it was sent, ``model_fields_set`` tells."""
+DIGITS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
+SORTABLE = ("id", "name", "price", "stock", "created_at", "updated_at")
+"""The fields by which a list may be sorted; names in alphabetical order, without regard to case."""
 
 
 def number(value: Any) -> Any:
@@ -38,6 +45,15 @@ def number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise PydanticCustomError("number_type", "Input should be a number")
     return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+def amount(value: Any) -> Any:
+    """A number, or one that is written out, as in a query; pydantic would take ``1_0``, ``1e1`` and blanks too."""
+    if not isinstance(value, str):
+        return number(value)
+    if not DIGITS.fullmatch(value):
+        raise PydanticCustomError("amount", "Input should be an amount with two decimals at most, such as 9.50")
+    return Decimal(value)
 
 
 def to_cent(value: Decimal) -> Decimal:
@@ -64,6 +80,13 @@ Price = Annotated[
     ),
 ]
 Stock = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+NamePart = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(without_nul)]
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(amount),
+    Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": float(MAX_PRICE)}),
+]
 
 
 class ProductCreate(BaseModel):
@@ -75,20 +98,14 @@ class ProductCreate(BaseModel):
     stock: Stock = 0
 
 
-class ProductUpdate(BaseModel):
+class ProductUpdate(PartialUpdate):
     """What is sent changes, what is not sent stays; ``null`` clears the description."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"minProperties": 1})
 
     name: Name = Field(default=UNSET)
     description: Description | None = None
     price: Price = Field(default=UNSET)
     stock: Stock = Field(default=UNSET)
     active: bool = Field(default=UNSET)
-
-    @model_validator(mode="after")
-    def at_least_one_field(self) -> Self:
-        return require_field(self)
 
 
 class ProductResponse(BaseModel):
@@ -104,6 +121,54 @@ class ProductResponse(BaseModel):
     updated_at: datetime
 
 
+class ProductFilter(BaseModel):
+    """Which products a list shows: those that pass everything that is set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    search: NamePart = Field(default=UNSET, description="Part of a name; case does not count.")
+    min_price: Amount = Field(default=UNSET, description="Inclusive.")
+    max_price: Amount = Field(default=UNSET, description="Inclusive, and not below `min_price`.")
+    in_stock: bool = Field(default=UNSET, description="Only those with stock, or only those without.")
+    updated_since: Moment = Field(default=UNSET, description="Inclusive; a `+` of the offset is written `%2B`.")
+    include_inactive: bool = False
+
+    @field_validator("max_price")
+    @classmethod
+    def is_not_below_min_price(cls, price: Decimal, info: ValidationInfo) -> Decimal:
+        if (least := info.data.get("min_price")) is not None and price < least:
+            raise PydanticCustomError("price_range", "Input should not be below min_price")
+        return price
+
+
+class ProductFields(BaseModel):
+    """Some fields of a product, as they were or became."""
+
+    name: str | MISSING = MISSING
+    description: str | MISSING | None = MISSING
+    price: float | MISSING = MISSING
+    stock: int | MISSING = MISSING
+    active: bool | MISSING = MISSING
+
+
+class ProductChangeResponse(BaseModel):
+    """Who changed a product, when, and from what to what: ``before`` and ``after`` hold the fields that changed."""
+
+    id: int
+    type: str
+    version: int
+    actor: str
+    request_id: str | None
+    occurred_at: datetime
+    before: ProductFields
+    after: ProductFields
+
+    @model_validator(mode="before")
+    @classmethod
+    def of_event(cls, event: RecordedEvent) -> dict[str, Any]:
+        return {**asdict(event), **event.payload}
+
+
 class ProductData(BaseModel):
     """A new product, whoever makes it: HTTP, a script, a task or a test."""
 
@@ -115,29 +180,11 @@ class ProductData(BaseModel):
     stock: Stock = 0
 
 
-class ProductChanges(BaseModel):
+class ProductChanges(PartialUpdate):
     """The fields of a product that an update sets; those not set stay as they are."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
     name: Name = Field(default=UNSET)
     description: Description | None = None
     price: Price = Field(default=UNSET)
     stock: Stock = Field(default=UNSET)
     active: bool = Field(default=UNSET)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def check_instances_anew(cls, data: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
-        """By what was set in them: ``revalidate_instances`` would take the defaults for values."""
-        return check({name: getattr(data, name) for name in data.model_fields_set} if isinstance(data, cls) else data)
-
-    @model_validator(mode="after")
-    def at_least_one_field(self) -> Self:
-        return require_field(self)
-
-
-def require_field(model: ModelT) -> ModelT:
-    if not model.model_fields_set:
-        raise PydanticCustomError("no_field", "At least one field must be given")
-    return model

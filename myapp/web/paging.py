@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Annotated, Any, Generic, TypeVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pico_sqlalchemy import Page, Sort
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, Field, GetPydanticSchema, TypeAdapter
+from pydantic_core import PydanticCustomError, core_schema
 
 
 def plain_integer(value: Any) -> Any:
@@ -18,9 +18,11 @@ def plain_integer(value: Any) -> Any:
     return value
 
 
+MAX_PAGE = 1_000_000
+
 # The bounds stand before the validator, or the OpenAPI document would not know them.
 PageNumber = Annotated[
-    int, Field(ge=1, le=1_000_000), BeforeValidator(plain_integer), Query(description="1 is the first.")
+    int, Field(ge=1, le=MAX_PAGE), BeforeValidator(plain_integer), Query(description="1 is the first.")
 ]
 PageSize = Annotated[int, Field(ge=1, le=100), BeforeValidator(plain_integer), Query()]
 Limit = Annotated[
@@ -44,23 +46,21 @@ class PageResponse(BaseModel, Generic[ItemT]):
         return f"{params[0].__name__.removesuffix('Response')}Page"
 
 
-def sort_order(*fields: str) -> Any:
-    """The type of a query parameter such as ``-price,name``: some of ``fields``, each ascending or, with ``-``,
-    descending. A handler gets a tuple of ``Sort``; the repository ends every order with the primary key."""
-
-    def parse(text: str) -> tuple[Sort, ...]:
-        names = [name.removeprefix("-") for name in text.split(",")]
-        if not set(names) <= set(fields):
-            raise PydanticCustomError("sort_field", f"Input should be some of {choices}, each with or without -")
-        if len(set(names)) < len(names):
-            raise PydanticCustomError("sort_repeated", "No field may be given twice")
-        return tuple(Sort(name.removeprefix("-"), "DESC" if name[0] == "-" else "ASC") for name in text.split(","))
-
-    choices = ", ".join(fields)
+def sort_order(*fields: str) -> GetPydanticSchema:
+    """Makes a query parameter such as ``-price,name`` of ``Annotated[Any, sort_order("price", "name"), Query()]``: some
+    of ``fields``, each ascending or, with ``-``, descending. A handler gets a tuple of ``Sort``, or the default, which
+    should be None: OpenAPI shows it. Every order of the repositories ends with the primary key."""
     one = f"-?({'|'.join(fields)})"
-    description = f"Fields in order of weight, `-` for descending, of: {choices}."
-    pattern = {"pattern": f"^{one}(,{one})*$"}
-    return Annotated[str, AfterValidator(parse), Query(description=description, json_schema_extra=pattern)]
+    text = core_schema.str_schema(pattern=f"^{one}(,{one})*$")
+    schema = core_schema.no_info_after_validator_function(parse_sorts, text)
+    return GetPydanticSchema(lambda *_: schema)
+
+
+def parse_sorts(text: str) -> tuple[Sort, ...]:
+    sorts = [Sort(name.removeprefix("-"), "DESC" if name.startswith("-") else "ASC") for name in text.split(",")]
+    if len({sort.field for sort in sorts}) < len(sorts):
+        raise PydanticCustomError("sort_repeated", "No field should be given twice")
+    return tuple(sorts)
 
 
 def page_content(page: Page[Any]) -> dict[str, Any]:
@@ -80,13 +80,19 @@ def last_page(page: Page[Any]) -> int:
 
 def page_links(request: Request, page: Page[Any]) -> str:
     """The value of the header ``Link`` (RFC 8288): first and last, and the neighbours that there are."""
-    path = f"{request.scope['root_path']}{request.scope['path'].removeprefix(request.scope['root_path'])}"
-    others = [item for item in parse_qsl(request.scope["query_string"].decode("latin-1")) if item[0] != "page"]
-    return ", ".join(f'<{path}?{urlencode([*others, ("page", number)])}>; rel="{rel}"' for rel, number in numbers(page))
+    root = request.scope["root_path"]
+    path = quote(root + request.scope["path"].removeprefix(root))
+    query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    others = [(name, value) for name, value in query if name != "page"]
+    return ", ".join(
+        f'<{path}?{urlencode([*others, ("page", number)])}>; rel="{relation}"'
+        for relation, number in neighbours(page.page + 1, last_page(page))
+    )
 
 
-def numbers(page: Page[Any]) -> Iterator[tuple[str, int]]:
-    current, last = page.page + 1, max(last_page(page), 1)
+def neighbours(current: int, last: int) -> Iterator[tuple[str, int]]:
+    """The pages that ``current`` links to: there is always a first one, and none that cannot be asked for."""
+    last = min(max(last, 1), MAX_PAGE)
     yield "first", 1
     if current > 1:
         yield "prev", min(current - 1, last)

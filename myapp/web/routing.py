@@ -6,7 +6,7 @@ routes by method name; with ``{name:id}`` in a path no route can shadow another.
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 from urllib.parse import parse_qsl
 
@@ -15,7 +15,7 @@ from fastapi import Request, Response, params
 from pydantic import BaseModel, TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 
-from .operations import Errors, describe
+from .operations import WITH_LOCATION, Errors, describe
 from .paging import page_content, page_links
 from .preconditions import entity_tag, matches
 from .problems import invalid_parameter
@@ -48,6 +48,7 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
         status_code: int = 200,
         versioned: bool = False,
         paged: bool = False,
+        files: Sequence[str] = (),
         errors: Errors = (),
         **options: Any,
     ) -> Callable[[Endpoint], Endpoint]:
@@ -55,9 +56,10 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
 
         The method returns what ``response_model`` can be made of (an entity, a list, a model), None or a Response.
         A ``versioned`` answer has an ``ETag`` of the result's ``version``; a GET of it knows ``If-None-Match``, and
-        one with status 201 has the ``Location`` of the result's ``id`` below the collection. A ``paged`` method
-        returns a ``Page``, which becomes a ``PageResponse`` with ``Link`` headers. ``errors`` are the problems that
-        only this route can answer with; the others are found from its signature and its access rule.
+        one with status 201 or 202 has the ``Location`` of the result's ``id`` below the collection. A ``paged`` method
+        returns a ``Page``, which becomes a ``PageResponse`` with ``Link`` headers. ``files`` are the media types of
+        the Response that a method returns itself. ``errors`` are the problems that only this route can answer with;
+        the others are found from its signature and its access rule.
         """
         adapter = None if response_model is None else TypeAdapter(response_model)
 
@@ -85,7 +87,7 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
                     result = page_content(result)
                 if adapter is None:
                     return Response(status_code=status_code, headers=headers)
-                if status_code == 201:
+                if status_code in WITH_LOCATION:
                     headers["Location"] = f"{http_request.scope['root_path']}{route_path(http_request)}{result.id}"
                 body = adapter.dump_json(adapter.validate_python(result, from_attributes=True), by_alias=True)
                 return Response(body, status_code, headers, media_type="application/json")
@@ -97,7 +99,7 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
             )
             is_read = register is pico_fastapi.get
             described = describe(
-                method, signature, status_code, errors, versioned=versioned, paged=paged, is_read=is_read
+                method, signature, status_code, errors, versioned=versioned, paged=paged, files=files, is_read=is_read
             )
             given = {"status_code": status_code, "response_model": response_model, **options}
             return register(path, **described | given)(endpoint)
