@@ -14,7 +14,6 @@ branch_labels = None
 depends_on = None
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-PENDING = sa.text("state = 'pending'")
 
 
 def upgrade() -> None:
@@ -50,11 +49,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name="fk_event_deliveries_event_id_events"),
         sa.CheckConstraint("state IN ('pending', 'delivered', 'dead')", name="ck_event_deliveries_state"),
     )
-    for name, columns, where in (
-        ("ix_event_deliveries_pending", ["handler", "aggregate", "aggregate_id", "event_id"], PENDING),
-        ("ix_event_deliveries_due", ["handler", "next_at"], PENDING),
-        ("ix_event_deliveries_dead", ["event_id"], sa.text("state = 'dead'")),
+    for name, state, columns in (
+        ("ix_event_deliveries_pending", "pending", ["handler", "aggregate", "aggregate_id", "event_id"]),
+        ("ix_event_deliveries_due", "pending", ["handler", "next_at", "event_id"]),
+        ("ix_event_deliveries_delivered", "delivered", ["finished_at"]),
+        ("ix_event_deliveries_dead", "dead", ["event_id"]),
     ):
+        where = sa.text(f"state = '{state}'")
         op.create_index(name, "event_deliveries", columns, sqlite_where=where, postgresql_where=where)
 
 

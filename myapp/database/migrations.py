@@ -25,10 +25,13 @@ from .faults import is_passing
 MIGRATION_LOCK = 7_265_337_465_215
 """Key of PostgreSQL's advisory lock; any number will do that nothing else in the database locks."""
 
+LOCK_PAUSE = 0.1
+"""Seconds between two tries to get it."""
+
 
 @component(name=AlembicMigrator)
 class LockedMigrator(AlembicMigrator):
-    """Upgrades the schema in one transaction behind a lock, so that any number of processes may start at once.
+    """Upgrades the schema behind a lock, so that any number of processes may start at once.
 
     pico-sqlalchemy 0.5.3 migrates without a lock and cannot read a URL with ``%`` in it.
     """
@@ -137,7 +140,8 @@ async def upgrade(engine: AsyncEngine, config: Config, target: str) -> None:
 
 
 def run(connection: Connection, action: Any, config: Config, *arguments: Any) -> None:
-    """Run an Alembic command on ``connection``, in one transaction, with the lock taken first."""
+    """Run an Alembic command on ``connection``, with the lock taken first. What it has not finished when it fails is
+    undone: on SQLite everything, on PostgreSQL the migration that failed."""
     lock(connection)
     config.attributes["connection"] = connection
     action(config, *arguments)
@@ -145,10 +149,16 @@ def run(connection: Connection, action: Any, config: Config, *arguments: Any) ->
 
 
 def lock(connection: Connection) -> None:
+    """Wait until nobody else migrates. On SQLite the lock is a transaction, on PostgreSQL it is the connection's until
+    it is closed, so that each migration can have a transaction of its own, or commit in the middle."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        return
+    # A statement that waits would have a snapshot, for whose end CREATE INDEX CONCURRENTLY waits.
+    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({MIGRATION_LOCK})").scalar_one():
+        connection.commit()
+        time.sleep(LOCK_PAUSE)
+    connection.commit()
 
 
 def revision(connection: Connection) -> str | None:

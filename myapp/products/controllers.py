@@ -5,16 +5,23 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 from pico_fastapi import controller
-from pydantic import AfterValidator, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from ..auth.authorities import only_with, requires_permission
 from ..errors import NotFoundError, PreconditionFailedError
-from ..text import without_nul
-from ..web.paging import Limit, PageNumber, PageResponse, PageSize, stream_list
+from ..web.paging import Limit, PageNumber, PageResponse, PageSize, sort_order, stream_list
 from ..web.preconditions import IfMatch
 from ..web.problems import INSUFFICIENT_SCOPE
 from ..web.routing import delete, get, patch, post, put
-from .schemas import ProductCreate, ProductResponse, ProductUpdate
+from .schemas import (
+    SORTABLE,
+    NamePart,
+    ProductChangeResponse,
+    ProductCreate,
+    ProductFilter,
+    ProductResponse,
+    ProductUpdate,
+)
 from .services import ProductService
 from .settings import ProductsSettings
 
@@ -25,12 +32,19 @@ IncludeInactive = Annotated[
     AfterValidator(only_with("products:read_inactive")),
     Query(description="Show deactivated products too; needs `products:read_inactive`."),
 ]
-SearchText = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=100),
-    AfterValidator(without_nul),
-    Query(description="Part of a name; case does not count."),
+SearchText = Annotated[NamePart, Query(description="Part of a name; case does not count.")]
+ProductOrder = Annotated[
+    Any, sort_order(*SORTABLE), Query(description="Fields in order of weight, `-` for descending; the id comes last.")
 ]
+
+
+class ProductListQuery(ProductFilter):
+    """The query of the numbered list."""
+
+    page: PageNumber = 1
+    page_size: PageSize = 10
+    sort: ProductOrder = Field(default="id", validate_default=True)
+    include_inactive: IncludeInactive = False
 
 
 @controller(prefix="/api/v1/products", tags=["Products"], scope="singleton")
@@ -46,11 +60,9 @@ class ProductController:
         return await stream_list(PRODUCTS, batch_after, self._batch_size)
 
     @get("/paged", response_model=PageResponse[ProductResponse], paged=True, errors=[INSUFFICIENT_SCOPE])
-    async def list_paged(
-        self, page: PageNumber = 1, page_size: PageSize = 10, include_inactive: IncludeInactive = False
-    ) -> Any:
-        """One page of the products in id order, and how many there are in all."""
-        return await self._service.list_paged(page, page_size, include_inactive=include_inactive)
+    async def list_paged(self, query: Annotated[ProductListQuery, Query()]) -> Any:
+        """One page of the products that pass every filter, and how many there are in all."""
+        return await self._service.list_paged(query.page, query.page_size, query, query.sort)
 
     @get("/search", response_model=list[ProductResponse])
     async def search_products(self, q: SearchText, limit: Limit = 100) -> Any:
@@ -65,6 +77,17 @@ class ProductController:
     )
     async def get_product(self, product_id: int, include_inactive: IncludeInactive = False) -> Any:
         return await self._service.get_by_id(product_id, include_inactive=include_inactive)
+
+    @get(
+        "/{product_id:id}/history",
+        response_model=PageResponse[ProductChangeResponse],
+        paged=True,
+        errors=[NotFoundError],
+    )
+    @requires_permission("events:read")
+    async def product_history(self, product_id: int, page: PageNumber = 1, page_size: PageSize = 10) -> Any:
+        """Who changed what, when, from what to what, oldest first; of a deleted product too."""
+        return await self._service.history(product_id, page, page_size)
 
     @post("/", response_model=ProductResponse, status_code=201, versioned=True)
     @requires_permission("products:write")

@@ -4,15 +4,22 @@ from collections.abc import Sequence
 
 from pico_ioc import component
 from pico_pydantic import validate
-from pico_sqlalchemy import Page, PageRequest, transactional
+from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 
 from ..errors import NotFoundError, PreconditionFailedError
+from ..events.handlers import RecordedEvent
+from ..events.history import EventHistory
+from ..events.publisher import EventPublisher
+from .events import CHANGES, Fields, changes, created, deleted, fields_of
 from .models import MAX_INTEGER, Product
 from .repositories import ProductRepository, is_possible_id
-from .schemas import ProductChanges, ProductData
+from .schemas import ProductChanges, ProductData, ProductFilter
+from .settings import ProductsSettings
 
 ExpectedVersions = frozenset[int] | None
 """The versions that a write may find; None is any."""
+
+EVERYTHING = ProductFilter()
 
 
 @component
@@ -20,17 +27,24 @@ class ProductService:
     """Works the same from HTTP, a script, a task and a test; ``data`` may be a mapping.
 
     Raises ``NotFoundError``, ``PreconditionFailedError``, ``ValidationFailedError`` (pico-pydantic),
-    ``DatabaseUnavailableError``, and ``ValueError`` for a page or a limit that cannot be; whatever is raised, nothing
-    was changed and the next call is not affected.
+    ``DatabaseUnavailableError``, and ``ValueError`` for a page, a limit or a sort that cannot be; whatever is raised,
+    nothing was changed and the next call is not affected.
     """
 
-    def __init__(self, repo: ProductRepository) -> None:
+    def __init__(
+        self, repo: ProductRepository, publisher: EventPublisher, events: EventHistory, settings: ProductsSettings
+    ) -> None:
         self._repo = repo
+        self._publisher = publisher
+        self._events = events
+        self._low_stock = settings.low_stock_threshold
 
     @transactional
     @validate
     async def create(self, data: ProductData) -> Product:
-        return await self._repo.save(Product(**data.model_dump()))
+        product = await self._repo.save(Product(**data.model_dump()))
+        await self._publisher.publish(created(product))
+        return product
 
     @transactional(read_only=True)
     async def get_by_id(self, product_id: int, *, include_inactive: bool = False) -> Product:
@@ -48,11 +62,18 @@ class ProductService:
         return await self._repo.find_after(after_id, limit, include_inactive=include_inactive)
 
     @transactional(read_only=True)
-    async def list_paged(self, page: int, page_size: int, *, include_inactive: bool = False) -> Page[Product]:
-        """``page`` 1 is the first; one beyond the end is empty. In id order, with the exact total."""
+    async def count(self, *, include_inactive: bool = False, at_most: int | None = None) -> int:
+        """How many products there are; ``at_most`` spares counting on."""
+        return await self._repo.count(at_most, include_inactive=include_inactive)
+
+    @transactional(read_only=True)
+    @validate
+    async def list_paged(
+        self, page: int, page_size: int, filters: ProductFilter = EVERYTHING, sort: Sequence[Sort] = ()
+    ) -> Page[Product]:
+        """``page`` 1 is the first; one beyond the end is empty. With the exact total; every order ends with the id."""
         require(1 <= page <= MAX_INTEGER and 1 <= page_size <= MAX_INTEGER, "page and page_size must be at least 1")
-        find = self._repo.find_all_paged if include_inactive else self._repo.find_active_paged
-        return await find(page=PageRequest(page=page - 1, size=page_size))
+        return await self._repo.find_paged(filters, PageRequest(page=page - 1, size=page_size, sorts=list(sort)))
 
     @transactional(read_only=True)
     async def search(self, name: str, limit: int = 100) -> Sequence[Product]:
@@ -64,19 +85,40 @@ class ProductService:
     @validate
     async def update(self, product_id: int, data: ProductChanges, expected: ExpectedVersions = None) -> Product:
         product = await self._lock(product_id, expected)
+        before = fields_of(product)
         for field, value in data.model_dump(exclude_unset=True).items():
             setattr(product, field, value)
-        return await self._repo.save(product)
+        return await self._save(product, before)
 
     @transactional
     async def deactivate(self, product_id: int, expected: ExpectedVersions = None) -> Product:
         product = await self._lock(product_id, expected)
+        before = fields_of(product)
         product.active = False
-        return await self._repo.save(product)
+        return await self._save(product, before)
 
     @transactional
     async def delete(self, product_id: int, expected: ExpectedVersions = None) -> None:
-        await self._repo.delete(await self._lock(product_id, expected))
+        product = await self._lock(product_id, expected)
+        await self._repo.delete(product)
+        await self._publisher.publish(deleted(product))
+
+    @transactional(read_only=True)
+    async def history(self, product_id: int, page: int, page_size: int) -> Page[RecordedEvent]:
+        """The changes of a product, which may be deleted by now, oldest first."""
+        require(1 <= page <= MAX_INTEGER and 1 <= page_size <= MAX_INTEGER, "page and page_size must be at least 1")
+        if not is_possible_id(product_id):
+            raise NotFoundError("There is no such product.")
+        types = [change.type for change in CHANGES]
+        found = await self._events.of("product", str(product_id), types, PageRequest(page=page - 1, size=page_size))
+        if not found.total_elements:
+            await self.get_by_id(product_id, include_inactive=True)  # raises for one that never was
+        return found
+
+    async def _save(self, product: Product, before: Fields) -> Product:
+        saved = await self._repo.save(product)
+        await self._publisher.publish(*changes(before, saved, self._low_stock))
+        return saved
 
     async def _lock(self, product_id: int, expected: ExpectedVersions) -> Product:
         product = await self._repo.lock_by_id(product_id) if is_possible_id(product_id) else None

@@ -11,3 +11,4 @@ from pydantic import Field
 @dataclass
 class ProductsSettings:
     list_batch_size: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    low_stock_threshold: Annotated[int, Field(ge=0)] = 5

@@ -1,0 +1,1 @@
+"""How much of what happened on which day."""

@@ -1,0 +1,21 @@
+"""The table ``event_counts``."""
+
+from datetime import date, datetime
+
+from pico_sqlalchemy import AppBase, Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Date, Integer, String
+
+from ..database.types import UtcDateTime
+
+
+class EventCount(AppBase):
+    """How many events of a type occurred on a day (UTC); there is no row for none."""
+
+    __tablename__ = "event_counts"
+    __table_args__ = (CheckConstraint("count > 0", name="ck_event_counts_count_positive", info={"field": "count"}),)
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[int] = mapped_column(Integer, nullable=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)

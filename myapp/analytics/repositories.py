@@ -1,0 +1,35 @@
+"""Every query of the counts."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from pico_sqlalchemy import SessionManager, get_session, repository
+from sqlalchemy import select
+
+from ..database.types import utc_now
+from ..database.upsert import insert_into
+from .models import EventCount
+
+
+@repository
+class EventCountRepository:
+    def __init__(self, manager: SessionManager) -> None:
+        self._manager = manager
+
+    async def add(self, counts: Mapping[tuple[date, str], int]) -> None:
+        """Count up, in the order of days and types: of two who do it at once, one waits for the other, not both."""
+        session, now = get_session(self._manager), utc_now()
+        rows = [
+            {"day": day, "type": type, "count": count, "created_at": now, "updated_at": now}
+            for (day, type), count in sorted(counts.items())
+        ]
+        insert = insert_into(session, EventCount).values(rows)
+        added = {"count": EventCount.count + insert.excluded.count, "updated_at": insert.excluded.updated_at}
+        await session.execute(insert.on_conflict_do_update(index_elements=["day", "type"], set_=added))
+
+    async def find_daily(self, since: date, until: date, type: str | None) -> Sequence[EventCount]:
+        """From ``since`` to ``until``, both included, by day and type."""
+        statement = select(EventCount).where(EventCount.day.between(since, until))
+        if type:
+            statement = statement.where(EventCount.type == type)
+        return (await get_session(self._manager).scalars(statement.order_by(EventCount.day, EventCount.type))).all()

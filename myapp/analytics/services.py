@@ -1,0 +1,31 @@
+"""Counting, and reading the counts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC
+
+from pico_ioc import component
+from pico_pydantic import validate
+from pico_sqlalchemy import transactional
+
+from ..events.handlers import RecordedEvent
+from .models import EventCount
+from .repositories import EventCountRepository
+from .schemas import DailyCountsQuery
+
+
+@component
+class AnalyticsService:
+    def __init__(self, repo: EventCountRepository) -> None:
+        self._repo = repo
+
+    @transactional
+    async def count(self, events: Sequence[RecordedEvent]) -> None:
+        """Each event on the day (UTC) on which it occurred, whenever it is told of."""
+        await self._repo.add(Counter((event.occurred_at.astimezone(UTC).date(), event.type) for event in events))
+
+    @transactional(read_only=True)
+    @validate
+    async def daily(self, query: DailyCountsQuery) -> Sequence[EventCount]:
+        """By day and type; what there was none of is not there."""
+        return await self._repo.find_daily(query.first_day, query.until, query.type)

@@ -1,0 +1,105 @@
+"""What happens to products, as everybody is told of it."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..events.publisher import DomainEvent
+from .models import Product
+
+Fields = dict[str, Any]
+"""Values by the names that clients know, as JSON has them: the price is a number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductEvent(DomainEvent):
+    aggregate: ClassVar[str] = "product"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductChange(ProductEvent):
+    """``before`` and ``after`` hold the fields that changed: all of them when a product begins or ends."""
+
+    before: Fields
+    after: Fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductCreated(ProductChange):
+    type: ClassVar[str] = "product.created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductUpdated(ProductChange):
+    """Of every field but ``active``."""
+
+    type: ClassVar[str] = "product.updated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductActivated(ProductChange):
+    type: ClassVar[str] = "product.activated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductDeactivated(ProductChange):
+    type: ClassVar[str] = "product.deactivated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductDeleted(ProductChange):
+    """``version`` is one above the last that the product had."""
+
+    type: ClassVar[str] = "product.deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductStockLow(ProductEvent):
+    """The stock has fallen to ``threshold`` or below it, from above."""
+
+    type: ClassVar[str] = "product.stock_low"
+
+    name: str
+    stock: int
+    threshold: int
+
+
+CHANGES = (ProductCreated, ProductUpdated, ProductActivated, ProductDeactivated, ProductDeleted)
+"""What a product's history consists of."""
+
+
+def fields_of(product: Product) -> Fields:
+    return {
+        "name": product.name,
+        "description": product.description,
+        "price": float(product.price),
+        "stock": product.stock,
+        "active": product.active,
+    }
+
+
+def created(product: Product) -> ProductCreated:
+    return ProductCreated(aggregate_id=str(product.id), version=product.version, before={}, after=fields_of(product))
+
+
+def deleted(product: Product) -> ProductDeleted:
+    version = product.version + 1
+    return ProductDeleted(aggregate_id=str(product.id), version=version, before=fields_of(product), after={})
+
+
+def changes(before: Fields, product: Product, low_stock: int) -> list[ProductEvent]:
+    """What has happened to ``product`` since it was ``before``: nothing, where nothing has changed."""
+    id, version = str(product.id), product.version
+    after = fields_of(product)
+    old = {field: value for field, value in before.items() if value != after[field]}
+    new = {field: after[field] for field in old}
+    was, now = old.pop("active", None), new.pop("active", None)
+    events: list[ProductEvent] = []
+    if old:
+        events.append(ProductUpdated(aggregate_id=id, version=version, before=old, after=new))
+    if was != now:
+        flip = ProductActivated if now else ProductDeactivated
+        events.append(flip(aggregate_id=id, version=version, before={"active": was}, after={"active": now}))
+    if before["stock"] > low_stock >= product.stock:
+        name, stock = product.name, product.stock
+        events.append(ProductStockLow(aggregate_id=id, version=version, name=name, stock=stock, threshold=low_stock))
+    return events

@@ -1,0 +1,27 @@
+"""``python -m tests.database.die_migrating 5`` migrates the database of the settings, and is killed (SIGKILL) when the
+fifth batch of events is written."""
+
+import os
+import signal
+import sys
+
+from sqlalchemy import Engine, event
+
+from myapp.cli import migrate
+
+
+def main(batches: int) -> None:
+    written = 0
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        nonlocal written
+        written += statement.startswith("INSERT INTO events")
+        if written == batches:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(Engine, "after_cursor_execute", count)
+    migrate()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,234 @@
+"""What products tell of what happens to them, in the transaction in which it happens."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from pico_ioc import PicoContainer
+from pico_pydantic import ValidationFailedError
+from pico_sqlalchemy import SessionManager
+from sqlalchemy import event
+
+from myapp.database.types import utc_now
+from myapp.errors import NotFoundError, PreconditionFailedError, StartupError
+from myapp.events.handlers import RecordedEvent
+from myapp.events.history import EventHistory
+from myapp.products.services import ProductService
+from tests.conftest import StartContainer
+
+from .conftest import COLLECTION
+
+Told = Callable[[], Awaitable[Sequence[RecordedEvent]]]
+Create = Callable[..., Awaitable[dict[str, Any]]]
+
+LAMP = {"name": "Lamp", "price": Decimal("19.99"), "stock": 9}
+AS_TOLD = {"name": "Lamp", "description": None, "price": 19.99, "stock": 9, "active": True}
+
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def told(container: PicoContainer) -> Told:
+    return told_in(container)
+
+
+def told_in(container: PicoContainer) -> Told:
+    """What was told since the last time."""
+    after_id = 0
+
+    async def read() -> Sequence[RecordedEvent]:
+        nonlocal after_id
+        found = await container.get(EventHistory).between(after_id, BEGINNING, utc_now(), 1000)
+        after_id = found[-1].id if found else after_id
+        return found
+
+    return read
+
+
+def payloads(events: Sequence[RecordedEvent]) -> dict[str, Mapping[str, Any]]:
+    return {found.type: found.payload for found in events}
+
+
+class TestCreate:
+    async def test_tells_all_fields(self, service: ProductService, told: Told) -> None:
+        product = await service.create(LAMP)
+        (created,) = await told()
+        assert (created.type, created.aggregate, created.aggregate_id) == (
+            "product.created",
+            "product",
+            str(product.id),
+        )
+        assert (created.version, created.payload) == (1, {"before": {}, "after": AS_TOLD})
+        assert (created.actor, created.request_id) == ("system", None)
+        assert product.created_at <= created.occurred_at <= utc_now()
+
+    async def test_tells_who_and_in_which_request(self, manager: httpx.AsyncClient, told: Told) -> None:
+        headers = {"X-Request-ID": "abc-123"}
+        await manager.post(COLLECTION, json={"name": "Lamp", "price": 0.1}, headers=headers)
+        (created,) = await told()
+        assert (created.actor, created.request_id) == ("product-manager-1", "abc-123")
+        assert created.payload["after"]["price"] == 0.1
+
+    async def test_tells_of_no_stock_that_was_low_from_the_beginning(self, service: ProductService, told: Told) -> None:
+        await service.create(LAMP | {"stock": 1})
+        assert set(payloads(await told())) == {"product.created"}
+
+    async def test_tells_nothing_of_what_was_refused_or_rolled_back(
+        self, service: ProductService, told: Told, container: PicoContainer
+    ) -> None:
+        with pytest.raises(ValidationFailedError):
+            await service.create(LAMP | {"price": -1})
+
+        async def create_and_fail() -> None:
+            async with container.get(SessionManager).transaction():
+                await service.create(LAMP)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await create_and_fail()
+        assert await told() == []
+
+    async def test_takes_three_statements(self, service: ProductService, container: PicoContainer) -> None:
+        """The product, the event, and all of its deliveries."""
+        statements: list[str] = []
+        engine = container.get(SessionManager).engine.sync_engine
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            statements.append(" ".join(statement.split()[:3]))
+
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            await service.create(LAMP)
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+        written = [statement for statement in statements if not statement.startswith("BEGIN")]
+        assert written == ["INSERT INTO products", "INSERT INTO events", "INSERT INTO event_deliveries"]
+
+
+class TestUpdate:
+    async def test_tells_the_fields_that_changed(self, service: ProductService, told: Told) -> None:
+        product = await service.create(LAMP)
+        await told()
+        await service.update(product.id, {"name": "Torch", "price": Decimal("20"), "stock": 9, "description": None})
+        (updated,) = await told()
+        assert (updated.type, updated.aggregate_id, updated.version) == ("product.updated", str(product.id), 2)
+        assert updated.payload == {"before": {"name": "Lamp", "price": 19.99}, "after": {"name": "Torch", "price": 20}}
+        await service.update(product.id, {"description": "Bright"})
+        (updated,) = await told()
+        assert (updated.version, updated.payload["after"]) == (3, {"description": "Bright"})
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            LAMP,
+            {"name": " Lamp "},
+            {"price": Decimal("19.990")},
+            {"price": 19.99},
+            {"description": None},
+            {"active": True},
+        ],
+    )
+    async def test_that_changes_nothing_tells_nothing(
+        self, service: ProductService, told: Told, changes: dict[str, Any]
+    ) -> None:
+        product = await service.create(LAMP)
+        await told()
+        same = await service.update(product.id, changes)
+        assert (same.version, same.updated_at) == (1, product.updated_at)
+        assert await told() == []
+
+    async def test_tells_of_a_flip_by_itself(self, service: ProductService, told: Told) -> None:
+        product = await service.create(LAMP)
+        await told()
+        for active, verb in ((False, "deactivated"), (True, "activated")):
+            await service.update(product.id, {"active": active, "name": "Lamp"})
+            (flip,) = await told()
+            assert flip.type == f"product.{verb}"
+            assert flip.payload == {"before": {"active": not active}, "after": {"active": active}}
+
+    async def test_tells_of_a_flip_beside_other_changes(self, service: ProductService, told: Told) -> None:
+        product = await service.create(LAMP)
+        await told()
+        await service.update(product.id, {"active": False, "stock": 8})
+        events = await told()
+        assert payloads(events) == {
+            "product.updated": {"before": {"stock": 9}, "after": {"stock": 8}},
+            "product.deactivated": {"before": {"active": True}, "after": {"active": False}},
+        }
+        assert {found.version for found in events} == {2}
+
+    async def test_that_is_refused_tells_nothing(self, service: ProductService, told: Told) -> None:
+        product = await service.create(LAMP)
+        await told()
+        for error, id, changes, expected in (
+            (PreconditionFailedError, product.id, {"stock": 1}, frozenset({7})),
+            (NotFoundError, product.id + 1, {"stock": 1}, None),
+            (ValidationFailedError, product.id, {"stock": -1}, None),
+        ):
+            with pytest.raises(error):
+                await service.update(id, changes, expected)
+        assert await told() == []
+
+
+class TestDeactivate:
+    async def test_twice_tells_once(self, service: ProductService, told: Told) -> None:
+        product = await service.create(LAMP)
+        await told()
+        for _ in range(2):
+            assert (await service.deactivate(product.id)).version == 2
+        (deactivated,) = await told()
+        assert (deactivated.type, deactivated.version) == ("product.deactivated", 2)
+        assert deactivated.payload == {"before": {"active": True}, "after": {"active": False}}
+
+
+class TestDelete:
+    async def test_tells_what_was(self, service: ProductService, told: Told) -> None:
+        product = await service.create(LAMP)
+        await service.deactivate(product.id)
+        await told()
+        await service.delete(product.id)
+        with pytest.raises(NotFoundError):
+            await service.delete(product.id)
+        (deleted,) = await told()
+        assert (deleted.type, deleted.version) == ("product.deleted", 3)
+        assert deleted.payload == {"before": AS_TOLD | {"active": False}, "after": {}}
+
+
+class TestLowStock:
+    @pytest.mark.parametrize(
+        ("before", "after", "is_told"),
+        [(6, 5, True), (6, 0, True), (1000, 3, True), (7, 6, False), (5, 4, False), (4, 0, False), (0, 5, False)],
+    )
+    async def test_is_told_when_it_begins(
+        self, service: ProductService, told: Told, before: int, after: int, is_told: bool
+    ) -> None:
+        product = await service.create(LAMP | {"stock": before})
+        await told()
+        await service.update(product.id, {"stock": after})
+        events = await told()
+        low = {"name": "Lamp", "stock": after, "threshold": 5}
+        assert payloads(events).get("product.stock_low") == (low if is_told else None)
+        assert [found.version for found in events] == [2] * len(events)
+
+    async def test_is_told_again_after_there_was_more(self, service: ProductService, told: Told) -> None:
+        product = await service.create(LAMP)
+        for stock in (3, 2, 6, 5, 5, 4):
+            await service.update(product.id, {"stock": stock})
+        lows = [found.payload["stock"] for found in await told() if found.type == "product.stock_low"]
+        assert lows == [3, 5]
+
+    async def test_begins_where_the_setting_says(self, start: StartContainer, database_url: str) -> None:
+        container = start({"DATABASE__URL": database_url, "PRODUCTS__LOW_STOCK_THRESHOLD": "0"})
+        service, told = container.get(ProductService), told_in(container)
+        product = await service.create(LAMP)
+        await service.update(product.id, {"stock": 1})
+        assert "product.stock_low" not in payloads(await told())
+        await service.update(product.id, {"stock": 0})
+        assert payloads(await told())["product.stock_low"] == {"name": "Lamp", "stock": 0, "threshold": 0}
+
+    def test_does_not_begin_below_zero(self, start: StartContainer, shared_url: str) -> None:
+        with pytest.raises(StartupError, match="low_stock_threshold"):
+            start({"DATABASE__URL": shared_url, "PRODUCTS__LOW_STOCK_THRESHOLD": "-1"})
