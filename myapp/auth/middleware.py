@@ -15,22 +15,29 @@ from pico_client_auth.token_validator import TokenValidator
 from pico_ioc import component
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..errors import InactiveCallerError
 from ..web.problems import forbidden, invalid_token, method_unknown, route_unknown, unauthenticated
 from ..web.requests import info_of
 from ..web.route_table import Target
 from .authorities import Grants
+from .caller import remember_claims
+from .status import CallerStatus
 
 logger = logging.getLogger(__name__)
 
 
 class AuthMiddleware:
-    """Every route needs a valid token unless it is marked ``@allow_anonymous``; so does a path that is no route."""
+    """Every route needs a valid token of an active caller unless it is marked ``@allow_anonymous``; so does a path that
+    is no route."""
 
-    def __init__(self, app: ASGIApp, validator: TokenValidator, resolver: RoleResolver, grants: Grants) -> None:
+    def __init__(
+        self, app: ASGIApp, validator: TokenValidator, resolver: RoleResolver, grants: Grants, status: CallerStatus
+    ) -> None:
         self.app = app
         self._validator = validator
         self._resolver = resolver
         self._grants = grants
+        self._status = status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -46,6 +53,7 @@ class AuthMiddleware:
         finally:
             SecurityContext.clear()
             AgentContext.clear()
+            remember_claims(None)
 
     async def _authenticate(self, scope: Scope) -> None:
         info = info_of(scope)
@@ -57,6 +65,9 @@ class AuthMiddleware:
         except AuthClientError as error:
             raise invalid_token(str(error)) from error
         info.subject = claims.sub
+        if not await self._status.is_active(claims.sub):
+            raise InactiveCallerError
+        remember_claims(raw)
         authorities = self._grants.expand(await self._resolver.resolve(claims, raw))
         SecurityContext.set(claims, authorities)
         require(info.target.endpoint, PICO_REQUIRED_ROLES, authorities)
@@ -125,15 +136,23 @@ class AsgiAuthConfigurer(AuthFastapiConfigurer):
         token_validator: TokenValidator,
         role_resolver: RoleResolver,
         grants: Grants,
+        status: CallerStatus,
     ) -> None:
         super().__init__(settings, token_validator, role_resolver)
         self._enabled = settings.enabled
         self._validator = token_validator
         self._resolver = role_resolver
         self._grants = grants
+        self._status = status
 
     def configure_app(self, app: FastAPI) -> None:
         if not self._enabled:
             logger.warning("auth_client.enabled is false: every route is open to everybody")
             return
-        app.add_middleware(AuthMiddleware, validator=self._validator, resolver=self._resolver, grants=self._grants)
+        app.add_middleware(
+            AuthMiddleware,
+            validator=self._validator,
+            resolver=self._resolver,
+            grants=self._grants,
+            status=self._status,
+        )

@@ -15,6 +15,8 @@ from pico_client_auth.token_validator import TokenValidator
 from pico_ioc import component
 
 from ..errors import DomainError, StartupError
+from ..text import is_storable
+from .caller import MAX_SUBJECT
 from .keys import IssuerKeys
 from .settings import AuthSettings
 
@@ -130,6 +132,8 @@ class AccessTokenValidator(TokenValidator):
             raise TokenInvalidError("The token is not valid.") from error
         if not raw["sub"]:
             raise TokenInvalidError("The token names no subject.")
+        if len(raw["sub"]) > MAX_SUBJECT or not is_storable(raw["sub"]):
+            raise TokenInvalidError("The token's subject is too long, or no text.")
         # Keycloak tells its kinds of token apart by this claim: Bearer, ID, Refresh, Offline …
         if str(raw.get("typ", "bearer")).lower() not in ("bearer", "jwt", "at+jwt"):
             raise TokenInvalidError("The token is not an access token.")

@@ -4,12 +4,20 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_ROLES
+from fastapi import Response
+from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_GROUPS, PICO_REQUIRED_ROLES
+from pico_client_auth.scope import PICO_REQUIRED_SCOPES
 
-from ..errors import DatabaseUnavailableError, DomainError, IssuerUnavailableError
+from ..errors import DatabaseUnavailableError, DomainError, InactiveCallerError, IssuerUnavailableError
 from . import problems
 from .preconditions import IF_MATCH, IF_NONE_MATCH, IfMatch
 from .problems import ProblemType
+
+WITH_LOCATION = (201, 202)
+"""Statuses of answers that say where the new resource is."""
+
+MARKERS = (PICO_REQUIRED_ROLES, PICO_REQUIRED_GROUPS, PICO_REQUIRED_SCOPES)
+"""Of the access rules that ask for one of several names."""
 
 LINK = "The first, previous, next and last page (RFC 8288)"
 
@@ -24,6 +32,7 @@ def describe(
     *,
     versioned: bool,
     paged: bool,
+    files: Sequence[str],
     is_read: bool,
 ) -> dict[str, Any]:
     """FastAPI's arguments that document the route of ``method``."""
@@ -33,6 +42,9 @@ def describe(
         entries |= versioned_responses(status_code, is_read)
     if paged:
         entries[status_code] = {"headers": {"Link": {"schema": {"type": "string"}, "description": LINK}}}
+    if files:
+        content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in files}
+        entries[status_code] = {"content": content, "headers": {"Content-Disposition": {"schema": {"type": "string"}}}}
     if versioned and is_read:
         parameters.append(IF_NONE_MATCH)
     if any(parameter.annotation == IfMatch for parameter in signature.parameters.values()):
@@ -43,7 +55,8 @@ def describe(
         "operation_id": method.__name__,
         "responses": entries,
         "openapi_extra": ({"parameters": parameters} if parameters else {})
-        | ({} if is_public(method) else {"security": [{"bearer": []}]}),
+        | ({} if is_public(method) else {"security": security(method)}),
+        **({"response_class": Response} if files else {}),
     }
 
 
@@ -52,18 +65,31 @@ def is_public(method: Callable[..., Any]) -> bool:
 
 
 def description(method: Callable[..., Any]) -> str:
-    text = inspect.getdoc(method) or ""
-    if required := getattr(method, PICO_REQUIRED_ROLES, None):
-        text += f"\n\nNeeds `{'` or `'.join(sorted(required))}`."
-    elif not is_public(method):
-        text += "\n\nNeeds a valid token."
-    return text.strip()
+    return f"{inspect.getdoc(method) or ''}\n\n{access_rule(method)}".strip()
+
+
+def access_rule(method: Callable[..., Any]) -> str:
+    """In words, what a caller of ``method`` needs."""
+    if is_public(method):
+        return "Open to everybody."
+    for marker, kind in zip(MARKERS, ("", "the group ", "an agent token with the scope "), strict=True):
+        if names := sorted(getattr(method, marker, ())):
+            if not kind and not any(":" in name for name in names):
+                kind = "the role "
+            return f"Needs {kind}`{'` or `'.join(names)}`."
+    return "Needs a valid token."
+
+
+def security(method: Callable[..., Any]) -> list[dict[str, list[str]]]:
+    """The same for machines: OpenAPI 3.1 lets a bearer scheme list the roles that are needed, and takes one of several
+    entries for enough. Groups and an agent's scopes are no roles of the caller."""
+    return [{"bearer": [name]} for name in sorted(getattr(method, PICO_REQUIRED_ROLES, ()))] or [{"bearer": []}]
 
 
 def versioned_responses(status_code: int, is_read: bool) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's entries of the answers that have an entity tag."""
     text = {"schema": {"type": "string"}}
-    headers = {"ETag": text, "Location": text} if status_code == 201 else {"ETag": text}
+    headers = {"ETag": text, "Location": text} if status_code in WITH_LOCATION else {"ETag": text}
     entries: dict[int | str, dict[str, Any]] = {status_code: {"headers": headers}}
     if is_read:
         entries[304] = {"description": "Still in a version that `If-None-Match` names", "headers": headers}
@@ -77,9 +103,9 @@ def problem_responses(
     kinds = [kind if isinstance(kind, ProblemType) else ProblemType.of(kind) for kind in errors]
     kinds += [problems.VALIDATION_FAILED, problems.INTERNAL_ERROR]
     if not is_public(method):
-        kinds += [problems.MISSING_TOKEN, problems.INVALID_TOKEN]
+        kinds += [problems.MISSING_TOKEN, problems.INVALID_TOKEN, ProblemType.of(InactiveCallerError)]
         kinds += [ProblemType.of(IssuerUnavailableError), ProblemType.of(DatabaseUnavailableError)]
-    if getattr(method, PICO_REQUIRED_ROLES, None):
+    if any(getattr(method, marker, None) for marker in MARKERS):
         kinds.append(problems.INSUFFICIENT_SCOPE)
     if not is_read:
         kinds.append(problems.BODY_TOO_LARGE)

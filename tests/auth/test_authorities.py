@@ -1,6 +1,6 @@
 """What a caller may do: roles, permissions, groups, and what the claims must look like to count."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from fastapi import FastAPI
@@ -25,6 +25,69 @@ async def resolve(claims: dict[str, Any], **settings: Any) -> list[str]:
     resolver = AuthorityResolver(auth, AuthClientSettings(audience=AUDIENCE))
     known = TokenClaims(sub="somebody", email="", role="", org_id="", jti="")
     return Grants(auth).expand(await resolver.resolve(known, claims))
+
+
+class TestProtections:
+    """The four kinds of rule that a route can have, and what OpenAPI says of each, in words and for machines."""
+
+    CALLERS: ClassVar[dict[str, dict[str, Any] | None]] = {
+        "nobody": None,
+        "a viewer": {"role": "viewer"},
+        "an admin": {"role": "admin"},
+        "one with the permission": {"permissions": ["probe:read"]},
+    }
+
+    @pytest.mark.parametrize(
+        ("path", "statuses"),
+        [
+            ("/probe/anonymous", (200, 200, 200, 200)),
+            ("/probe/caller", (401, 200, 200, 200)),
+            ("/probe/permission", (401, 403, 200, 200)),
+            ("/probe/role", (401, 403, 200, 403)),
+        ],
+    )
+    async def test_let_through_whom_they_say(
+        self, call: Call, issuer: Issuer, path: str, statuses: tuple[int, ...]
+    ) -> None:
+        for claims, status in zip(self.CALLERS.values(), statuses, strict=True):
+            token = None if claims is None else issuer.token(**claims)
+            assert (await call(token, path)).status_code == status, claims
+
+    @pytest.mark.parametrize(
+        ("path", "words", "security"),
+        [
+            ("/probe/anonymous", "Open to everybody.", None),
+            ("/probe/caller", "Needs a valid token.", [[]]),
+            ("/probe/permission", "Needs `probe:read` or `products:delete`.", [["probe:read"], ["products:delete"]]),
+            ("/probe/role", "Needs the role `admin`.", [["admin"]]),
+            ("/probe/group", "Needs the group `board` or `staff`.", [[]]),
+            ("/probe/scope", "Needs an agent token with the scope `treasury:audit` or `treasury:read`.", [[]]),
+        ],
+    )
+    def test_are_documented(self, probe_app: FastAPI, path: str, words: str, security: list[list[str]] | None) -> None:
+        operation = probe_app.openapi()["paths"][path]["get"]
+        assert operation["description"].endswith(words)
+        assert operation.get("security") == (security and [{"bearer": names} for names in security])
+        assert ("insufficient_scope" in str(operation)) == (path not in ("/probe/anonymous", "/probe/caller"))
+
+
+class TestPermissionMap:
+    """What a role grants is a setting: another map, other access, and no line of code."""
+
+    async def test_another_map_changes_access(self, start: StartContainer, database_url: str, issuer: Issuer) -> None:
+        grants = '{"editor": ["products:write"], "admin": ["products:write", "users:read"], "product-manager": []}'
+        container = start({"DATABASE__URL": database_url, "AUTH__PERMISSIONS": grants})
+        for role, may_write, may_list in (
+            ("editor", 201, 403),
+            ("admin", 201, 200),
+            ("product-manager", 403, 403),
+            ("viewer", 403, 403),
+        ):
+            async with client_of(container.get(FastAPI), issuer.token(role)) as client:
+                written = await client.post("/api/v1/products/", json={"name": "Lamp", "price": 1})
+                assert written.status_code == may_write, role
+                assert (await client.get("/api/v1/users")).status_code == may_list, role
+                assert (await client.delete("/api/v1/products/1")).status_code == 403, role
 
 
 class TestRoles:

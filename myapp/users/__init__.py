@@ -1,0 +1,1 @@
+"""The people who call: their profile, and whether they may still call."""

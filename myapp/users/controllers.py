@@ -1,0 +1,84 @@
+"""Users over HTTP: everybody their own profile, administrators those of all."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query
+from pico_fastapi import controller
+from pydantic import AfterValidator, StringConstraints
+
+from ..auth.authorities import requires_permission
+from ..auth.caller import current_caller
+from ..errors import NotFoundError, OwnAccountError, PreconditionFailedError
+from ..text import on_one_line
+from ..web.paging import PageNumber, PageResponse, PageSize, sort_order
+from ..web.preconditions import IfMatch
+from ..web.routing import delete, get, patch
+from .schemas import ProfileUpdate, UserResponse, UserUpdate
+from .services import OLDEST_FIRST, ProfileService, UserService
+
+SearchText = Annotated[
+    str | None,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(on_one_line),
+    Query(description="Part of an email address or a name; case does not count."),
+]
+IsActive = Annotated[bool | None, Query(description="Only active users, or only deactivated ones.")]
+UserOrder = Annotated[Any, sort_order("created_at", "email", "name", "subject", "id"), Query()]
+
+
+@controller(prefix="/api/v1/me", tags=["Users"], scope="singleton")
+class ProfileController:
+    def __init__(self, service: ProfileService) -> None:
+        self._service = service
+
+    @get("", response_model=UserResponse, versioned=True)
+    async def get_own_profile(self) -> Any:
+        """Who the caller is; one who calls for the first time is remembered from here on."""
+        return await self._service.get(current_caller())
+
+    @patch("", response_model=UserResponse, versioned=True, errors=[PreconditionFailedError])
+    async def update_own_profile(self, body: ProfileUpdate, expected: IfMatch) -> Any:
+        """Change the fields that are sent; `null` clears."""
+        return await self._service.update(current_caller(), body.model_dump(exclude_unset=True), expected)
+
+
+@controller(prefix="/api/v1/users", tags=["Users"], scope="singleton")
+class UserController:
+    def __init__(self, service: UserService) -> None:
+        self._service = service
+
+    @get("/", response_model=PageResponse[UserResponse], paged=True)
+    @requires_permission("users:read")
+    async def list_users(
+        self,
+        page: PageNumber = 1,
+        page_size: PageSize = 10,
+        search: SearchText = None,
+        is_active: IsActive = None,
+        sort: UserOrder = None,
+    ) -> Any:
+        order = sort or OLDEST_FIRST
+        return await self._service.list_paged(page, page_size, search=search, is_active=is_active, sort=order)
+
+    @get("/{user_id:uuid}", response_model=UserResponse, versioned=True, errors=[NotFoundError])
+    @requires_permission("users:read")
+    async def get_user(self, user_id: UUID) -> Any:
+        return await self._service.get_by_id(user_id)
+
+    @patch(
+        "/{user_id:uuid}",
+        response_model=UserResponse,
+        versioned=True,
+        errors=[NotFoundError, OwnAccountError, PreconditionFailedError],
+    )
+    @requires_permission("users:write")
+    async def update_user(self, user_id: UUID, body: UserUpdate, expected: IfMatch) -> Any:
+        """Activate or deactivate. A deactivated user is refused on every route within five seconds."""
+        return await self._service.update(user_id, body.model_dump(), expected)
+
+    @delete("/{user_id:uuid}", status_code=204, errors=[NotFoundError, OwnAccountError, PreconditionFailedError])
+    @requires_permission("users:write")
+    async def delete_user(self, user_id: UUID, expected: IfMatch) -> None:
+        """Forget a user; one whose token still counts and who calls again is a new one."""
+        await self._service.delete(user_id, expected)

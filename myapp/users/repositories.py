@@ -1,0 +1,77 @@
+"""Every query of users."""
+
+import uuid
+from collections.abc import Sequence
+
+from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session, query, repository
+from sqlalchemy import Select, bindparam, select
+
+from ..auth.caller import Caller
+from ..database.queries import fetch_page
+from ..database.upsert import insert_into
+from ..text import fold
+from .models import User
+
+STATUS = select(User.is_active).where(User.subject == bindparam("subject"))
+
+
+@repository(entity=User)
+class UserRepository:
+    def __init__(self, manager: SessionManager) -> None:
+        self._manager = manager
+
+    async def add_if_absent(self, caller: Caller) -> uuid.UUID | None:
+        """The id of the new user; None where the subject has one already, or gets one from another transaction, whose
+        end is waited for."""
+        session = get_session(self._manager)
+        values = {"subject": caller.subject, "email": caller.email, "name": caller.name}
+        insert = insert_into(session, User).values(**values).on_conflict_do_nothing(index_elements=[User.subject])
+        id: uuid.UUID | None = await session.scalar(insert.returning(User.id))
+        return id
+
+    async def save(self, user: User) -> User:
+        session = get_session(self._manager)
+        session.add(user)
+        await session.flush()
+        return user
+
+    async def delete(self, user: User) -> None:
+        session = get_session(self._manager)
+        await session.delete(user)
+        await session.flush()
+
+    @query(expr="subject = :subject", unique=True)
+    async def find_by_subject(self, subject: str) -> User | None: ...
+
+    async def find_by_id(self, id: uuid.UUID) -> User | None:
+        return await self._first(select(User).where(User.id == id))
+
+    async def lock_by_subject(self, subject: str) -> User | None:
+        """The user, whom nobody else can change until the transaction ends."""
+        return await self._first(select(User).where(User.subject == subject).with_for_update())
+
+    async def lock_by_id(self, id: uuid.UUID) -> User | None:
+        """The user, whom nobody else can change until the transaction ends."""
+        return await self._first(select(User).where(User.id == id).with_for_update())
+
+    async def find_status(self, subject: str) -> bool | None:
+        """Whether the user is active; None where there is none."""
+        return await get_session(self._manager).scalar(STATUS, {"subject": subject})
+
+    async def find_paged(
+        self, search: str | None, is_active: bool | None, page: int, page_size: int, sort: Sequence[Sort]
+    ) -> Page[User]:
+        statement = self._filtered(search, is_active)
+        request = PageRequest(page=page - 1, size=page_size, sorts=list(sort))
+        return await fetch_page(get_session(self._manager), User, statement, request)
+
+    def _filtered(self, search: str | None, is_active: bool | None) -> Select[User]:
+        statement = select(User)
+        if search is not None:
+            statement = statement.where(User.search_text.contains(fold(search), autoescape=True))
+        if is_active is not None:
+            statement = statement.where(User.is_active == is_active)
+        return statement
+
+    async def _first(self, statement: Select[User]) -> User | None:
+        return (await get_session(self._manager).scalars(statement)).first()

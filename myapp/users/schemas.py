@@ -1,0 +1,46 @@
+"""What a user looks like, and what of it may be changed: the same over HTTP and to the services."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from ..auth.caller import MAX_NAME
+from ..partial import PartialUpdate
+from ..text import on_one_line
+
+FullName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME), AfterValidator(on_one_line)
+]
+Phone = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=20, pattern=r"^[0-9 +().\-/]*$")
+]
+
+
+class ProfileUpdate(PartialUpdate):
+    """What is sent changes, what is not sent stays; ``null`` clears."""
+
+    name: FullName | None = None
+    phone: Phone | None = None
+
+
+class UserUpdate(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", revalidate_instances="always")
+
+    is_active: bool
+
+
+class UserResponse(BaseModel):
+    """``subject`` is the ``sub`` of the user's tokens."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    subject: str
+    email: str | None
+    name: str | None
+    phone: str | None
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,68 @@
+"""Callers whom nobody has seen before, and users to look at."""
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pico_ioc import PicoContainer
+from pico_sqlalchemy import SessionManager
+from sqlalchemy import event
+
+from myapp.auth.caller import Caller
+from myapp.users.services import ProfileService
+
+from ..conftest import client_of
+from ..issuer import Issuer
+
+ME = "/api/v1/me"
+USERS = "/api/v1/users"
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+Connect = Callable[..., Awaitable[httpx.AsyncClient]]
+See = Callable[..., Awaitable[dict[str, Any]]]
+
+
+def new_subject() -> str:
+    """The application that tests share may remember the status of a subject that others have used."""
+    return f"subject-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+async def connect(app: FastAPI, issuer: Issuer) -> AsyncIterator[Connect]:
+    """``await connect("admin", email="ann@example.com")`` is the client of somebody with these claims."""
+    async with AsyncExitStack() as clients:
+
+        async def connect_one(role: str = "viewer", **claims: Any) -> httpx.AsyncClient:
+            token = issuer.token(role, **{"sub": new_subject()} | claims)
+            return await clients.enter_async_context(client_of(app, token))
+
+        yield connect_one
+
+
+@pytest.fixture
+def see(container: PicoContainer) -> See:
+    """``await see(email="ann@example.com")`` is a user who has called before; the service makes it."""
+
+    async def see_one(**claims: Any) -> dict[str, Any]:
+        user = await container.get(ProfileService).get(Caller(**{"subject": new_subject()} | claims))
+        return {"id": str(user.id), "subject": user.subject, "path": f"{USERS}/{user.id}"}
+
+    return see_one
+
+
+@contextmanager
+def statements(container: PicoContainer) -> Iterator[list[str]]:
+    """What the application sends to its database meanwhile."""
+    sent: list[str] = []
+
+    def note(*seen: Any) -> None:
+        sent.append(seen[2])
+
+    engine = container.get(SessionManager).engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)

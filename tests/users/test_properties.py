@@ -1,0 +1,63 @@
+"""Rules that hold for every caller, tried with what hypothesis makes up."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pico_ioc import PicoContainer
+
+from myapp.auth.caller import Caller
+from myapp.text import fold, is_one_line
+from myapp.users.services import ProfileService, UserService
+
+from .conftest import ME, USERS, Connect, new_subject
+
+tried = settings(
+    max_examples=25,
+    deadline=None,  # a shared machine may be slow at any moment
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+lines = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=98).map(lambda text: f"<{text}>")
+claims = st.none() | st.booleans() | st.integers() | st.text(max_size=300) | st.lists(st.text(), max_size=2)
+
+
+@tried
+@given(email=claims, name=claims)
+async def test_a_claim_is_kept_or_counts_as_absent(connect: Connect, email: Any, name: Any) -> None:
+    response = await (await connect(email=email, name=name)).get(ME)
+    assert response.status_code == 200
+    for claim, kept, length in ((email, response.json()["email"], 254), (name, response.json()["name"], 100)):
+        fits = isinstance(claim, str) and 0 < len(claim.strip()) <= length and is_one_line(claim.strip())
+        assert kept == (claim.strip() if fits else None)
+
+
+@tried
+@given(name=st.text(max_size=110), phone=st.text("0123456789 +()-./x\n", max_size=25))
+async def test_a_profile_is_changed_or_refused(connect: Connect, name: str, phone: str) -> None:
+    client = await connect()
+    response = await client.patch(ME, json={"name": name, "phone": phone})
+    found = (await client.get(ME)).json()
+    if response.status_code == 200:
+        assert response.json() == found
+        assert found["name"] in name
+        assert found["phone"] == phone.strip()
+    else:
+        assert response.status_code == 422
+        assert (found["name"], found["phone"]) == (None, None)
+
+
+@tried
+@given(name=lines, email=lines, part=st.tuples(st.integers(0, 100), st.integers(1, 100)))
+async def test_a_search_finds_every_part_of_a_name_or_an_email(
+    container: PicoContainer, admin: httpx.AsyncClient, name: str, email: str, part: tuple[int, int]
+) -> None:
+    user = await container.get(ProfileService).get(Caller(new_subject(), email, name))
+    for whole in (name, email):
+        text = whole[part[0] % len(whole) :][: part[1]]
+        page = (await admin.get(USERS, params={"search": text})).json()
+        expected = fold(text) in fold(name) or fold(text) in fold(email)
+        assert (str(user.id) in {found["id"] for found in page["items"]}) == expected
+    await container.get(UserService).delete(UUID(str(user.id)))
