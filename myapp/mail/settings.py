@@ -1,0 +1,43 @@
+"""The section ``mail``."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pico_ioc import configured
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from ..config import RelativePath
+from .addresses import named_address
+from .mailer import MailRefusedError
+
+
+def mailbox(value: str) -> str:
+    try:
+        named_address(value)
+    except MailRefusedError as error:
+        raise PydanticCustomError("mailbox", "must be name@example.com or Name <name@example.com>") from error
+    return value
+
+
+def mailboxes(values: list[str]) -> list[str]:
+    return [mailbox(value) for value in values]
+
+
+@configured(target="self", prefix="mail", mapping="tree")
+@dataclass
+class MailSettings:
+    """``timeout`` is in seconds, for one mail as a whole: it must be shorter than ``events.handler_timeout``. The keys
+    from ``host`` to ``timeout`` are for ``transport: smtp``.
+    """
+
+    transport: Literal["folder", "smtp"] = "folder"
+    folder: RelativePath = "./data/mail"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    tls: Literal["none", "starttls", "implicit"] = "none"
+    username: str = ""
+    password: str = ""
+    timeout: Annotated[float, Field(gt=0)] = 20.0
+    sender: Annotated[str, AfterValidator(mailbox)] = "Products API <products-api@localhost>"
+    alerts_to: Annotated[list[str], AfterValidator(mailboxes)] = field(default_factory=list)

@@ -1,0 +1,48 @@
+"""A mail for who has asked for a report."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from pico_ioc import component
+
+from ..events.handlers import EventHandler, RecordedEvent
+from ..mail.addresses import address
+from ..mail.composer import Attachment
+from ..reports.services import ReportService
+from ..reports.settings import ReportsSettings
+from .notifier import Notifier
+from .texts import report_attached, report_failed, report_to_fetch
+
+
+@component
+class ReportMail(EventHandler):
+    """The file itself up to ``reports.attach_max_bytes``, else a link to it. Who has no address gets nothing, and
+    neither does who could not fetch the file any more."""
+
+    name: ClassVar[str] = "report-mail"
+    event_types: ClassVar[frozenset[str]] = frozenset({"report.finished", "report.failed"})
+
+    def __init__(self, notifier: Notifier, reports: ReportService, settings: ReportsSettings) -> None:
+        self._notifier = notifier
+        self._reports = reports
+        self._attach_max_bytes = settings.attach_max_bytes
+
+    async def handle(self, event: RecordedEvent) -> None:
+        if not event.payload["email"]:
+            return
+        to = [address(event.payload["email"])]
+        kind = event.payload["kind"]
+        if event.type == "report.failed":
+            await self._notifier.send(self, event, to, report_failed(kind, event.payload["reason"]))
+            return
+        report_id, rows, size = UUID(event.aggregate_id), event.payload["rows"], event.payload["size"]
+        content = await self._reports.read_file(report_id, self._attach_max_bytes)
+        if content is not None:
+            await self._notifier.send(self, event, to, report_attached(kind, rows), attachment(event, content))
+        elif link := await self._reports.link(report_id):
+            await self._notifier.send(self, event, to, report_to_fetch(kind, rows, size, link))
+
+
+def attachment(event: RecordedEvent, content: bytes) -> Attachment:
+    name = f"{event.payload['kind']}-{event.occurred_at:%Y-%m-%d}.{event.payload['format']}"
+    return Attachment(name, content)

@@ -1,0 +1,30 @@
+"""A mail for those who order new stock."""
+
+from typing import ClassVar
+
+from pico_ioc import component
+
+from ..events.handlers import EventHandler, RecordedEvent
+from ..mail.addresses import named_address
+from ..mail.settings import MailSettings
+from .notifier import Notifier
+from .texts import stock_low
+
+
+@component
+class StockAlert(EventHandler):
+    """One mail to all of ``mail.alerts_to``, or none where there is nobody."""
+
+    name: ClassVar[str] = "stock-alert"
+    event_types: ClassVar[frozenset[str]] = frozenset({"product.stock_low"})
+
+    def __init__(self, notifier: Notifier, settings: MailSettings) -> None:
+        self._notifier = notifier
+        self._recipients = [named_address(mailbox) for mailbox in settings.alerts_to]
+
+    async def handle(self, event: RecordedEvent) -> None:
+        if self._recipients:
+            text = stock_low(
+                event.payload["name"], event.aggregate_id, event.payload["stock"], event.payload["threshold"]
+            )
+            await self._notifier.send(self, event, self._recipients, text)

@@ -1,0 +1,26 @@
+"""A mail for who is here for the first time."""
+
+from typing import ClassVar
+
+from pico_ioc import component
+
+from ..events.handlers import EventHandler, RecordedEvent
+from ..mail.addresses import address
+from .notifier import Notifier
+from .texts import welcome
+
+
+@component
+class WelcomeMail(EventHandler):
+    """Who has no address in their token gets none."""
+
+    name: ClassVar[str] = "welcome-mail"
+    event_types: ClassVar[frozenset[str]] = frozenset({"user.created"})
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+
+    async def handle(self, event: RecordedEvent) -> None:
+        email, name = event.payload["email"], event.payload["name"]
+        if email:
+            await self._notifier.send(self, event, [address(email, name)], welcome(name))

@@ -1,0 +1,71 @@
+"""The mail server is away, or refuses, or nobody knows: the cause is unaffected, and the mail comes in the end."""
+
+from collections.abc import Callable
+
+import httpx
+from fastapi import FastAPI
+from pico_ioc import PicoContainer
+
+from myapp.events.relay import EventRelay
+
+from ..conftest import client_of
+from ..mail.server import DROP, MailServer
+from .conftest import deliver, deliveries, settings_for
+from .test_stock_alert import sell
+
+
+async def test_a_mail_server_that_is_down_delays_the_mail_only(
+    start: Callable[..., PicoContainer], database_url: str, mail_server: MailServer, tokens: dict[str, str]
+) -> None:
+    patient = {"EVENTS__MAX_ATTEMPTS": "100", "EVENTS__MAX_BACKOFF": "0.05"}
+    container = start({"DATABASE__URL": database_url, **settings_for(mail_server), **patient})
+    mail_server.stop()
+    try:
+        async with client_of(container.get(FastAPI), tokens["product-manager"]) as manager:
+            await sell(manager)
+        await container.get(EventRelay).deliver_due()
+        (delivery,) = await deliveries(container, "stock-alert")
+        assert delivery.state == "pending"
+        assert delivery.error.startswith("MailUnavailableError: The mail cannot be sent at the moment")
+    finally:
+        mail_server.start()
+    (delivery,) = await deliver(container, "stock-alert")
+    assert (delivery.state, delivery.error) == ("delivered", None)
+    assert len(mail_server.received) == 1
+
+
+async def test_a_mail_that_may_have_arrived_is_sent_again_under_its_id(
+    manager: httpx.AsyncClient, container: PicoContainer, mail_server: MailServer
+) -> None:
+    mail_server.answer = lambda command, argument: (
+        DROP if command == "TAKEN" and len(mail_server.received) < 3 else None
+    )
+    await sell(manager)
+    (delivery,) = await deliver(container, "stock-alert")
+    assert (delivery.state, delivery.attempts) == ("delivered", 3)
+    ids = [received.message["Message-ID"] for received in mail_server.received]
+    assert len(ids) == 3
+    assert len(set(ids)) == 1
+
+
+async def test_two_events_have_two_ids(
+    manager: httpx.AsyncClient, container: PicoContainer, mail_server: MailServer
+) -> None:
+    await sell(manager)
+    await sell(manager)
+    await deliver(container, "stock-alert")
+    assert len({received.message["Message-ID"] for received in mail_server.received}) == 2
+
+
+async def test_a_refusal_is_a_dead_letter_with_its_reason_and_stops_no_other(
+    manager: httpx.AsyncClient, container: PicoContainer, mail_server: MailServer
+) -> None:
+    mail_server.says("DATA", "554 5.7.1 not this one")
+    await sell(manager)
+    (delivery,) = await deliver(container, "stock-alert")
+    assert delivery.state == "dead"
+    assert delivery.error == "MailRefusedError: the mail server refuses it: 554 5.7.1 not this one"
+    mail_server.forget()
+    await sell(manager)
+    assert [delivery.state for delivery in await deliver(container, "stock-alert")] == ["dead", "delivered"]
+    assert len(mail_server.received) == 1
