@@ -1,0 +1,95 @@
+"""Reports over HTTP."""
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import BackgroundTasks, Depends, Query, Response
+from pico_client_auth import SecurityContext, allow_anonymous
+from pico_fastapi import controller
+from pydantic import Field
+
+from ..auth.actor import current_actor
+from ..auth.authorities import requires_permission
+from ..errors import (
+    ConflictError,
+    DatabaseUnavailableError,
+    GoneError,
+    InvalidLinkError,
+    NotFoundError,
+    StorageUnavailableError,
+)
+from ..web.attachments import attachment
+from ..web.paging import PageNumber, PageResponse, PageSize, sort_order
+from ..web.routing import get, post
+from .inline import InlineReports
+from .schemas import Kind, ReportOrder, ReportResponse, State
+from .services import ReportService
+
+FILES = ("application/pdf", "text/csv")
+FILE_ERRORS = (NotFoundError, ConflictError, GoneError, StorageUnavailableError)
+
+
+async def whose_reports() -> str | None:
+    """Everybody's for callers with ``reports:read``, their own for others."""
+    return None if SecurityContext.has_role("reports:read") else current_actor()
+
+
+Owner = Annotated[str | None, Depends(whose_reports)]
+Order = Annotated[Any, sort_order("created_at", "kind", "state"), Query()]
+LinkPart = Annotated[str, Field(max_length=100), Query()]
+
+
+@controller(prefix="/api/v1/reports", tags=["Reports"], scope="singleton")
+class ReportController:
+    def __init__(self, service: ReportService, inline: InlineReports) -> None:
+        self._service = service
+        self._inline = inline
+
+    @post("/", response_model=ReportResponse, status_code=202, versioned=True)
+    @requires_permission("reports:create")
+    async def request_report(self, body: ReportOrder, background: BackgroundTasks) -> Any:
+        """Ask for a report: it is made in the background, and is there when its state is `done`."""
+        report = await self._service.request(body)
+        if report.inline:
+            background.add_task(self._inline.make, report.id)
+        return report
+
+    @get("/", response_model=PageResponse[ReportResponse], paged=True)
+    async def list_reports(
+        self,
+        owner: Owner,
+        page: PageNumber = 1,
+        page_size: PageSize = 10,
+        state: Annotated[State | None, Query()] = None,
+        kind: Annotated[Kind | None, Query()] = None,
+        sort: Order = None,
+    ) -> Any:
+        """The caller's reports, the newest first; everybody's for callers with `reports:read`."""
+        return await self._service.list_paged(page, page_size, owner=owner, state=state, kind=kind, sort=sort)
+
+    @get("/{report_id:uuid}", response_model=ReportResponse, versioned=True, errors=[NotFoundError])
+    async def get_report(self, report_id: uuid.UUID, owner: Owner) -> Any:
+        """A report of the caller's, or anybody's for callers with `reports:read`."""
+        return await self._service.get_by_id(report_id, owner)
+
+    @post(
+        "/{report_id:uuid}/cancel",
+        response_model=ReportResponse,
+        versioned=True,
+        errors=[NotFoundError, ConflictError],
+    )
+    @requires_permission("reports:create")
+    async def cancel_report(self, report_id: uuid.UUID, owner: Owner) -> Any:
+        """Stop a report that is not finished; once more changes nothing."""
+        return await self._service.cancel(report_id, owner)
+
+    @get("/{report_id:uuid}/file", files=FILES, errors=FILE_ERRORS)
+    async def get_report_file(self, report_id: uuid.UUID, owner: Owner) -> Response:
+        """The file of a report that is done."""
+        return attachment(await self._service.open_file(report_id, owner))
+
+    @get("/{report_id:uuid}/download", files=FILES, errors=[InvalidLinkError, DatabaseUnavailableError, *FILE_ERRORS])
+    @allow_anonymous
+    async def download_report(self, report_id: uuid.UUID, expires: LinkPart, signature: LinkPart) -> Response:
+        """The file of a report by a signed link, as it stands in mails."""
+        return attachment(await self._service.open_link(report_id, expires, signature))

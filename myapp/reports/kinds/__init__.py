@@ -1,0 +1,1 @@
+"""What there are reports of: a file for each."""

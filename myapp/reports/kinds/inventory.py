@@ -1,0 +1,80 @@
+"""All products with their stock and its value."""
+
+import heapq
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import ClassVar
+
+from pico_ioc import component
+
+from ...products.services import ProductService
+from ...products.settings import ProductsSettings
+from ..documents.content import Chart, Column, ReportContent, Table
+from ..settings import ReportsSettings
+from ..spool import Row, Spool
+from .kind import ReportKind, Scope, on
+from .products import products_of
+
+COLUMNS = (
+    Column("Id", "integer", 0.6),
+    Column("Name", weight=2.6),
+    Column("Price", "money"),
+    Column("Stock", "integer", 0.8),
+    Column("Value", "money", 1.2),
+    Column("Active", weight=0.6),
+)
+ID, NAME, PRICE, STOCK, VALUE, ACTIVE = range(6)
+MOST = 10
+"""Products in the chart."""
+
+
+@component
+class InventoryReport(ReportKind):
+    name: ClassVar[str] = "inventory"
+
+    def __init__(self, products: ProductService, catalogue: ProductsSettings, settings: ReportsSettings) -> None:
+        self._products = products
+        self._low_stock = catalogue.low_stock_threshold
+        self._batch_size = settings.batch_size
+
+    async def count(self, scope: Scope, at_most: int | None = None) -> int:
+        return await self._products.count(include_inactive=True, at_most=at_most)
+
+    async def batches(self, scope: Scope) -> AsyncIterator[Sequence[tuple[int | str, Row]]]:
+        async for batch in products_of(self._products, self._batch_size, include_inactive=True):
+            yield [
+                (item.id, (item.id, item.name, item.price, item.stock, item.price * item.stock, yes(item.active)))
+                for item in batch
+            ]
+
+    def content(self, scope: Scope, rows: Spool) -> ReportContent:
+        active, pieces, value, low = 0, 0, Decimal(0), 0
+        for row in rows:
+            active += row[ACTIVE] == yes(True)
+            pieces += row[STOCK]
+            value += row[VALUE]
+            low += self._is_low(row)
+        most = heapq.nlargest(MOST, rows, key=lambda row: row[VALUE])
+        return ReportContent(
+            "Inventory",
+            f"All products on {on(scope.now)}",
+            [
+                ("Products", f"{len(rows):,}"),
+                ("of them active", f"{active:,}"),
+                ("Pieces in stock", f"{pieces:,}"),
+                ("Value of the stock", f"{value:,.2f}"),
+                (f"Active with a stock of {self._low_stock} or less", f"{low:,}"),
+            ],
+            [Chart("Most value in stock", [row[NAME] for row in most], [row[VALUE] for row in most])],
+            [
+                Table("Products", COLUMNS, rows),
+                Table("Low stock", COLUMNS, (row for row in rows if self._is_low(row))),
+            ],
+        )
+
+    def _is_low(self, row: Row) -> bool:
+        return bool(row[ACTIVE] == yes(True) and row[STOCK] <= self._low_stock)
+
+
+def yes(value: bool) -> str:
+    return "yes" if value else "no"

@@ -1,0 +1,63 @@
+"""What is for sale, by name."""
+
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import ClassVar
+
+from pico_ioc import component
+
+from ...products.services import ProductService
+from ...text import fold
+from ..documents.content import Chart, Column, ReportContent, Table
+from ..settings import ReportsSettings
+from ..spool import Row, Spool
+from .kind import ReportKind, Scope, on
+from .products import products_of
+
+COLUMNS = (
+    Column("Name", weight=2.2),
+    Column("Description", weight=3.2),
+    Column("Price", "money"),
+    Column("Id", "integer", 0.6),
+)
+PRICE = 2
+BOUNDS = (10, 50, 100, 500, 1000)
+"""Between the chart's bars."""
+LABELS = ["under 10", "10 to 50", "50 to 100", "100 to 500", "500 to 1,000", "1,000 and more"]
+
+
+@component
+class PriceListReport(ReportKind):
+    name: ClassVar[str] = "price-list"
+
+    def __init__(self, products: ProductService, settings: ReportsSettings) -> None:
+        self._products = products
+        self._batch_size = settings.batch_size
+
+    async def count(self, scope: Scope, at_most: int | None = None) -> int:
+        return await self._products.count(at_most=at_most)
+
+    async def batches(self, scope: Scope) -> AsyncIterator[Sequence[tuple[int | str, Row]]]:
+        async for batch in products_of(self._products, self._batch_size, include_inactive=False):
+            yield [(fold(item.name), (item.name, item.description, item.price, item.id)) for item in batch]
+
+    def content(self, scope: Scope, rows: Spool) -> ReportContent:
+        bars = [0] * len(LABELS)
+        lowest: Decimal | None = None
+        highest: Decimal | None = None
+        for row in rows:
+            price = row[PRICE]
+            bars[bisect_right(BOUNDS, price)] += 1
+            lowest = price if lowest is None else min(lowest, price)
+            highest = price if highest is None else max(highest, price)
+        facts = [("Products", f"{len(rows):,}")]
+        if lowest is not None:
+            facts += [("Lowest price", f"{lowest:,.2f}"), ("Highest price", f"{highest:,.2f}")]
+        return ReportContent(
+            "Price list",
+            f"Active products on {on(scope.now)}",
+            facts,
+            [Chart("Products by price", LABELS, bars)],
+            [Table("Products", COLUMNS, rows)],
+        )

@@ -1,0 +1,68 @@
+"""The table ``reports``."""
+
+import secrets
+import uuid
+from datetime import datetime
+
+from pico_sqlalchemy import AppBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, LargeBinary, String, Uuid, text
+
+from ..auth.caller import MAX_EMAIL, MAX_SUBJECT
+from ..database.types import UtcDateTime, as_created, utc_now
+
+MAX_ERROR = 500
+"""Characters of a failure's reason that are kept."""
+
+AWAITED = text("lease_until IS NOT NULL")
+DONE = text("state = 'done'")
+
+
+def new_link_key() -> bytes:
+    return secrets.token_bytes(32)
+
+
+class Report(AppBase):
+    """``state`` is queued, running, done, failed, cancelled or expired; ``version`` counts everything that a client can
+    see change.
+
+    ``lease_until`` is how long somebody sees to it: begins it, makes it, or clears up after it failed or was cancelled.
+    What is past is for the sweep; None is nothing left to do. ``attempts`` counts the claims and tells them apart: who
+    claimed attempt 2 cannot finish attempt 3.
+    """
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        CheckConstraint("format IN ('pdf', 'csv')", name="ck_reports_format", info={"field": "format"}),
+        CheckConstraint(
+            "state IN ('queued', 'running', 'done', 'failed', 'cancelled', 'expired')", name="ck_reports_state"
+        ),
+        CheckConstraint("progress BETWEEN 0 AND 100", name="ck_reports_progress"),
+        CheckConstraint("period_start < period_end", name="ck_reports_period", info={"field": "from"}),
+        Index("ix_reports_owner", "owner", "created_at", "id"),
+        Index("ix_reports_created_at", "created_at", "id"),
+        Index("ix_reports_lease_until", "lease_until", sqlite_where=AWAITED, postgresql_where=AWAITED),
+        Index("ix_reports_expires_at", "expires_at", sqlite_where=DONE, postgresql_where=DONE),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)
+    kind: Mapped[str] = mapped_column(String(32), nullable=False)
+    format: Mapped[str] = mapped_column(String(8), nullable=False)
+    owner: Mapped[str] = mapped_column(String(MAX_SUBJECT), nullable=False)
+    email: Mapped[str | None] = mapped_column(String(MAX_EMAIL), nullable=True)
+    period_start: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    period_end: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    inline: Mapped[bool] = mapped_column(Boolean, nullable=False)
+    state: Mapped[str] = mapped_column(String(16), nullable=False, default="queued")
+    progress: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    rows: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    size: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
+    error: Mapped[str | None] = mapped_column(String(MAX_ERROR), nullable=True)
+    attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    link_key: Mapped[bytes] = mapped_column(LargeBinary, nullable=False, default=new_link_key)
+    version: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=as_created, onupdate=utc_now)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)

@@ -1,0 +1,150 @@
+"""Every query of reports."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, repository
+from sqlalchemy import case, literal_column, or_, select, update
+
+from ..database.queries import fetch_page
+from .models import Report
+
+UNFINISHED = ("queued", "running")
+WITHOUT_FILE = ("failed", "cancelled")
+
+
+@repository(entity=Report)
+class ReportRepository:
+    def __init__(self, manager: SessionManager) -> None:
+        self._manager = manager
+
+    async def save(self, report: Report) -> Report:
+        session = get_session(self._manager)
+        session.add(report)
+        await session.flush()
+        return report
+
+    async def find_by_id(self, id: uuid.UUID) -> Report | None:
+        return await get_session(self._manager).get(Report, id)
+
+    async def lock_by_id(self, id: uuid.UUID) -> Report | None:
+        """The report, which nobody else can change until the transaction ends."""
+        return await get_session(self._manager).get(Report, id, with_for_update=True)
+
+    async def find_paged(
+        self, owner: str | None, state: str | None, kind: str | None, page: PageRequest
+    ) -> Page[Report]:
+        """Those of one owner, or of all; in one state, or in any; of one kind, or of any."""
+        wanted = {Report.owner: owner, Report.state: state, Report.kind: kind}
+        conditions = [column == value for column, value in wanted.items() if value is not None]
+        return await fetch_page(get_session(self._manager), Report, select(Report).where(*conditions), page)
+
+    async def claim(self, id: uuid.UUID, now: datetime, until: datetime) -> Report | None:
+        """Make it run, for one more attempt, unless somebody else is making it or nobody is to."""
+        statement = (
+            update(Report)
+            .where(Report.id == id, or_(Report.state == "queued", is_left(now, "running")))
+            .values(
+                state="running",
+                attempts=Report.attempts + 1,
+                lease_until=until,
+                progress=0,
+                rows=0,
+                started_at=now,
+                version=Report.version + 1,
+            )
+        )
+        return await self._updated(statement)
+
+    async def update_attempt(self, id: uuid.UUID, attempt: int, **values: Any) -> Report | None:
+        """Set ``values``, unless another attempt has begun or the report is not running any more."""
+        statement = update(Report).where(Report.id == id, Report.state == "running", Report.attempts == attempt)
+        return await self._updated(statement.values(version=Report.version + 1, **values))
+
+    async def renew(self, id: uuid.UUID, attempt: int, until: datetime) -> Report | None:
+        """Nothing that a client can see changes."""
+        statement = (
+            update(Report)
+            .where(Report.id == id, Report.state == "running", Report.attempts == attempt)
+            .values(lease_until=until, updated_at=Report.updated_at)
+        )
+        return await self._updated(statement)
+
+    async def queue_left(self, now: datetime, until: datetime, limit: int) -> Sequence[uuid.UUID]:
+        """Queue up to ``limit`` reports again that nobody has begun or somebody has left in the middle; those that
+        another process is looking at are passed over."""
+        left = (
+            select(Report.id)
+            .where(is_left(now, *UNFINISHED))
+            .order_by(Report.lease_until)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("abandoned")
+        )
+        statement = (
+            update(Report)
+            .where(Report.id.in_(select(left.c.id)), is_left(now, *UNFINISHED))
+            .values(
+                state="queued",
+                lease_until=until,
+                version=Report.version + case((Report.state == "running", 1), else_=0),
+                updated_at=case((Report.state == "running", now), else_=Report.updated_at),
+            )
+            .returning(Report.id)
+            .execution_options(synchronize_session=False)
+        )
+        return (await get_session(self._manager).scalars(statement)).all()
+
+    async def wait_for(self, ids: Collection[uuid.UUID], until: datetime) -> None:
+        """Leave it to who was told to begin these."""
+        statement = (
+            update(Report)
+            .where(Report.id.in_(ids), Report.state == "queued")
+            .values(lease_until=until, updated_at=Report.updated_at)
+            .execution_options(synchronize_session=False)
+        )
+        await get_session(self._manager).execute(statement)
+
+    async def find_uncleared(self, now: datetime, limit: int) -> Sequence[Report]:
+        """Reports without a file that may have left one."""
+        statement = select(Report).where(is_left(now, *WITHOUT_FILE)).order_by(Report.lease_until).limit(limit)
+        return (await get_session(self._manager).scalars(statement)).all()
+
+    async def cleared(self, id: uuid.UUID) -> None:
+        statement = (
+            update(Report)
+            .where(Report.id == id, Report.state.in_(WITHOUT_FILE))
+            .values(lease_until=None, updated_at=Report.updated_at)
+            .execution_options(synchronize_session=False)
+        )
+        await get_session(self._manager).execute(statement)
+
+    async def find_expired(self, now: datetime, limit: int) -> Sequence[Report]:
+        """Done, and their time is over."""
+        statement = (
+            select(Report)
+            .where(Report.state == literal_column("'done'"), Report.expires_at <= now)  # as in the partial index
+            .order_by(Report.expires_at)
+            .limit(limit)
+        )
+        return (await get_session(self._manager).scalars(statement)).all()
+
+    async def expire(self, id: uuid.UUID) -> None:
+        statement = (
+            update(Report)
+            .where(Report.id == id, Report.state == "done")
+            .values(state="expired", version=Report.version + 1)
+            .execution_options(synchronize_session=False)
+        )
+        await get_session(self._manager).execute(statement)
+
+    async def _updated(self, statement: Any) -> Report | None:
+        returning = statement.returning(Report).execution_options(synchronize_session=False, populate_existing=True)
+        found: Report | None = (await get_session(self._manager).scalars(returning)).one_or_none()
+        return found
+
+
+def is_left(now: datetime, *states: str) -> Any:
+    return Report.state.in_(states) & (Report.lease_until <= now)

@@ -1,0 +1,143 @@
+"""The rules of reports and the boundaries of their transactions."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+
+from pico_ioc import component
+from pico_pydantic import validate
+from pico_sqlalchemy import Page, PageRequest, Sort, transactional
+
+from ..auth.actor import current_actor
+from ..auth.caller import current_email
+from ..database.types import utc_now
+from ..errors import ConflictError, GoneError, NotFoundError
+from ..events.publisher import EventPublisher
+from .events import ReportRequested
+from .files import ReportFile, ReportFiles
+from .kinds.kind import ReportKind, Scope
+from .links import ReportLinks
+from .making import ReportMaker
+from .models import Report
+from .repositories import UNFINISHED, ReportRepository
+from .schemas import ReportOrder
+from .settings import ReportsSettings
+from .states import ReportStates, about
+
+NEWEST_FIRST = (Sort("created_at", "DESC"),)
+
+Owner = str | None
+"""Whose reports count: only those of one subject, or everybody's."""
+
+
+@component
+class ReportService:
+    """Works the same from HTTP, a script, a task and a test; ``order`` may be a mapping.
+
+    Raises ``NotFoundError``, also for a report of somebody else than ``owner``, ``ConflictError``,
+    ``ValidationFailedError`` (pico-pydantic), and ``UnavailableError``.
+    """
+
+    def __init__(
+        self,
+        repo: ReportRepository,
+        states: ReportStates,
+        files: ReportFiles,
+        links: ReportLinks,
+        maker: ReportMaker,
+        kinds: list[ReportKind],
+        publisher: EventPublisher,
+        settings: ReportsSettings,
+    ) -> None:
+        self._repo = repo
+        self._states = states
+        self._files = files
+        self._links = links
+        self._maker = maker
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._publisher = publisher
+        self._settings = settings
+
+    @transactional
+    @validate
+    async def request(self, order: ReportOrder) -> Report:
+        """The new report, queued. One that is ``inline`` is for the caller to make; others go to the queue by
+        themselves."""
+        now, most = utc_now(), self._settings.inline_rows
+        scope = Scope(order.period_start, order.period_end, now)
+        report = Report(
+            **order.model_dump(),
+            owner=current_actor(),
+            email=current_email(),
+            inline=await self._kinds[order.kind].count(scope, most + 1) <= most,
+            lease_until=now + timedelta(seconds=self._settings.requeue_after),
+        )
+        await self._repo.save(report)
+        await self._publisher.publish(ReportRequested(**about(report), inline=report.inline))
+        return report
+
+    @transactional(read_only=True)
+    async def get_by_id(self, report_id: uuid.UUID, owner: Owner = None) -> Report:
+        return seen(await self._repo.find_by_id(report_id), owner)
+
+    @transactional(read_only=True)
+    async def list_paged(
+        self,
+        page: int,
+        page_size: int,
+        *,
+        owner: Owner = None,
+        state: str | None = None,
+        kind: str | None = None,
+        sort: Sequence[Sort] | None = None,
+    ) -> Page[Report]:
+        """``page`` 1 is the first; one beyond the end is empty. The newest first, unless ``sort`` is given."""
+        request = PageRequest(page=page - 1, size=page_size, sorts=list(sort or NEWEST_FIRST))
+        return await self._repo.find_paged(owner, state, kind, request)
+
+    @transactional
+    async def cancel(self, report_id: uuid.UUID, owner: Owner = None) -> Report:
+        """Who is making the report stops soon after. Once more changes nothing."""
+        report = seen(await self._repo.lock_by_id(report_id), owner)
+        if report.state == "cancelled":
+            return report
+        if report.state not in UNFINISHED:
+            raise ConflictError(f"The report is {report.state} already.")
+        if report.state == "queued":  # an earlier attempt may have left a file
+            report.lease_until = utc_now()
+        report.state, report.finished_at, report.version = "cancelled", utc_now(), report.version + 1
+        return await self._repo.save(report)
+
+    async def make(self, report_id: uuid.UUID) -> None:
+        """See ``ReportMaker.make``."""
+        await self._maker.make(report_id)
+
+    async def open_file(self, report_id: uuid.UUID, owner: Owner = None) -> ReportFile:
+        """Raises ConflictError where the file is not there yet, GoneError where it has expired."""
+        return await self._files.open(seen(await self._states.find(report_id), owner))
+
+    async def open_link(self, report_id: uuid.UUID, expires: str, signature: str) -> ReportFile:
+        """Raises InvalidLinkError, GoneError."""
+        return await self._files.open(self._links.open(await self._states.find(report_id), expires, signature))
+
+    async def link(self, report_id: uuid.UUID) -> str | None:
+        """A signed link to the file, which works without a token for a while; None where there is no file."""
+        report = await self._states.find(report_id)
+        return self._links.of(report) if report and report.state == "done" else None
+
+    async def read_file(self, report_id: uuid.UUID, limit: int) -> bytes | None:
+        """The content of the file; None where there is none, or it has more than ``limit`` bytes."""
+        report = await self._states.find(report_id)
+        if report is None or report.state != "done":
+            return None
+        try:
+            file = await self._files.open(report)
+        except GoneError:
+            return None
+        return b"".join([chunk async for chunk in file.chunks]) if file.size <= limit else None
+
+
+def seen(report: Report | None, owner: Owner) -> Report:
+    if report is None or (owner is not None and report.owner != owner):
+        raise NotFoundError("There is no such report.")
+    return report

@@ -1,0 +1,130 @@
+"""From one state of a report to the next: each step a transaction of its own, and none for who has lost the report."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+from pico_ioc import component
+from pico_sqlalchemy import transactional
+
+from ..database.types import utc_now
+from ..events.publisher import EventPublisher
+from .events import ReportFailed, ReportFinished
+from .models import MAX_ERROR, Report
+from .repositories import ReportRepository
+from .settings import ReportsSettings
+
+ENDED_EACH_TIME = "The process that made the report ended each time."
+
+
+@component
+class ReportStates:
+    def __init__(self, repo: ReportRepository, publisher: EventPublisher, settings: ReportsSettings) -> None:
+        self._repo = repo
+        self._publisher = publisher
+        self._settings = settings
+
+    @transactional(read_only=True)
+    async def find(self, report_id: uuid.UUID) -> Report | None:
+        return await self._repo.find_by_id(report_id)
+
+    @transactional
+    async def claim(self, report_id: uuid.UUID) -> Report | None:
+        """The report, to be made by the caller alone; None where there is nothing to make, or somebody else does."""
+        now = utc_now()
+        report = await self._repo.claim(report_id, now, now + timedelta(seconds=self._settings.lease))
+        if report is None or report.attempts <= self._settings.max_attempts:
+            return report
+        await self._fail(report, ENDED_EACH_TIME)
+        return None
+
+    @transactional
+    async def renew(self, report: Report, progress: int, rows: int) -> Report | None:
+        """Keep it for the time of the lease, and tell how far it is; None where it was cancelled or lost."""
+        until = utc_now() + timedelta(seconds=self._settings.lease)
+        if (progress, rows) == (report.progress, report.rows):
+            return await self._repo.renew(report.id, report.attempts, until)
+        values = {"lease_until": until, "progress": progress, "rows": rows}
+        return await self._repo.update_attempt(report.id, report.attempts, **values)
+
+    @transactional
+    async def finish(self, report: Report, rows: int, size: int) -> bool:
+        """False where it was cancelled or lost."""
+        now = utc_now()
+        done = await self._repo.update_attempt(
+            report.id,
+            report.attempts,
+            state="done",
+            progress=100,
+            rows=rows,
+            size=size,
+            error=None,
+            lease_until=None,
+            finished_at=now,
+            expires_at=now + timedelta(days=self._settings.expire_days),
+        )
+        if done:
+            event = ReportFinished(**about(done), email=done.email, rows=rows, size=size)
+            await self._publisher.publish(event)
+        return done is not None
+
+    @transactional
+    async def fail(self, report: Report, reason: str) -> None:
+        """For good."""
+        await self._fail(report, reason)
+
+    @transactional
+    async def retry_later(self, report: Report) -> bool:
+        """False where this was the last attempt."""
+        if report.attempts >= self._settings.max_attempts:
+            return False
+        pause = timedelta(seconds=self._settings.retry_pause * 2.0 ** (report.attempts - 1))
+        values = {"state": "queued", "progress": 0, "rows": 0, "lease_until": utc_now() + pause}
+        await self._repo.update_attempt(report.id, report.attempts, **values)
+        return True
+
+    @transactional
+    async def queue_left(self, limit: int) -> Sequence[uuid.UUID]:
+        """Reports that nobody sees to any more, queued again: the caller is to tell somebody, and then ``told``."""
+        now = utc_now()
+        return await self._repo.queue_left(now, now + timedelta(seconds=self._settings.retry_pause), limit)
+
+    @transactional
+    async def told(self, report_ids: Collection[uuid.UUID]) -> None:
+        await self._repo.wait_for(report_ids, utc_now() + timedelta(seconds=self._settings.requeue_after))
+
+    @transactional(read_only=True)
+    async def uncleared(self, limit: int) -> Sequence[Report]:
+        return await self._repo.find_uncleared(utc_now(), limit)
+
+    @transactional
+    async def cleared(self, report_id: uuid.UUID) -> None:
+        await self._repo.cleared(report_id)
+
+    @transactional(read_only=True)
+    async def expired(self, limit: int) -> Sequence[Report]:
+        return await self._repo.find_expired(now=utc_now(), limit=limit)
+
+    @transactional
+    async def expire(self, report_id: uuid.UUID) -> None:
+        await self._repo.expire(report_id)
+
+    async def _fail(self, report: Report, reason: str) -> None:
+        now = utc_now()
+        values = {"state": "failed", "error": reason[:MAX_ERROR], "finished_at": now, "lease_until": now}
+        failed = await self._repo.update_attempt(report.id, report.attempts, **values)
+        if failed:
+            event = ReportFailed(**about(failed), email=failed.email, reason=reason[:MAX_ERROR])
+            await self._publisher.publish(event)
+
+
+def about(report: Report) -> dict[str, Any]:
+    """What every event of a report tells."""
+    return {
+        "aggregate_id": str(report.id),
+        "version": report.version,
+        "kind": report.kind,
+        "format": report.format,
+        "owner": report.owner,
+    }

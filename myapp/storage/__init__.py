@@ -1,0 +1,1 @@
+"""Where files are kept: a folder of this machine, or S3."""

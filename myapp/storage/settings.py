@@ -1,0 +1,33 @@
+"""The section ``storage``."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pico_ioc import configured
+from pydantic import Field
+
+from ..config import RelativePath
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+@configured(target="self", prefix="storage", mapping="tree")
+@dataclass
+class StorageSettings:
+    """``url`` is a folder, or ``s3://bucket/prefix``, to which the keys below belong; without ``access_key`` the
+    credentials are found as AWS's own tools do. Times are in seconds.
+
+    ``timeout`` is how long the store may take to answer, ``part_timeout`` for one part of an upload of up to 5 MiB, or
+    be silent in the middle of a download.
+    """
+
+    url: RelativePath = "./data/files"
+    endpoint: str = ""
+    region: str = "us-east-1"
+    access_key: str = ""
+    secret_key: str = ""
+    allow_http: bool = False
+    connect_timeout: Seconds = 1.5
+    timeout: Seconds = 4.0
+    part_timeout: Seconds = 30.0
+    retries: Annotated[int, Field(ge=0, le=10)] = 2

@@ -1,0 +1,22 @@
+"""A storage that a test can hold up, for what happens while a report is being made."""
+
+import asyncio
+from pathlib import Path
+
+from myapp.storage.files import Storage
+
+
+class GatedStorage(Storage):
+    """Uploads wait for ``gate``; ``reached`` tells that one does."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.__dict__.update(vars(storage))
+        self.gate = asyncio.Event()
+        self.reached = asyncio.Event()
+        self.uploads = 0
+
+    async def put(self, key: str, path: Path) -> None:
+        self.reached.set()
+        await self.gate.wait()
+        await super().put(key, path)
+        self.uploads += 1

@@ -1,0 +1,187 @@
+"""What a crash leaves behind, and what time makes due."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from kombu import Connection
+from pico_ioc import PicoContainer
+
+from myapp.database.types import utc_now
+from myapp.errors import BrokerUnavailableError, StorageUnavailableError
+from myapp.events.relay import EventRelay
+from myapp.products.services import ProductService
+from myapp.reports.services import ReportService
+from myapp.reports.states import ReportStates
+from myapp.reports.sweeps import ExpirySweep, LeftBehindSweep, UnclearedSweep
+
+from ..databases import free_port
+from .conftest import ORDER, QUICK, REFUSING, REPORTS, Ask, Json, Make, rewrite_in
+
+Start = Callable[..., PicoContainer]
+Rewrite = Callable[..., Awaitable[None]]
+HasFile = Callable[[Json], Awaitable[bool]]
+
+
+def taken_from(broker: str) -> list[str]:
+    """The ids of the reports in the queue, which is empty afterwards."""
+    found = []
+    with Connection(f"sqla+sqlite:///{broker}") as connection, connection.SimpleQueue("reports") as queue:
+        while True:
+            try:
+                message = queue.get(block=False)
+            except queue.Empty:
+                return found
+            found.append(message.payload[0][0])
+            message.ack()
+
+
+@pytest.fixture
+def queued(folders: dict[str, str]) -> Callable[[], list[str]]:
+    return lambda: taken_from(folders["CELERY__BROKER_URL"])
+
+
+class TestLargeReports:
+    async def test_go_to_the_queue(self, container: PicoContainer, ask: Ask, queued: Callable[[], list[str]]) -> None:
+        report = await ask()
+        queued()
+        await container.get(EventRelay).deliver_due()
+        assert queued() == [report["id"]]
+
+    async def test_small_ones_do_not(
+        self, container: PicoContainer, manager: httpx.AsyncClient, queued: Callable[[], list[str]]
+    ) -> None:
+        queued()
+        await manager.post(REPORTS, json=ORDER)
+        await container.get(EventRelay).deliver_due()
+        assert queued() == []
+
+
+class TestLeftBehind:
+    @pytest.mark.parametrize("state", ["queued", "running"])
+    async def test_is_queued_again(
+        self,
+        container: PicoContainer,
+        manager: httpx.AsyncClient,
+        ask: Ask,
+        rewrite: Rewrite,
+        queued: Callable[[], list[str]],
+        state: str,
+    ) -> None:
+        report = await ask()
+        queued()
+        await rewrite(report, state=state, attempts=1, lease_until=utc_now())
+        await container.get(LeftBehindSweep).sweep()
+        assert queued() == [report["id"]]
+        assert (await manager.get(REPORTS + report["id"])).json()["state"] == "queued"
+        await container.get(LeftBehindSweep).sweep()
+        assert queued() == []
+
+    async def test_by_one_of_many_sweeps(
+        self, container: PicoContainer, ask: Ask, rewrite: Rewrite, queued: Callable[[], list[str]]
+    ) -> None:
+        reports = [await ask() for _ in range(5)]
+        queued()
+        for report in reports:
+            await rewrite(report, lease_until=utc_now())
+        await asyncio.gather(*(container.get(LeftBehindSweep).sweep() for _ in range(4)))
+        assert sorted(queued()) == sorted(report["id"] for report in reports)
+
+    async def test_what_somebody_sees_to_is_not(
+        self,
+        container: PicoContainer,
+        ask: Ask,
+        make: Make,
+        rewrite: Rewrite,
+        queued: Callable[[], list[str]],
+    ) -> None:
+        await make()
+        running = await ask()
+        await rewrite(running, state="running")
+        for state in ("failed", "cancelled", "expired", "done"):
+            await rewrite(await ask(), state=state, lease_until=utc_now())
+        queued()
+        await container.get(LeftBehindSweep).sweep()
+        assert queued() == []
+
+    async def test_waits_for_a_broker_that_is_down(self, start: Start, database_url: str) -> None:
+        broker = {"CELERY__BROKER_URL": f"amqp://127.0.0.1:{free_port()}", "REPORTS__RETRY_PAUSE": "0.01"}
+        container = start({"DATABASE__URL": database_url, **QUICK, **broker})
+        await container.get(ProductService).create({"name": "Lamp", "price": 9.5})
+        report = await container.get(ReportService).request(ORDER)
+        await rewrite_in(container, report.id, lease_until=utc_now())
+        for _ in range(2):
+            with pytest.raises(BrokerUnavailableError):
+                await container.get(LeftBehindSweep).sweep()
+            await asyncio.sleep(0.02)
+        assert (await container.get(ReportService).get_by_id(report.id)).state == "queued"
+
+
+class TestUncleared:
+    @pytest.mark.parametrize("state", ["failed", "cancelled"])
+    async def test_files_are_deleted(
+        self, container: PicoContainer, make: Make, rewrite: Rewrite, has_file: HasFile, state: str
+    ) -> None:
+        """Of an attempt that ended between the upload and its record."""
+        report = await make()
+        await rewrite(report, state=state, lease_until=utc_now())
+        await container.get(UnclearedSweep).sweep()
+        assert not await has_file(report)
+        assert await container.get(ReportStates).uncleared(10) == []
+
+    async def test_files_of_use_stay(
+        self, container: PicoContainer, make: Make, rewrite: Rewrite, has_file: HasFile
+    ) -> None:
+        report = await make()
+        await container.get(UnclearedSweep).sweep()
+        assert await has_file(report)
+
+    async def test_a_cancelled_retry_leaves_nothing(
+        self, container: PicoContainer, manager: httpx.AsyncClient, make: Make, rewrite: Rewrite, has_file: HasFile
+    ) -> None:
+        report = await make()
+        await rewrite(report, state="queued", attempts=1)
+        assert (await manager.post(f"{REPORTS}{report['id']}/cancel")).status_code == 200
+        await container.get(UnclearedSweep).sweep()
+        assert not await has_file(report)
+
+
+class TestExpiry:
+    async def test_deletes_the_file(
+        self,
+        container: PicoContainer,
+        manager: httpx.AsyncClient,
+        make: Make,
+        rewrite: Rewrite,
+        has_file: HasFile,
+    ) -> None:
+        old, new = await make(), await make()
+        await rewrite(old, expires_at=utc_now())
+        await container.get(ExpirySweep).sweep()
+        expired = (await manager.get(REPORTS + old["id"])).json()
+        assert (expired["state"], expired["size"]) == ("expired", old["size"])
+        assert not await has_file(old)
+        assert (await manager.get(REPORTS + new["id"])).json() == new
+        assert await has_file(new)
+
+    async def test_many_at_once(self, container: PicoContainer, make: Make, rewrite: Rewrite) -> None:
+        reports = [await make(kind="activity") for _ in range(3)]
+        for report in reports:
+            await rewrite(report, expires_at=utc_now())
+        await asyncio.gather(*(container.get(ExpirySweep).sweep() for _ in range(4)))
+        assert await container.get(ReportStates).expired(10) == []
+
+    async def test_waits_for_a_storage_that_is_down(self, start: Start, database_url: str, tmp_path: Path) -> None:
+        container = start({"DATABASE__URL": database_url, "STORAGE__URL": str(tmp_path)})
+        service = container.get(ReportService)
+        report = await service.request(ORDER)
+        await service.make(report.id)
+        await rewrite_in(container, report.id, expires_at=utc_now())
+        away = start({"DATABASE__URL": database_url, **REFUSING})
+        with pytest.raises(StorageUnavailableError):
+            await away.get(ExpirySweep).sweep()
+        assert (await service.get_by_id(report.id)).state == "done"
+        await container.get(ExpirySweep).sweep()
+        assert (await service.get_by_id(report.id)).state == "expired"

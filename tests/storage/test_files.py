@@ -1,0 +1,66 @@
+"""The storage port: the same on a folder and on S3."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from myapp.errors import NotFoundError
+from myapp.storage.files import PART, Storage
+
+KEY = "reports/7.pdf"
+
+File = Callable[..., Path]
+
+
+class TestFiles:
+    async def test_what_was_put_can_be_read(self, storage: Storage, file: File) -> None:
+        await storage.put(KEY, file())
+        assert await storage.read(KEY) == b"content"
+        assert await storage.size(KEY) == 7
+        stored = await storage.stream(KEY)
+        assert (stored.size, [chunk async for chunk in stored.chunks]) == (7, [b"content"])
+
+    async def test_a_file_may_be_empty(self, storage: Storage, file: File) -> None:
+        await storage.put(KEY, file(b""))
+        assert (await storage.read(KEY), await storage.size(KEY)) == (b"", 0)
+
+    async def test_a_second_one_replaces_the_first(self, storage: Storage, file: File) -> None:
+        await storage.put(KEY, file())
+        await storage.put(KEY, file(b"other"))
+        assert await storage.read(KEY) == b"other"
+
+    async def test_a_missing_file_is_not_found(self, storage: Storage) -> None:
+        for look in (storage.read, storage.stream, storage.size):
+            with pytest.raises(NotFoundError):
+                await look(KEY)
+
+    async def test_a_deleted_file_is_gone_and_may_be_deleted_again(self, storage: Storage, file: File) -> None:
+        await storage.put(KEY, file())
+        for _ in range(2):
+            await storage.delete(KEY)
+        with pytest.raises(NotFoundError):
+            await storage.size(KEY)
+
+    async def test_a_large_file_is_sent_in_parts_and_read_in_chunks(self, storage: Storage, file: File) -> None:
+        content = bytes(range(256)) * 4096 * 12  # 12 MiB
+        assert len(content) > 2 * PART
+        await storage.put(KEY, file(content))
+        stored = await storage.stream(KEY)
+        chunks = [chunk async for chunk in stored.chunks]
+        assert stored.size == len(content)
+        assert len(chunks) > 2
+        assert b"".join(chunks) == content
+
+    async def test_nobody_sees_half_a_file(self, storage: Storage, file: File) -> None:
+        """While a new one is written, there is the old one or the new one."""
+        sizes = {12 * 2**20, 13 * 2**20}
+        await storage.put(KEY, file(b"a" * min(sizes)))
+        writing = asyncio.create_task(storage.put(KEY, file(b"b" * max(sizes))))
+        while not writing.done():
+            content = await storage.read(KEY)
+            assert len(content) in sizes
+            assert len(set(content)) == 1
+        await writing
+        assert await storage.size(KEY) == max(sizes)
