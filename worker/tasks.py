@@ -1,0 +1,32 @@
+"""What the worker is asked to do."""
+
+import uuid
+
+from celery import current_task
+from pico_celery import task
+from pico_ioc import component
+
+from myapp.errors import UnavailableError
+from myapp.reports.queue import TASK
+from myapp.reports.services import ReportService
+from myapp.web.request_id import continue_request
+
+
+@component
+class ReportTasks:
+    def __init__(self, service: ReportService) -> None:
+        self._service = service
+
+    # Four attempts, as in the recipe. The message stays at the broker until the report is made, and goes back there
+    # when the process that makes it dies.
+    @task(
+        name=TASK,
+        autoretry_for=(UnavailableError,),
+        max_retries=3,
+        retry_jitter=False,
+        acks_late=True,
+        reject_on_worker_lost=True,
+    )
+    async def make(self, report_id: str) -> None:
+        continue_request(current_task.request.get("request_id"))
+        await self._service.make(uuid.UUID(report_id))
