@@ -1,4 +1,5 @@
-# One image for both processes: the API, and with `authserver serve --host 0.0.0.0` as its command the auth server.
+# One image for every process: the API; with `products-api worker` as its command the worker, and with
+# `authserver serve --host 0.0.0.0` the auth server.
 FROM python:3.13-slim-bookworm AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /app
@@ -9,7 +10,7 @@ RUN pip --python /venv install --require-hashes --no-deps -r requirements.txt
 COPY . .
 RUN pip --python /venv install --no-deps --editable . \
  && rm -rf ./*.egg-info build \
- && /venv/bin/python -m compileall -q main.py authserver migrations myapp
+ && /venv/bin/python -m compileall -q main.py authserver migrations myapp worker
 
 FROM python:3.13-slim-bookworm
 RUN pip uninstall --yes --root-user-action=ignore pip \
@@ -20,6 +21,9 @@ COPY --from=builder /app /app
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DATABASE__URL=sqlite+aiosqlite:////data/products.db \
+    CELERY__BROKER_URL=/data/broker.db \
+    STORAGE__URL=/data/files \
+    MAIL__FOLDER=/data/mail \
     AUTHSERVER__DATABASE__URL=sqlite+aiosqlite:////data/authserver.db \
     AUTHSERVER__KEYS__DIRECTORY=/data/keys
 WORKDIR /app

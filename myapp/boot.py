@@ -29,8 +29,13 @@ from .database.queries import EntityQueryInterceptor
 from .database.sessions import ProductsSessionManager
 from .events.relay import EventRelay
 from .events.settings import EventsSettings
+from .mail.settings import MailSettings
 from .products.settings import ProductsSettings
+from .reports.broker import CelerySection, WorkerSettings
+from .reports.settings import ReportsSettings
 from .startup import WEB_STACK, check_replaced, complete, init, startup_error
+from .storage.settings import StorageSettings
+from .users.settings import UsersSettings
 from .web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,7 +49,13 @@ SECTIONS: dict[str, type] = {
     "auth": AuthSettings,
     "web": WebSettings,
     "events": EventsSettings,
+    "mail": MailSettings,
     "products": ProductsSettings,
+    "users": UsersSettings,
+    "reports": ReportsSettings,
+    "storage": StorageSettings,
+    "celery": CelerySection,
+    "worker": WorkerSettings,
 }
 
 REPLACED: dict[type, type] = {

@@ -18,7 +18,7 @@ from .errors import StartupError
 SettingsT = TypeVar("SettingsT")
 
 RelativePath = Annotated[str, "relative to the settings' file"]
-"""The type of a setting that names a file or a folder."""
+"""The type of a setting that names a file or a folder; a URL stays as it is."""
 
 SQLITE_PREFIX = "sqlite+aiosqlite:///"
 
@@ -125,7 +125,8 @@ class SettingsSource(TreeSource):
             for field in dataclasses.fields(settings):
                 if field.type == RelativePath:  # a default is relative too
                     section = tree.setdefault(name, {})
-                    section[field.name] = str(folder / section.get(field.name, field.default))
+                    place = section.get(field.name, field.default)
+                    section[field.name] = place if "://" in place else str(folder / place)
 
 
 def plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The first two minutes: auth server and API on this machine, sample products, demo users, ready requests."""
+"""The first two minutes: auth server, API and worker on this machine, sample products, demo users, ready requests."""
 
 import asyncio
 import contextlib
@@ -12,22 +12,27 @@ from collections.abc import Iterator
 
 import httpx
 
-from .boot import ROOT, create_container
+from .boot import ROOT, create_container, settings_of
 from .errors import StartupError
+from .mail.settings import MailSettings
 from .products.sample import SampleCatalogue
 from .startup import exit_on_startup_error
 
 USERS = {"viewer": "viewer", "manager": "product-manager", "admin": "admin"}
 """Demo users and the role of each."""
 
+INLINE_ROWS = "20"
+"""So that the worker has something to do: the sample catalogue is larger, but would not need one."""
+
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 35.0
 
 
 def run(host: str, port: int, auth_port: int) -> None:
-    """Returns when a signal or the end of one of the processes has ended the other."""
+    """Returns when a signal or the end of one of the processes has ended the others."""
     issuer, api = f"http://127.0.0.1:{auth_port}", f"http://{host}:{port}"
-    os.environ |= {"AUTHSERVER__ISSUER__URL": issuer, "AUTH_CLIENT__ISSUER": issuer}
+    os.environ |= {"AUTHSERVER__ISSUER__URL": issuer, "AUTH_CLIENT__ISSUER": issuer, "WEB__PUBLIC_URL": api}
+    os.environ.setdefault("REPORTS__INLINE_ROWS", INLINE_ROWS)
     signal.signal(signal.SIGTERM, interrupt)
     with exit_on_startup_error(), contextlib.suppress(KeyboardInterrupt):
         print("Loading the sample catalogue ...")
@@ -35,11 +40,14 @@ def run(host: str, port: int, auth_port: int) -> None:
         print(f"{loaded} products loaded." if loaded else "There are products already; none loaded.")
         passwords = make_users()
         with (
-            running("authserver.cli", "127.0.0.1", auth_port, f"{issuer}/health") as auth_server,
-            running("myapp.cli", host, port, f"{api}/api/v1/health/ready") as server,
+            running("authserver.cli", "serve", "--port", str(auth_port)) as auth_server,
+            running("myapp.cli", "worker") as worker,
+            running("myapp.cli", "serve", "--host", host, "--port", str(port)) as server,
         ):
+            wait_until_healthy(auth_server, f"{issuer}/health")
+            wait_until_healthy(server, f"{api}/api/v1/health/ready")
             introduce(api, issuer, passwords)
-            while auth_server.poll() is None and server.poll() is None:
+            while all(process.poll() is None for process in (auth_server, worker, server)):
                 time.sleep(0.3)
             raise StartupError("a process of the demo has ended")
     print("\nStopped.")
@@ -75,12 +83,10 @@ def authserver(arguments: list[str], standard_input: str) -> bool:
 
 
 @contextlib.contextmanager
-def running(module: str, host: str, port: int, health: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A server in a session of its own, so that Ctrl-C reaches this process alone, which stops it in order."""
-    command = [sys.executable, "-m", module, "serve", "--host", host, "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own, so that Ctrl-C reaches this one alone, which stops it in order."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, start_new_session=True)
     try:
-        wait_until_healthy(process, health)
         yield process
     finally:
         process.terminate()
@@ -131,5 +137,11 @@ def introduce(api: str, issuer: str, passwords: dict[str, str]) -> None:
     stale = "-X PUT -H 'If-Match: \"99\"'"
     print(f"""curl -i {stale} {api}/api/v1/products/1 {bearer} {json_body} '{{"stock": 3}}'""")
     print(f"""curl -i {stale} {api}/api/v1/products/1 {json_body} '{{"stock": 3}}'""")
+    reports = f"{api}/api/v1/reports/"
+    print("\nAsk for a report, see how it is getting on, and with its id fetch the file:\n")
+    print(f"""curl -i {reports} {bearer} {json_body} '{{"kind": "inventory", "format": "pdf"}}'""")
+    print(f"curl -i {reports} {bearer}")
+    print(f"curl -o inventory.pdf {reports}ID/file {bearer}")
+    print(f"\nMails are files in {settings_of(MailSettings).folder}")
     print(f'\nA new token: curl -s {issuer}/login {json_body} \'{{"username": "manager", "password": "..."}}\'')
-    print("Ctrl-C stops both.", flush=True)
+    print("Ctrl-C stops all.", flush=True)

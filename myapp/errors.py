@@ -3,14 +3,21 @@
 ::
 
     DomainError
+    ├── InactiveCallerError         403
+    ├── InvalidLinkError            403
     ├── NotFoundError               404
     ├── ConflictError               409
-    │   └── AlreadyExistsError
+    │   ├── AlreadyExistsError
+    │   └── OwnAccountError
+    ├── GoneError                   410
     ├── PreconditionFailedError     412
     ├── ConstraintViolationError    422
     └── UnavailableError            503, worth another try
+        ├── BrokerUnavailableError
         ├── DatabaseUnavailableError
-        └── IssuerUnavailableError
+        ├── IssuerUnavailableError
+        ├── MailUnavailableError
+        └── StorageUnavailableError
 
 A broken domain contract is pico-pydantic's ``ValidationFailedError`` (422), a missing role pico-client-auth's
 ``InsufficientPermissionsError`` (403).
@@ -25,6 +32,28 @@ class DomainError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal server error"
+
+
+class InactiveCallerError(DomainError):
+    """The token is valid, but its user was deactivated here."""
+
+    status = 403
+    code = "user_inactive"
+    title = "User deactivated"
+
+    def __init__(self) -> None:
+        super().__init__("This user was deactivated.")
+
+
+class InvalidLinkError(DomainError):
+    """A signed link that was not given out like this; whether there is anything behind it is not told."""
+
+    status = 403
+    code = "invalid_link"
+    title = "Invalid link"
+
+    def __init__(self) -> None:
+        super().__init__("This link is not valid.")
 
 
 class NotFoundError(DomainError):
@@ -48,6 +77,21 @@ class AlreadyExistsError(ConflictError):
     def __init__(self, field: str) -> None:
         super().__init__(f"The {field} is taken.")
         self.field = field
+
+
+class OwnAccountError(ConflictError):
+    """Nobody shuts themselves out: another administrator has to do it."""
+
+    code = "own_account"
+    title = "Not possible for one's own account"
+
+
+class GoneError(DomainError):
+    """It was there, and will not come back."""
+
+    status = 410
+    code = "gone"
+    title = "Resource gone"
 
 
 class PreconditionFailedError(DomainError):
@@ -81,6 +125,14 @@ class UnavailableError(DomainError):
     """Seconds after which another try makes sense."""
 
 
+class BrokerUnavailableError(UnavailableError):
+    code = "broker_unavailable"
+    title = "Broker unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The message broker does not answer at the moment.")
+
+
 class DatabaseUnavailableError(UnavailableError):
     code = "database_unavailable"
     title = "Database unavailable"
@@ -95,6 +147,24 @@ class IssuerUnavailableError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("The token issuer's keys cannot be fetched at the moment.")
+
+
+class MailUnavailableError(UnavailableError):
+    """Mail is sent by handlers of events only: ``reason`` is for operators."""
+
+    code = "mail_unavailable"
+    title = "Mail server unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The mail cannot be sent at the moment: {reason}")
+
+
+class StorageUnavailableError(UnavailableError):
+    code = "storage_unavailable"
+    title = "Storage unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The storage does not answer at the moment.")
 
 
 class StartupError(Exception):

@@ -64,8 +64,15 @@ def own_issuer() -> Iterator[Issuer]:
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Settings: where the application keeps files, mails and messages while it is tested."""
+    names = ("STORAGE__URL", "MAIL__FOLDER", "CELERY__BROKER_URL")
+    return {name: str(tmp_path_factory.mktemp("data") / name.partition("__")[0].lower()) for name in names}
+
+
 @pytest.fixture
-async def start(issuer: Issuer) -> AsyncIterator[StartContainer]:
+async def start(issuer: Issuer, folders: dict[str, str]) -> AsyncIterator[StartContainer]:
     """``start({"WEB__ROOT_PATH": "/shop"})`` builds an application of its own for one test."""
     started: list[PicoContainer] = []
     root = logging.getLogger()
@@ -76,7 +83,7 @@ async def start(issuer: Issuer) -> AsyncIterator[StartContainer]:
         overrides: Mapping[type, Any] | None = None,
         modules: Sequence[str] = (),
     ) -> PicoContainer:
-        container = build({"AUTH_CLIENT__ISSUER": issuer.url, **environment}, overrides, modules)
+        container = build({"AUTH_CLIENT__ISSUER": issuer.url, **folders, **environment}, overrides, modules)
         started.append(container)
         return container
 
@@ -105,8 +112,10 @@ def shared_url(database_kind: str, databases: Databases) -> str:
 
 
 @pytest.fixture(scope="session")
-async def shared_container(shared_url: str, issuer: Issuer) -> AsyncIterator[PicoContainer]:
-    container = build({"DATABASE__URL": shared_url, "AUTH_CLIENT__ISSUER": issuer.url})
+async def shared_container(
+    shared_url: str, issuer: Issuer, folders: dict[str, str]
+) -> AsyncIterator[PicoContainer]:
+    container = build({"DATABASE__URL": shared_url, "AUTH_CLIENT__ISSUER": issuer.url, **folders})
     yield container
     await container.ashutdown()
 

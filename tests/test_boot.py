@@ -44,6 +44,7 @@ ALSO_REFUSED = {
     ),
     "a permission without a colon": ({"AUTH__PERMISSIONS": '{"admin": ["delete"]}'}, "auth.permissions.admin"),
     "no such configuration": ({"PRODUCTS_API_CONFIG": "/no/such/application.yaml"}, "application.yaml"),
+    "another kind of broker": ({"CELERY__BROKER_URL": "redis://:s3cr3t@127.0.0.1"}, "celery.broker_url"),
     "no URL": ({"DATABASE__URL": "products.db"}, "database.url"),
     "a database in memory": ({"DATABASE__URL": "sqlite+aiosqlite:///:memory:"}, "database.url"),
     "an unknown option": ({"DATABASE__URL": "postgresql+asyncpg://user:s3cr3t@127.0.0.1/a?sslmode=no"}, "database.url"),

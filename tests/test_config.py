@@ -110,7 +110,7 @@ class TestEnvironment:
         assert type(tree[section][key]) is type(expected)
 
     def test_it_needs_no_section_in_the_file(self, read: Read) -> None:
-        assert read("", WEB__LOG_JSON="true") == {"web": {"log_json": True}}
+        assert read("", WEB__LOG_JSON="true")["web"] == {"log_json": True}
 
     def test_lists_are_replaced_and_mappings_too(self, read: Read) -> None:
         yaml = "auth: {role_claims: [a, b], permissions: {admin: ['a:b'], viewer: ['c:d']}}"
@@ -119,7 +119,7 @@ class TestEnvironment:
 
     def test_variables_of_others_are_left_alone(self, read: Read) -> None:
         foreign = {"OTHER__KEY": "{", "X__Y": "z", "__A": "b", "KUBERNETES__PORT": "tcp://", "DATABASE": "x", "_": "y"}
-        assert read("web: {log_json: true}", **foreign) == {"web": {"log_json": True}}
+        assert read("web: {log_json: true}", **foreign) == read("web: {log_json: true}")
 
     def test_a_prefix_keeps_two_applications_apart(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "application.yaml").write_text("", encoding="utf-8")
@@ -269,3 +269,11 @@ class TestPaths:
             tmp_path / "migrations"
         )
         assert read("database: {migrations_path: /srv/m}")["database"]["migrations_path"] == "/srv/m"
+
+    def test_a_folder_by_default_and_as_it_was_set(self, read: Read, tmp_path: Path) -> None:
+        assert read("")["storage"]["url"] == str(tmp_path / "data/files")
+        assert read("storage: {url: files}")["storage"]["url"] == str(tmp_path / "files")
+        assert read("storage: {url: /srv/files}")["storage"]["url"] == "/srv/files"
+
+    def test_a_url_is_no_folder(self, read: Read) -> None:
+        assert read("", STORAGE__URL="s3://bucket/prefix")["storage"]["url"] == "s3://bucket/prefix"

@@ -18,13 +18,20 @@ from starlette.types import Scope
 
 from ..errors import (
     AlreadyExistsError,
+    BrokerUnavailableError,
     ConflictError,
     ConstraintViolationError,
     DatabaseUnavailableError,
     DomainError,
+    GoneError,
+    InactiveCallerError,
+    InvalidLinkError,
     IssuerUnavailableError,
+    MailUnavailableError,
     NotFoundError,
+    OwnAccountError,
     PreconditionFailedError,
+    StorageUnavailableError,
     UnavailableError,
 )
 from .request_id import current_request_id
@@ -70,11 +77,15 @@ CATALOGUE: tuple[ProblemType, ...] = (
     MISSING_TOKEN,
     INVALID_TOKEN,
     INSUFFICIENT_SCOPE,
+    ProblemType.of(InactiveCallerError),
+    ProblemType.of(InvalidLinkError),
     ROUTE_NOT_FOUND,
     ProblemType.of(NotFoundError),
     METHOD_NOT_ALLOWED,
     ProblemType.of(ConflictError),
     ProblemType.of(AlreadyExistsError),
+    ProblemType.of(OwnAccountError),
+    ProblemType.of(GoneError),
     ProblemType.of(PreconditionFailedError),
     BODY_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
@@ -82,8 +93,11 @@ CATALOGUE: tuple[ProblemType, ...] = (
     ProblemType.of(ConstraintViolationError),
     HEADERS_TOO_LARGE,
     INTERNAL_ERROR,
+    ProblemType.of(BrokerUnavailableError),
     ProblemType.of(DatabaseUnavailableError),
     ProblemType.of(IssuerUnavailableError),
+    ProblemType.of(MailUnavailableError),
+    ProblemType.of(StorageUnavailableError),
     NOT_READY,
 )
 """Every kind of problem that the service itself answers with; README has it as a table."""
@@ -125,10 +139,14 @@ def invalid_token(detail: str) -> HttpProblem:
 
 
 def forbidden(required: Sequence[str] = ()) -> HttpProblem:
-    scope = f', scope="{" ".join(required)}"' if required else ""
-    challenge = {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope"{scope}'}
     detail = f"Needs one of: {', '.join(required)}." if required else "The caller may not do this."
-    return HttpProblem(INSUFFICIENT_SCOPE, detail, challenge)
+    return HttpProblem(INSUFFICIENT_SCOPE, detail, challenge_of_refusal(required))
+
+
+def challenge_of_refusal(required: Sequence[str] = ()) -> dict[str, str]:
+    """The header of every 403 (RFC 6750 §3.1 knows one error code for it)."""
+    scope = f', scope="{" ".join(required)}"' if required else ""
+    return {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope"{scope}'}
 
 
 def route_unknown() -> HttpProblem:
@@ -161,6 +179,8 @@ def problem_of(error: Exception) -> HttpProblem:
         case AlreadyExistsError():
             fault = field_error(("body", error.field), error.code, str(error))
             return HttpProblem(ProblemType.of(type(error)), str(error), errors=[fault])
+        case InactiveCallerError():
+            return HttpProblem(ProblemType.of(type(error)), str(error), challenge_of_refusal())
         case UnavailableError():
             return HttpProblem(ProblemType.of(type(error)), str(error), {"Retry-After": str(error.retry_after)})
         case DomainError():

@@ -10,9 +10,12 @@ from pydantic import Field
 @configured(target="self", prefix="web", mapping="tree")
 @dataclass
 class WebSettings:
-    """``trusted_proxies`` are addresses or networks whose ``X-Forwarded-*`` headers count; ``*`` is all."""
+    """``trusted_proxies`` are addresses or networks whose ``X-Forwarded-*`` headers count; ``*`` is all.
+    ``public_url`` is where clients find this service, with the path that a proxy strips; links in mails begin with it.
+    """
 
     root_path: str = ""
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] = "http://127.0.0.1:8000"
     cors_origins: list[str] = field(default_factory=list)
     trusted_proxies: list[str] = field(default_factory=list)
     max_body_bytes: Annotated[int, Field(ge=1)] = 1_048_576

@@ -1,18 +1,26 @@
 """What the rules that hold everywhere look at."""
 
 import re
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pico_ioc import PicoContainer
 from starlette.routing import Route
 
+from myapp.auth.caller import Caller
+from myapp.users.models import User
+from myapp.users.services import ProfileService, UserService
 from myapp.web.docs import document
 from myapp.web.route_table import leaves
 
+from ..issuer import Issuer
+
 Create = Callable[..., Awaitable[dict[str, Any]]]
+See = Callable[[], Awaitable[User]]
 
 
 @pytest.fixture
@@ -52,6 +60,38 @@ async def product_id(create: Create) -> int:
     product = await create()
     made: int = product["id"]
     return made
+
+
+@pytest.fixture
+def see(container: PicoContainer) -> See:
+    """``await see()`` is a user who has called before, and is nobody else in these tests."""
+
+    async def see_one() -> User:
+        profiles: ProfileService = container.get(ProfileService)
+        return await profiles.get(Caller(f"subject-{uuid.uuid4().hex}"))
+
+    return see_one
+
+
+@pytest.fixture
+async def user_id(see: See) -> uuid.UUID:
+    return (await see()).id
+
+
+@pytest.fixture
+async def report_id(manager: httpx.AsyncClient) -> str:
+    """Of a report that is done."""
+    response = await manager.post("/api/v1/reports/", json={"kind": "inventory", "format": "csv"})
+    made: str = response.json()["id"]
+    return made
+
+
+@pytest.fixture
+async def deactivated(container: PicoContainer, issuer: Issuer, see: See) -> str:
+    """The token of a user who was deactivated, with every role that there is."""
+    user = await see()
+    await container.get(UserService).update(user.id, {"is_active": False})  # type: ignore[arg-type]
+    return issuer.token(roles=["admin", "product-manager"], sub=user.subject)
 
 
 NO_NUMBER = "2147483647"

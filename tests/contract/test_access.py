@@ -41,11 +41,30 @@ RULES = {
     ("PUT", "/api/v1/products/{product_id}"): "products:write",
     ("PATCH", "/api/v1/products/{product_id}/deactivate"): "products:write",
     ("DELETE", "/api/v1/products/{product_id}"): "products:delete",
+    ("GET", "/api/v1/products/{product_id}/history"): "events:read",
+    ("GET", "/api/v1/analytics/daily"): "events:admin",
+    ("GET", "/api/v1/reports/"): ANY_TOKEN,
+    ("GET", "/api/v1/reports/{report_id}"): ANY_TOKEN,
+    ("GET", "/api/v1/reports/{report_id}/file"): ANY_TOKEN,
+    ("GET", "/api/v1/reports/{report_id}/download"): PUBLIC,
+    ("POST", "/api/v1/reports/"): "reports:create",
+    ("POST", "/api/v1/reports/{report_id}/cancel"): "reports:create",
+    ("GET", "/api/v1/me"): ANY_TOKEN,
+    ("PATCH", "/api/v1/me"): ANY_TOKEN,
+    ("GET", "/api/v1/users/"): "users:read",
+    ("GET", "/api/v1/users/{user_id}"): "users:read",
+    ("PATCH", "/api/v1/users/{user_id}"): "users:write",
+    ("DELETE", "/api/v1/users/{user_id}"): "users:write",
 }
 
 GRANTED = {
     "products:write": {"product-manager"},
     "products:delete": {"admin"},
+    "events:read": {"product-manager", "admin"},
+    "events:admin": {"admin"},
+    "reports:create": {"product-manager", "admin"},
+    "users:read": {"admin"},
+    "users:write": {"admin"},
 }
 """The roles that have a permission; no role contains another."""
 
@@ -103,6 +122,16 @@ class TestCallers:
                     assert f'scope="{RULES[route]}"' in response.headers["www-authenticate"]
                 else:
                     assert response.status_code not in (401, 403, 405, 500), route
+
+    async def test_deactivated(self, app: FastAPI, deactivated: str) -> None:
+        """However mighty the token; and a public route does not look at it."""
+        async with client_of(app, deactivated) as client:
+            for route in ROUTES:
+                response = await send(client, *route)
+                if RULES[route] == PUBLIC:
+                    assert is_open(response, route), route
+                else:
+                    assert_problem(response, 403, "user_inactive")
 
     @pytest.mark.parametrize("permission", GRANTED)
     async def test_permission_without_a_role(self, app: FastAPI, issuer: Issuer, permission: str) -> None:

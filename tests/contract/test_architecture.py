@@ -173,6 +173,13 @@ def test_the_auth_server_knows_no_feature() -> None:
             assert not FEATURES & {room(target) for target in found.targets}, found
 
 
+def test_the_application_does_not_know_the_worker() -> None:
+    """But for `products-api worker`: Celery stays out of every other process."""
+    for found in IMPORTS:
+        if owner(found.file) != "cli":
+            assert found.top not in {"worker", "pico_celery"}, found
+
+
 def test_the_application_does_not_know_the_auth_server() -> None:
     """But for `products-api demo`, which starts both."""
     for found in IMPORTS:

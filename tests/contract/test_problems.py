@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
@@ -83,11 +84,15 @@ class TestEveryKind:
             "missing_token": client.get(PRODUCTS, **nobody),
             "invalid_token": client.get(PRODUCTS, **stranger),
             "insufficient_scope": client.get("/faulty/errors/forbidden"),
+            "user_inactive": client.get("/faulty/errors/inactive"),
             "route_not_found": client.get("/nowhere"),
             "not_found": client.get(PRODUCTS + "2147483647"),
             "method_not_allowed": client.request("BREW", PRODUCTS),
             "conflict": client.get("/faulty/errors/conflict"),
             "already_exists": client.get("/faulty/errors/already_exists"),
+            "own_account": client.get("/faulty/errors/own_account"),
+            "invalid_link": client.get(f"/api/v1/reports/{uuid4()}/download?expires=1&signature=x"),
+            "gone": client.get("/faulty/errors/gone"),
             "precondition_failed": client.get("/faulty/errors/precondition"),
             "body_too_large": client.post(PRODUCTS, content=b" " * (2**20 + 1), headers=json),
             "unsupported_media_type": client.post(PRODUCTS, content="x", headers={"Content-Type": "text/plain"}),
@@ -95,4 +100,6 @@ class TestEveryKind:
             "constraint_violation": client.get("/faulty/errors/constraint"),
             "internal_error": client.get("/faulty/errors/unexpected"),
             "database_unavailable": client.get("/faulty/errors/database"),
+            "storage_unavailable": client.get("/faulty/errors/storage"),
+            "mail_unavailable": client.get("/faulty/errors/mail"),
         }

@@ -5,11 +5,14 @@ from itertools import combinations
 
 import pytest
 from fastapi import FastAPI
+from starlette.convertors import UUIDConvertor
 from starlette.routing import Route
 
 from myapp.web.route_table import RouteTable
 
 PARAMETER = re.compile(r"{(\w+)(:\w+)?}")
+IDS = {"[0-9]{1,10}": "7", UUIDConvertor.regex: "00000000-0000-4000-8000-000000000000"}
+"""The forms that an id may have, each with one of it."""
 
 
 def overlap(one: Route, other: Route) -> bool:
@@ -41,7 +44,7 @@ def test_ids_are_the_only_parameters_of_a_path(routes: list[Route]) -> None:
     """A parameter that takes any text would take the names beside it too."""
     for route in routes:
         for name, convertor in route.param_convertors.items():
-            assert convertor.regex == "[0-9]{1,10}", f"{route.path}: {name}"
+            assert convertor.regex in IDS, f"{route.path}: {name}"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,7 @@ def test_the_table_of_routes_means_what_the_application_does(app: FastAPI, route
     table = RouteTable.of(app.routes)
     for route in routes:
         for method in route.methods or ():
-            path = PARAMETER.sub("7", route.path)
+            ids = {name: IDS[convertor.regex] for name, convertor in route.param_convertors.items()}
+            path = route.path_format.format_map(ids)
             target = table.resolve({"type": "http", "method": method, "path": path, "root_path": ""})
             assert (target.template, target.endpoint) == (route.path, route.endpoint)

@@ -16,9 +16,14 @@ from myapp.errors import (
     ConflictError,
     ConstraintViolationError,
     DatabaseUnavailableError,
+    GoneError,
+    InactiveCallerError,
     IssuerUnavailableError,
+    MailUnavailableError,
     NotFoundError,
+    OwnAccountError,
     PreconditionFailedError,
+    StorageUnavailableError,
 )
 from myapp.products.schemas import ProductData
 from myapp.web.routing import get
@@ -40,6 +45,11 @@ ERRORS: dict[str, Exception] = {
     "constraint_without_field": ConstraintViolationError("fk_things_owner"),
     "database": DatabaseUnavailableError(),
     "issuer": IssuerUnavailableError(),
+    "gone": GoneError("It was here."),
+    "storage": StorageUnavailableError(),
+    "mail": MailUnavailableError("451 try again later"),
+    "inactive": InactiveCallerError(),
+    "own_account": OwnAccountError("Nobody can delete themselves."),
     "token": MissingTokenError(SECRET),
     "forbidden": InsufficientPermissionsError(SECRET),
     "teapot": HTTPException(418, "I am a teapot", {"X-Tea": "green"}),

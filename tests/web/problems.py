@@ -34,6 +34,8 @@ def assert_problem(response: httpx.Response, status: int, code: str) -> dict[str
             assert challenge == 'Bearer realm="products-api"'
         case "invalid_token" | "insufficient_scope":
             assert challenge.startswith(f'Bearer realm="products-api", error="{code}"')
+        case "user_inactive":
+            assert challenge == 'Bearer realm="products-api", error="insufficient_scope"'
         case _:
             assert not challenge
     if status == 503:
