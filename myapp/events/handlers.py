@@ -1,7 +1,7 @@
 """What a feature implements to hear of events, of its own or of others."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -39,3 +39,9 @@ class EventHandler(ABC):
 
     @abstractmethod
     async def handle(self, event: RecordedEvent) -> None: ...
+
+    async def handle_all(self, events: Sequence[RecordedEvent]) -> None:
+        """What a handler with ``in_transaction`` is told at a time, in order, each event of another aggregate. Several
+        processes do this at once: whoever writes to rows that events share does it in one order, here."""
+        for event in events:
+            await self.handle(event)

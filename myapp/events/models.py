@@ -5,13 +5,11 @@ from typing import Any
 
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy.orm import relationship
 
 from ..database.types import UtcDateTime, utc_now
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
-
-PENDING = text("state = 'pending'")
-DEAD = text("state = 'dead'")
 
 
 class Event(AppBase):
@@ -37,26 +35,25 @@ class Event(AppBase):
     occurred_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
 
 
+def index_of(state: str, name: str, *columns: str) -> Index:
+    where = text(f"state = '{state}'")
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 class EventDelivery(AppBase):
     """One event on its way to one handler.
 
-    ``state`` is pending, delivered or dead. ``attempts`` counts the claims and tells them apart: who claimed attempt 2
-    cannot mark attempt 3. A pending delivery may be claimed from ``next_at`` on, which a claim sets to its end.
+    ``attempts`` counts the claims and tells them apart: who claimed attempt 2 cannot mark attempt 3. A pending delivery
+    may be claimed from ``next_at`` on: a claim sets it to its own end, a failure to the next attempt, and whoever finds
+    that an earlier event of the aggregate is pending puts it off.
     """
 
     __tablename__ = "event_deliveries"
     __table_args__ = (
-        Index(
-            "ix_event_deliveries_pending",
-            "handler",
-            "aggregate",
-            "aggregate_id",
-            "event_id",
-            sqlite_where=PENDING,
-            postgresql_where=PENDING,
-        ),
-        Index("ix_event_deliveries_due", "handler", "next_at", sqlite_where=PENDING, postgresql_where=PENDING),
-        Index("ix_event_deliveries_dead", "event_id", sqlite_where=DEAD, postgresql_where=DEAD),
+        index_of("pending", "ix_event_deliveries_pending", "handler", "aggregate", "aggregate_id", "event_id"),
+        index_of("pending", "ix_event_deliveries_due", "handler", "next_at", "event_id"),
+        index_of("delivered", "ix_event_deliveries_delivered", "finished_at"),
+        index_of("dead", "ix_event_deliveries_dead", "event_id"),
         CheckConstraint("state IN ('pending', 'delivered', 'dead')", name="ck_event_deliveries_state"),
     )
 
@@ -71,3 +68,12 @@ class EventDelivery(AppBase):
     next_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     error: Mapped[str | None] = mapped_column(String(500), nullable=True)
+    event: Mapped[Event] = relationship(lazy="raise")
+
+    @property
+    def type(self) -> str:
+        return self.event.type
+
+    @property
+    def occurred_at(self) -> datetime:
+        return self.event.occurred_at

@@ -1,30 +1,31 @@
-"""The loop that delivers events and runs the sweeps: in every process, any number of them at once."""
+"""The loop that delivers events, in any number of processes at once."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 
 from pico_ioc import component
 
 from ..errors import StartupError
 from ..text import one_line
-from ..web.request_id import continue_request
+from .courier import Courier
 from .handlers import EventHandler
-from .queue import Claim, DeliveryQueue, LostClaimError
+from .queue import DeliveryQueue
 from .settings import EventsSettings
 from .subscriptions import Subscriptions
-from .sweeps import Sweep, SweepTimes
+from .sweeps import Sweep, repeat
 
 logger = logging.getLogger(__name__)
 
-RECORD_PAUSE = 0.5
-"""Seconds between two tries to record a delivery that was made."""
+HEED = 1.0
+"""Seconds that a cancelled task has to end: one that does not must not keep the process from ending."""
 
 
 @component
 class EventRelay:
-    """Each handler's deliveries are made by a task of their own, so that one which fails or hangs stops no other.
+    """Each handler has places of its own, so that one which fails or hangs stops no other.
 
     Raises StartupError where a delivery could outlive its lease.
     """
@@ -32,128 +33,115 @@ class EventRelay:
     def __init__(
         self,
         queue: DeliveryQueue,
+        courier: Courier,
         handlers: list[EventHandler],
         subscriptions: Subscriptions,
         sweeps: list[Sweep],
         settings: EventsSettings,
     ) -> None:
-        if settings.lease <= settings.handler_timeout:
-            raise StartupError("events.lease (EVENTS__LEASE): must be longer than events.handler_timeout")
+        if settings.lease <= max(settings.handler_timeout, settings.transaction_timeout):
+            raise StartupError(
+                "events.lease (EVENTS__LEASE): must be longer than handler_timeout and transaction_timeout"
+            )
         subscriptions.add(handlers)
         self._queue = queue
+        self._courier = courier
         self._handlers = {handler.name: handler for handler in handlers}
-        self._sweeps = SweepTimes(sweeps)
+        self._sweeps = sweeps
         self._settings = settings
-        self._working: dict[str, asyncio.Task[int]] = {}
+        self._delivering: dict[str, set[asyncio.Task[None]]] = {name: set() for name in self._handlers}
+        self._freed = asyncio.Event()
+        self._stopping = False
+        self._tried = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Deliver and sweep meanwhile; at the end, wait for what is being delivered, up to ``events.stop_timeout``."""
-        loop = asyncio.create_task(self.run(), name="event relay")
+        # In contexts of their own: nothing here belongs to the caller's request or transaction.
+        relaying = asyncio.create_task(self._run(), context=Context())
+        limit = self._settings.handler_timeout
+        sweeping = [asyncio.create_task(repeat(sweep, limit), context=Context()) for sweep in self._sweeps]
         try:
             yield
         finally:
-            loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await loop
-            await self._stop()
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            try:
-                for name in await self._queue.due(list(self._handlers)):
-                    self._start(name)
-                async with asyncio.timeout(self._settings.handler_timeout):
-                    await self._sweeps.run_due()
-            except Exception as error:
-                logger.warning("the relay waits: %s", one_line(error))
-            await asyncio.sleep(self._settings.poll_interval)
+            self._stopping = True
+            self._freed.set()
+            cancel(sweeping)
+            await asyncio.wait([relaying])  # if it is claiming, the database's time limits hold
+            await ended(self._deliveries(), self._settings.stop_timeout)
+            cancel(self._deliveries())  # another process makes these when their lease has ended
+            await ended([*self._deliveries(), *sweeping], HEED)
+            self._stopping = False
 
     async def deliver_due(self) -> int:
-        """Deliver what is due now, for scripts and tests; how many deliveries were tried."""
-        tasks = [self._start(name) for name in await self._queue.due(list(self._handlers))]
-        return sum(await asyncio.gather(*tasks))
+        """Deliver until nothing is due, for scripts and tests; how many deliveries were tried."""
+        return await asyncio.create_task(self._deliver_due(), context=Context())
 
-    def _start(self, name: str) -> asyncio.Task[int]:
-        working = self._working.get(name)
-        if working is None or working.done():
-            self._working[name] = working = asyncio.create_task(self._work(self._handlers[name]), name=name)
-        return working
+    async def _deliver_due(self) -> int:
+        before = self._tried
+        while await self._start_due() or self._deliveries():
+            if deliveries := self._deliveries():
+                await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
+        return self._tried - before
 
-    async def _stop(self) -> None:
-        working = [task for task in self._working.values() if not task.done()]
-        if working:
-            _, unfinished = await asyncio.wait(working, timeout=self._settings.stop_timeout)
-            for task in unfinished:  # another process delivers these when the lease has ended
-                task.cancel()
-            await asyncio.gather(*unfinished, return_exceptions=True)
-
-    async def _work(self, handler: EventHandler) -> int:
-        """Deliver what is due for one handler; the number of deliveries that were tried."""
-        tried = 0
-        running: set[asyncio.Task[None]] = set()
-        try:
-            while True:
-                batches = await self._claim(handler, self._settings.concurrency - len(running))
-                tried += sum(map(len, batches))
-                running |= {asyncio.create_task(self._deliver(handler, batch)) for batch in batches}
-                if not running:
-                    return tried
-                _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in running:
-                task.cancel()
-
-    async def _claim(self, handler: EventHandler, free: int) -> list[list[Claim]]:
-        """What to deliver now: up to ``free`` events one by one, or many in one transaction."""
-        try:
-            if handler.in_transaction:
-                claims = await self._queue.claim(handler.name, self._settings.batch_size)
-                return [claims] if claims else []
-            return [[claim] for claim in await self._queue.claim(handler.name, free)]
-        except Exception as error:
-            logger.warning("deliveries to %s wait: %s", handler.name, one_line(error))
-            return []
-
-    async def _deliver(self, handler: EventHandler, claims: Sequence[Claim]) -> None:
-        """Never raises: what cannot even be recorded is delivered again when the lease has ended."""
-        continue_request(claims[0].event.request_id if len(claims) == 1 else None)
-        try:
-            async with asyncio.timeout(self._settings.handler_timeout):
-                if handler.in_transaction:
-                    await self._queue.deliver_in_transaction(handler, claims)
-                else:
-                    await handler.handle(claims[0].event)
-        except Exception as error:
-            if len(claims) > 1:  # one of them fails; each by itself, the others need not
-                for claim in claims:
-                    await self._deliver(handler, [claim])
-            else:
-                await self._fail(claims[0], error)
-        else:
-            if not handler.in_transaction:
-                await self._record(claims[0])
-
-    async def _fail(self, claim: Claim, error: Exception) -> None:
-        timed_out = f"not done after {self._settings.handler_timeout:g} seconds"
-        reason = timed_out if isinstance(error, TimeoutError) else one_line(error)
-        try:
-            what = "fails" if await self._queue.failed(claim, reason) else "fails for the last time"
-        except Exception as unrecorded:
-            what = f"fails, and that is not recorded ({one_line(unrecorded)}),"
-        logger.warning("%s %s on event %s, attempt %s: %s", claim.handler, what, claim.event.id, claim.attempt, reason)
-
-    async def _record(self, claim: Claim) -> None:
-        """The work is done: a database that is away for a moment must not make it be done again."""
-        tries = int(self._settings.lease - self._settings.handler_timeout) or 1
-        for _ in range(tries):
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._freed.clear()
             try:
-                await self._queue.delivered(claim)
-            except LostClaimError as error:
-                logger.warning("delivered late: %s", error)
+                found = await self._start_due()
             except Exception as error:
-                logger.warning("the delivery of event %s is not recorded: %s", claim.event.id, one_line(error))
-                await asyncio.sleep(RECORD_PAUSE)
-                continue
-            return
+                logger.warning("the relay waits: %s", one_line(error))
+                found = False
+            if not found:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._freed.wait(), self._settings.poll_interval)
+
+    async def _start_due(self) -> bool:
+        """Begin with what is due and has a place; whether there may be more."""
+        found = False
+        for name in await self._queue.due([name for name in self._handlers if self._places(name)]):
+            try:
+                found |= await self._start(name)
+            except Exception as error:
+                logger.warning("deliveries to %s wait: %s", name, one_line(error))
+        return found
+
+    async def _start(self, name: str) -> bool:
+        handler = self._handlers[name]
+        if not (places := self._places(name)):
+            return False
+        claims, put_off = await self._queue.claim(name, places)
+        self._tried += len(claims)
+        for batch in [claims] if handler.in_transaction and claims else [[claim] for claim in claims]:
+            delivery = asyncio.create_task(self._courier.deliver(handler, batch), name=name)
+            self._delivering[name].add(delivery)
+            delivery.add_done_callback(self._ended)
+        return bool(claims or put_off)
+
+    def _places(self, name: str) -> int:
+        """How many events may be claimed now."""
+        if self._stopping:
+            return 0
+        if self._handlers[name].in_transaction:
+            return 0 if self._delivering[name] else self._settings.batch_size
+        return self._settings.concurrency - len(self._delivering[name])
+
+    def _deliveries(self) -> list[asyncio.Task[None]]:
+        return [delivery for deliveries in self._delivering.values() for delivery in deliveries]
+
+    def _ended(self, delivery: asyncio.Task[None]) -> None:
+        self._delivering[delivery.get_name()].discard(delivery)
+        self._freed.set()
+        if not delivery.cancelled() and (error := delivery.exception()):
+            logger.error("a delivery to %s ended without a record", delivery.get_name(), exc_info=error)
+
+
+def cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+
+
+async def ended(tasks: Collection[asyncio.Task[None]], seconds: float) -> None:
+    """Wait for ``tasks``, no longer than ``seconds``."""
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)

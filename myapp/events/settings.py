@@ -13,12 +13,14 @@ Seconds = Annotated[float, Field(gt=0)]
 @dataclass
 class EventsSettings:
     """Times are in seconds. ``lease`` is how long a delivery belongs to the process that claimed it; it must be longer
-    than ``handler_timeout``. The pause after a failure doubles from ``backoff`` to ``max_backoff``.
+    than the two timeouts, by as much as the clocks of several hosts may differ. The pause after a failure doubles from
+    ``backoff`` to ``max_backoff``.
     """
 
     relay: bool = True
     poll_interval: Seconds = 0.5
     handler_timeout: Seconds = 30.0
+    transaction_timeout: Seconds = 2.0
     lease: Seconds = 60.0
     concurrency: Annotated[int, Field(ge=1, le=100)] = 4
     batch_size: Annotated[int, Field(ge=1, le=1000)] = 100

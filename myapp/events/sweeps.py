@@ -1,9 +1,8 @@
 """Work that time makes due: what has expired, what a crash has left behind."""
 
+import asyncio
 import logging
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from typing import ClassVar
 
 from pico_ioc import component
@@ -15,8 +14,8 @@ logger = logging.getLogger(__name__)
 
 
 class Sweep(ABC):
-    """A component that every relay runs every ``interval`` seconds: it must be right when several run it at once, and
-    do a limited amount of work."""
+    """A component that every relay runs every ``interval`` seconds, each sweep by itself: it must be right when several
+    run it at once, and when it is ended in the middle."""
 
     interval: ClassVar[float]
 
@@ -24,20 +23,15 @@ class Sweep(ABC):
     async def sweep(self) -> None: ...
 
 
-class SweepTimes:
-    """When each sweep is due in this process."""
-
-    def __init__(self, sweeps: Iterable[Sweep]) -> None:
-        self._due_at = dict.fromkeys(sweeps, 0.0)
-
-    async def run_due(self) -> None:
-        for sweep, due_at in self._due_at.items():
-            if time.monotonic() >= due_at:
-                self._due_at[sweep] = time.monotonic() + sweep.interval
-                try:
-                    await sweep.sweep()
-                except Exception as error:
-                    logger.warning("%s failed: %s", type(sweep).__name__, one_line(error))
+async def repeat(sweep: Sweep, limit: float) -> None:
+    """Run ``sweep`` now and every ``interval``, for ``limit`` seconds at most each time, until cancelled."""
+    while True:
+        try:
+            async with asyncio.timeout(limit):
+                await sweep.sweep()
+        except Exception as error:
+            logger.warning("%s failed: %s", type(sweep).__name__, one_line(error))
+        await asyncio.sleep(sweep.interval)
 
 
 @component
@@ -45,10 +39,11 @@ class DeliveredSweep(Sweep):
     """Forgets deliveries that were made long ago; the events stay."""
 
     interval = 600.0
-    LIMIT: ClassVar[int] = 10_000
+    batch_size: ClassVar[int] = 1000  # of one transaction: on SQLite nobody else writes meanwhile
 
     def __init__(self, queue: DeliveryQueue) -> None:
         self._queue = queue
 
     async def sweep(self) -> None:
-        await self._queue.forget_delivered(self.LIMIT)
+        while await self._queue.forget_delivered(self.batch_size) == self.batch_size:
+            pass

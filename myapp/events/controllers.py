@@ -1,0 +1,38 @@
+"""Deliveries over HTTP, for operators."""
+
+from typing import Annotated, Any
+
+from fastapi import Query
+from pico_fastapi import controller
+
+from ..auth.authorities import requires_permission
+from ..errors import ConflictError, NotFoundError
+from ..web.paging import PageNumber, PageResponse, PageSize
+from ..web.routing import get, post
+from .schemas import DeliveryResponse, Name, RedeliveryOrder, RedeliveryResponse, State
+from .services import DeliveryService
+
+
+@controller(prefix="/api/v1/admin/events", tags=["Events"], scope="singleton")
+class DeliveryController:
+    def __init__(self, service: DeliveryService) -> None:
+        self._service = service
+
+    @get("", response_model=PageResponse[DeliveryResponse], paged=True)
+    @requires_permission("events:admin")
+    async def list_deliveries(
+        self,
+        page: PageNumber = 1,
+        page_size: PageSize = 10,
+        state: Annotated[State, Query()] = "dead",
+        handler: Annotated[Name | None, Query()] = None,
+        type: Annotated[Name | None, Query(description="The type of the event, such as `product.updated`.")] = None,
+    ) -> Any:
+        """Events on their way to handlers, the newest first; those that were given up where nothing else is asked."""
+        return await self._service.list_paged(page, page_size, state=state, handler=handler, type=type)
+
+    @post("/{event_id:id}/redeliver", response_model=RedeliveryResponse, errors=[NotFoundError, ConflictError])
+    @requires_permission("events:admin")
+    async def redeliver_event(self, event_id: int, body: RedeliveryOrder | None = None) -> Any:
+        """Try again what was given up. It may come after later events of its aggregate, which did not wait."""
+        return await self._service.redeliver(event_id, body.handler if body else None)

@@ -1,0 +1,47 @@
+"""What deliveries look like from outside."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationInfo, field_validator
+
+from ..text import without_nul
+
+State = Literal["pending", "delivered", "dead"]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(without_nul)]
+"""Of a handler or a type of event."""
+
+
+class DeliveryResponse(BaseModel):
+    """One event on its way to one handler; ``next_at`` is None where nothing more will happen by itself."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    event_id: int
+    type: str
+    aggregate: str
+    aggregate_id: str
+    occurred_at: datetime
+    handler: str
+    state: State
+    attempts: int
+    next_at: datetime | None
+    error: str | None
+
+    @field_validator("next_at")
+    @classmethod
+    def only_while_pending(cls, next_at: datetime, info: ValidationInfo) -> datetime | None:
+        return next_at if info.data.get("state") == "pending" else None
+
+
+class RedeliveryOrder(BaseModel):
+    """Without a handler, to all that have given the event up."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    handler: Name | None = None
+
+
+class RedeliveryResponse(BaseModel):
+    event_id: int
+    handlers: list[str]

@@ -1,0 +1,74 @@
+"""The events room of a container, as tests see it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from pico_ioc import PicoContainer
+from pico_sqlalchemy import SessionManager
+from sqlalchemy import Row, select, update
+
+from myapp.database.types import utc_now
+from myapp.events.models import Event, EventDelivery
+from myapp.events.publisher import DomainEvent, EventPublisher
+from myapp.events.queue import DeliveryQueue
+from myapp.events.relay import EventRelay
+
+from .told import Clerk, Happened, Listener, Neighbour
+
+
+class Room:
+    def __init__(self, container: PicoContainer) -> None:
+        self.manager: SessionManager = container.get(SessionManager)
+        self.publisher: EventPublisher = container.get(EventPublisher)
+        self.queue: DeliveryQueue = container.get(DeliveryQueue)
+        self.relay: EventRelay = container.get(EventRelay)
+        self.listener: Listener = container.get(Listener)
+        self.neighbour: Neighbour = container.get(Neighbour)
+        self.clerk: Clerk = container.get(Clerk)
+        self._versions: dict[str, int] = {}
+
+    def version(self, aggregate_id: str) -> int:
+        """The next one."""
+        self._versions[aggregate_id] = self._versions.get(aggregate_id, 0) + 1
+        return self._versions[aggregate_id]
+
+    async def publish(self, *events: DomainEvent) -> None:
+        async with self.manager.transaction():
+            await self.publisher.publish(*events)
+
+    async def happen(self, *aggregate_ids: str, kind: type[DomainEvent] = Happened) -> None:
+        """Something happens to things, one after the other."""
+        await self.publish(*(kind(aggregate_id=id, version=self.version(id)) for id in aggregate_ids))
+
+    async def events(self, type: str) -> Sequence[Event]:
+        async with self.manager.transaction(read_only=True) as session:
+            return (await session.scalars(select(Event).where(Event.type == type).order_by(Event.id))).all()
+
+    async def deliveries(self, handler: str) -> Sequence[Row[Any]]:
+        """In the order of events."""
+        columns = EventDelivery.__table__.columns
+        statement = select(*columns).where(EventDelivery.handler == handler).order_by(EventDelivery.event_id)
+        async with self.manager.transaction(read_only=True) as session:
+            return (await session.execute(statement)).all()
+
+    async def states(self, handler: str) -> list[str]:
+        return [delivery.state for delivery in await self.deliveries(handler)]
+
+    async def set(self, handler: str, **values: Any) -> None:
+        """Change all of its deliveries, as if something had come between."""
+        async with self.manager.transaction() as session:
+            await session.execute(update(EventDelivery).where(EventDelivery.handler == handler).values(**values))
+
+    async def pass_time(self) -> None:
+        """Let all that waits for its time be due."""
+        async with self.manager.transaction() as session:
+            waiting = update(EventDelivery).where(EventDelivery.state == "pending")
+            await session.execute(waiting.values(next_at=utc_now() - timedelta(seconds=1)))
+
+
+async def until(condition: Callable[[], Any], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+            await asyncio.sleep(0.01)

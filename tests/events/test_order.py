@@ -1,0 +1,89 @@
+"""In order for each handler and aggregate; nobody waits for another aggregate or another handler."""
+
+from myapp.events.handlers import RecordedEvent
+
+from .room import Room
+from .told import Counted, fail_with
+
+
+def told(events: list[RecordedEvent]) -> list[tuple[str, int]]:
+    return [(event.aggregate_id, event.version) for event in events]
+
+
+class TestOrder:
+    async def test_of_one_aggregate(self, room: Room) -> None:
+        await room.happen(*"aabab", *"a" * 10)
+        assert await room.relay.deliver_due() == 30
+        for handler in (room.listener, room.neighbour):
+            assert [event.version for event in handler.done if event.aggregate_id == "a"] == list(range(1, 14))
+            assert [event.version for event in handler.done if event.aggregate_id == "b"] == [1, 2]
+
+    async def test_a_failure_holds_its_successors_back_and_nobody_else(self, room: Room) -> None:
+        async def refuse_a(event: RecordedEvent) -> None:
+            if event.aggregate_id == "a":
+                raise ValueError
+
+        room.listener.behaviour = refuse_a
+        await room.happen(*"abab")
+        await room.relay.deliver_due()
+        assert told(room.listener.told) == [("a", 1), ("b", 1), ("b", 2)]
+        assert sorted(told(room.neighbour.done)) == [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
+        await room.happen("a")
+        assert await room.relay.deliver_due() == 1  # the neighbour's
+        await room.pass_time()
+        room.listener.reset()
+        await room.relay.deliver_due()
+        assert told(room.listener.done) == [("a", 1), ("a", 2), ("a", 3)]
+
+    async def test_a_dead_letter_lets_its_successors_go_on(self, room: Room) -> None:
+        async def refuse_first(event: RecordedEvent) -> None:
+            if event.version == 1:
+                raise ValueError
+
+        room.listener.behaviour = refuse_first
+        await room.happen("a", "a")
+        for _ in range(3):
+            assert told(room.listener.done) == []
+            await room.relay.deliver_due()
+            await room.pass_time()
+        assert told(room.listener.done) == [("a", 2)]  # at once, it has not waited for its turn in the backlog
+        assert await room.states("listener") == ["dead", "delivered"]
+
+    async def test_what_is_being_delivered_holds_its_successors_back(self, room: Room) -> None:
+        await room.happen("a", "a")
+        claims, put_off = await room.queue.claim("listener", 10)
+        assert [claim.event.version for claim in claims] == [1]
+        assert put_off == 1
+        assert await room.queue.claim("listener", 10) == ([], 0)
+        await room.pass_time()  # the lease has ended: it is the first one's turn, again
+        [again], _ = await room.queue.claim("listener", 10)
+        assert (again.event.version, again.attempt) == (1, 2)
+        await room.queue.delivered(again)
+        [second], _ = await room.queue.claim("listener", 10)
+        assert (second.event.version, second.attempt) == (2, 1)
+
+    async def test_in_a_transaction(self, room: Room) -> None:
+        await room.happen(*"aabbab", kind=Counted)
+        assert await room.relay.deliver_due() == 6
+        assert [event.version for event in room.clerk.done if event.aggregate_id == "a"] == [1, 2, 3]
+        assert [event.version for event in room.clerk.done if event.aggregate_id == "b"] == [1, 2, 3]
+
+    async def test_of_more_aggregates_than_fit_into_a_batch(self, room: Room) -> None:
+        await room.happen(*map(str, range(150)), kind=Counted)
+        assert await room.relay.deliver_due() == 150
+        assert len(await room.events("thing.noted")) == 150
+
+
+class TestRedelivery:
+    async def test_begins_anew_and_wakes_nobody_too_early(self, room: Room) -> None:
+        room.listener.behaviour = fail_with(ValueError("no"))
+        await room.happen("a")
+        for _ in range(3):
+            await room.relay.deliver_due()
+            await room.pass_time()
+        assert await room.states("listener") == ["dead"]
+        room.listener.reset()
+        await room.set("listener", state="pending", attempts=0)
+        await room.happen("a", "a")
+        await room.relay.deliver_due()
+        assert told(room.listener.done) == [("a", 1), ("a", 2), ("a", 3)]

@@ -1,0 +1,63 @@
+"""Events are written with the change that they tell of, and only with it."""
+
+import pytest
+from pico_client_auth import SecurityContext, TokenClaims
+
+from myapp.web.request_id import continue_request
+
+from .room import Room
+from .told import Happened, Noted
+
+
+class TestCommit:
+    async def test_delivers(self, room: Room) -> None:
+        await room.publish(Happened(aggregate_id="a", version=7, text="Grüße, мир"))
+        assert room.listener.told == []
+        assert await room.relay.deliver_due() == 2
+        [event] = room.listener.told
+        assert room.neighbour.told == [event]
+        assert (event.type, event.aggregate, event.aggregate_id, event.version) == ("thing.happened", "thing", "a", 7)
+        assert event.payload == {"text": "Grüße, мир"}
+        assert (event.actor, event.request_id) == ("system", None)
+        assert await room.relay.deliver_due() == 0
+        assert await room.states("listener") == ["delivered"]
+
+    async def test_tells_who_did_it_in_which_request(self, room: Room) -> None:
+        SecurityContext.set(TokenClaims(sub="ada", email="", role="", org_id="", jti=""), [])
+        continue_request("request-1")
+        try:
+            await room.happen("a")
+        finally:
+            SecurityContext.clear()
+            continue_request(None)
+        [event] = await room.events("thing.happened")
+        assert (event.actor, event.request_id) == ("ada", "request-1")
+
+    async def test_what_nobody_hears_of_is_recorded(self, room: Room) -> None:
+        await room.publish(Noted(aggregate_id="a", version=1))
+        assert len(await room.events("thing.noted")) == 1
+        assert await room.relay.deliver_due() == 0
+
+
+class TestRollback:
+    async def test_never_delivers(self, room: Room) -> None:
+        with pytest.raises(ZeroDivisionError):
+            async with room.manager.transaction():
+                await room.publisher.publish(Happened(aggregate_id="a", version=1))
+                raise ZeroDivisionError
+        assert await room.events("thing.happened") == []
+        assert await room.relay.deliver_due() == 0
+        assert room.listener.told == []
+
+    async def test_there_is_no_event_without_a_transaction(self, room: Room) -> None:
+        with pytest.raises(RuntimeError):
+            await room.publisher.publish(Happened(aggregate_id="a", version=1))
+        assert await room.events("thing.happened") == []
+
+    async def test_nothing_is_delivered_before_the_commit(self, room: Room) -> None:
+        async with room.manager.transaction():
+            await room.publisher.publish(Happened(aggregate_id="a", version=1))
+            assert await room.queue.due(["listener"]) == ["listener"]  # for this transaction, not for others:
+            assert await room.relay.deliver_due() == 0
+        assert room.listener.told == []
+        assert await room.relay.deliver_due() == 2

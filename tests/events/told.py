@@ -1,0 +1,120 @@
+"""Events and handlers that join the application where a test asks for this module."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pico_client_auth import SecurityContext
+from pico_ioc import component
+from pico_sqlalchemy import SessionManager
+
+from myapp.auth.actor import current_actor
+from myapp.events.handlers import EventHandler, RecordedEvent
+from myapp.events.publisher import DomainEvent, EventPublisher
+from myapp.web.request_id import current_request_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThingEvent(DomainEvent):
+    aggregate: ClassVar[str] = "thing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happened(ThingEvent):
+    """Of this two handlers hear, by themselves."""
+
+    type: ClassVar[str] = "thing.happened"
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted(ThingEvent):
+    """Of this one handler hears, in the transaction of the record."""
+
+    type: ClassVar[str] = "thing.counted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted(ThingEvent):
+    """Of this nobody hears."""
+
+    type: ClassVar[str] = "thing.noted"
+
+
+Behaviour = Callable[[RecordedEvent], Awaitable[None]]
+
+
+async def obey(_event: RecordedEvent) -> None: ...
+
+
+async def hang(_event: RecordedEvent) -> None:
+    await asyncio.Event().wait()
+
+
+def fail_with(error: BaseException) -> Behaviour:
+    async def fail(_event: RecordedEvent) -> None:
+        raise error
+
+    return fail
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a handler finds around it."""
+
+    in_transaction: bool
+    actor: str
+    authenticated: bool
+    request_id: str
+
+
+class Watched(EventHandler):
+    """``told`` are the events that it was told of, ``done`` those with which it has dealt."""
+
+    def __init__(self, manager: SessionManager) -> None:
+        self._manager = manager
+        self.reset()
+
+    def reset(self) -> None:
+        self.behaviour: Behaviour = obey
+        self.told: list[RecordedEvent] = []
+        self.done: list[RecordedEvent] = []
+        self.surroundings: list[Surroundings] = []
+
+    async def handle(self, event: RecordedEvent) -> None:
+        in_transaction = self._manager.get_current_session() is not None
+        authenticated = SecurityContext.get() is not None
+        self.told.append(event)
+        self.surroundings.append(Surroundings(in_transaction, current_actor(), authenticated, current_request_id()))
+        await self.behaviour(event)
+        self.done.append(event)
+
+
+@component
+class Listener(Watched):
+    name: ClassVar[str] = "listener"
+    event_types: ClassVar[frozenset[str]] = frozenset({Happened.type})
+
+
+@component
+class Neighbour(Watched):
+    name: ClassVar[str] = "neighbour"
+    event_types: ClassVar[frozenset[str]] = frozenset({Happened.type})
+
+
+@component
+class Clerk(Watched):
+    """Writes an event of its own, of which the database takes only one."""
+
+    name: ClassVar[str] = "clerk"
+    event_types: ClassVar[frozenset[str]] = frozenset({Counted.type})
+    in_transaction: ClassVar[bool] = True
+
+    def __init__(self, manager: SessionManager, publisher: EventPublisher) -> None:
+        super().__init__(manager)
+        self._publisher = publisher
+
+    async def handle(self, event: RecordedEvent) -> None:
+        await self._publisher.publish(Noted(aggregate_id=event.aggregate_id, version=event.version))
+        await super().handle(event)
