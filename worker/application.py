@@ -14,7 +14,7 @@ from myapp.reports.broker import CelerySection, WorkerSettings, celery_options
 from myapp.reports.settings import ReportsSettings
 from myapp.startup import check_replaced
 
-PATIENCE = 5.0
+PATIENCE = 15.0
 """Seconds that the broker may take for one step."""
 
 

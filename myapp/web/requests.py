@@ -25,6 +25,8 @@ class RequestInfo:
     subject: str = "-"
     status: int = 0
     """Of the answer; 0 until it has begun."""
+    answered: float = 0.0
+    """When it was complete; what goes on in the background after that is not part of the request."""
 
 
 def info_of(scope: Scope) -> RequestInfo:
@@ -58,6 +60,8 @@ class RequestMiddleware:
             if message["type"] == "http.response.start":
                 info.status = message["status"]
                 message.setdefault("headers", []).append(id_header)
+            elif not message.get("more_body"):
+                info.answered = time.perf_counter()
             await send(message)
 
         try:
@@ -65,7 +69,7 @@ class RequestMiddleware:
         except Exception as error:
             await answer_failure(error, scope, receive, send_with_id)
         finally:
-            log(method, info, time.perf_counter() - started)
+            log(method, info, (info.answered or time.perf_counter()) - started)
 
 
 class FailureMiddleware:

@@ -14,6 +14,8 @@ from myapp.events.models import Event, EventDelivery
 from myapp.events.publisher import DomainEvent, EventPublisher
 from myapp.events.queue import DeliveryQueue
 from myapp.events.relay import EventRelay
+from myapp.events.services import DeliveryService
+from myapp.events.settings import EventsSettings
 
 from .told import Clerk, Happened, Listener, Neighbour
 
@@ -24,6 +26,8 @@ class Room:
         self.publisher: EventPublisher = container.get(EventPublisher)
         self.queue: DeliveryQueue = container.get(DeliveryQueue)
         self.relay: EventRelay = container.get(EventRelay)
+        self.settings: EventsSettings = container.get(EventsSettings)
+        self.service: DeliveryService = container.get(DeliveryService)
         self.listener: Listener = container.get(Listener)
         self.neighbour: Neighbour = container.get(Neighbour)
         self.clerk: Clerk = container.get(Clerk)
@@ -56,10 +60,15 @@ class Room:
     async def states(self, handler: str) -> list[str]:
         return [delivery.state for delivery in await self.deliveries(handler)]
 
-    async def set(self, handler: str, **values: Any) -> None:
-        """Change all of its deliveries, as if something had come between."""
+    async def exhaust(self) -> None:
+        """Deliver and let time pass until nothing is pending."""
+        while await self.relay.deliver_due():
+            await self.pass_time()
+
+    async def set(self, of: str, **values: Any) -> None:
+        """Change all deliveries of a handler, as if something had come between."""
         async with self.manager.transaction() as session:
-            await session.execute(update(EventDelivery).where(EventDelivery.handler == handler).values(**values))
+            await session.execute(update(EventDelivery).where(EventDelivery.handler == of).values(**values))
 
     async def pass_time(self) -> None:
         """Let all that waits for its time be due."""

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,16 @@ async def until(client: httpx.AsyncClient, path: str, **members: Any) -> None:
 
 class TestInline:
     async def test_is_answered_first_and_made_then(
-        self, start: Start, database_url: str, issuer: Issuer, tmp_path: Path
+        self, start: Start, database_url: str, issuer: Issuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """By a real server: the response does not wait for the report."""
+        """By a real server: neither the response nor the request's time in the log waits for the report."""
         storage = GatedStorage(Storage(StorageSettings(url=str(tmp_path))))
         app = start({"DATABASE__URL": database_url}, {Storage: storage}).get(FastAPI)
         headers = {"Authorization": f"Bearer {issuer.token('admin')}"}
         async with serving(app) as url, httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as client:
+            began = time.perf_counter()
             response = await client.post(REPORTS, json=ORDER)
+            waited = time.perf_counter() - began
             assert (response.status_code, response.json()["state"]) == (202, "queued")
             location = response.headers["location"]
             await storage.reached.wait()
@@ -47,6 +50,8 @@ class TestInline:
             storage.gate.set()
             await until(client, location, state="done")
             assert (await client.get(location + "/file")).status_code == 200
+        [logged] = [vars(record) for record in caplog.records if record.getMessage().startswith("POST ")]
+        assert logged["duration_ms"] <= waited * 1000 + 1
 
     @pytest.mark.parametrize("format", ["pdf", "csv"])
     async def test_up_to_so_many_rows(self, start: Start, database_url: str, issuer: Issuer, format: str) -> None:
@@ -87,6 +92,7 @@ class TestInline:
 
 SCRIPT = """
 import sys
+import time
 from myapp.boot import create_container
 from fastapi import FastAPI
 create_container().get(FastAPI)

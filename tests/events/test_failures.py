@@ -1,0 +1,274 @@
+"""Handlers that fail, hang or lose their claim: what is tried again, when, and who is not affected."""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pico_client_auth import SecurityContext, TokenClaims
+from sqlalchemy import Row, update
+
+from myapp.database.types import utc_now
+from myapp.errors import ConflictError, StartupError
+from myapp.events.handlers import RecordedEvent
+from myapp.events.models import EventDelivery
+from myapp.events.queue import LostClaimError
+from tests.conftest import StartContainer
+from tests.web.faulty import SECRET
+
+from .room import Room, until
+from .told import Counted, Happened, Surroundings, Watched, fail_with, hang
+
+
+async def the_delivery(room: Room, handler: str = "listener") -> Row[Any]:
+    [delivery] = await room.deliveries(handler)
+    return delivery
+
+
+class TestFailing:
+    async def test_is_tried_again_later_each_time_and_then_given_up(
+        self, room: Room, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        room.listener.behaviour = fail_with(ConflictError("The thing is in use."))
+        await room.happen("a")
+        for attempt, pause in ((1, 1.0), (2, 2.0)):
+            before = utc_now()
+            await room.relay.deliver_due()
+            delivery = await the_delivery(room)
+            assert (delivery.state, delivery.attempts) == ("pending", attempt)
+            assert delivery.error == "ConflictError: The thing is in use."
+            assert before + timedelta(seconds=pause) <= delivery.next_at <= utc_now() + timedelta(seconds=1.1 * pause)
+            assert await room.relay.deliver_due() == 0
+            await room.pass_time()
+        await room.relay.deliver_due()
+        delivery = await the_delivery(room)
+        assert (delivery.state, delivery.attempts) == ("dead", 3)
+        assert delivery.error == "ConflictError: The thing is in use."
+        await room.pass_time()
+        assert await room.relay.deliver_due() == 0
+        assert len(room.listener.told) == 3
+        assert len(room.neighbour.done) == 1
+        lines = [record for record in caplog.records if record.name == "myapp.events.courier"]
+        assert [record.levelname for record in lines] == ["WARNING", "WARNING", "ERROR"]
+        assert not any(record.exc_info for record in lines)  # it was expected
+
+    async def test_that_comes_right_in_the_end_leaves_no_error(self, room: Room) -> None:
+        room.listener.behaviour = fail_with(ValueError("not yet"))
+        await room.happen("a")
+        await room.relay.deliver_due()
+        room.listener.reset()
+        await room.pass_time()
+        await room.relay.deliver_due()
+        delivery = await the_delivery(room)
+        assert (delivery.state, delivery.attempts, delivery.error) == ("delivered", 2, None)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RuntimeError("x" * 10_000),
+            RecursionError(),
+            asyncio.CancelledError(),
+            SystemExit(3),
+            StopAsyncIteration(),
+            TimeoutError("its own"),
+            ExceptionGroup("several", [ValueError(SECRET)]),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    async def test_in_whatever_way(self, room: Room, error: BaseException) -> None:
+        room.listener.behaviour = fail_with(error)
+        await room.happen("a")
+        await room.relay.deliver_due()
+        delivery = await the_delivery(room)
+        assert (delivery.state, delivery.attempts) == ("pending", 1)
+        assert delivery.error.startswith(type(error).__name__)
+        assert len(delivery.error) <= 500
+        assert SECRET not in delivery.error
+        assert len(room.neighbour.done) == 1
+
+    async def test_with_a_reason_that_no_column_holds(self, room: Room, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.CRITICAL)  # pytest could not report the line
+        room.listener.behaviour = fail_with(ValueError("a\x00b\ud800c"))
+        await room.happen("a")
+        await room.relay.deliver_due()
+        assert (await the_delivery(room)).error == "ValueError: a?b?c"
+
+
+class TestHanging:
+    async def test_is_a_failure_after_its_time(self, room: Room) -> None:
+        room.listener.behaviour = hang
+        await room.happen("a")
+        await room.relay.deliver_due()
+        delivery = await the_delivery(room)
+        assert (delivery.state, delivery.attempts) == ("pending", 1)
+        assert delivery.error == "HandlerTimeoutError: not done after 0.2 seconds"
+
+    async def test_stops_neither_its_neighbour_nor_other_aggregates(
+        self, room: Room, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What comes while it hangs is delivered while it hangs."""
+        released = asyncio.Event()
+
+        async def wait_for_a(event: RecordedEvent) -> None:
+            if event.aggregate_id == "a":
+                await released.wait()
+
+        room.listener.behaviour = wait_for_a
+        monkeypatch.setattr(room.settings, "handler_timeout", 20.0)
+        async with room.relay.running():
+            await room.happen("a")
+            await until(lambda: room.listener.told)
+            await room.happen("a", "b", "c")
+            await until(lambda: len(room.neighbour.done) == 4)
+            await until(lambda: {event.aggregate_id for event in room.listener.done} == {"b", "c"})
+            released.set()
+            await until(lambda: len(room.listener.done) == 4)
+
+
+class TestInTransaction:
+    async def test_what_it_writes_is_committed_with_the_record(self, room: Room) -> None:
+        await room.happen("a", kind=Counted)
+        await room.relay.deliver_due()
+        assert await room.states("clerk") == ["delivered"]
+        assert len(await room.events("thing.noted")) == 1
+
+    async def test_what_it_wrote_before_it_failed_is_not(self, room: Room) -> None:
+        room.clerk.behaviour = fail_with(ValueError("no"))
+        await room.happen("a", kind=Counted)
+        await room.exhaust()
+        assert await room.events("thing.noted") == []
+        assert (await the_delivery(room, "clerk")).error == "ValueError: no"
+
+    async def test_one_that_fails_fails_alone(self, room: Room) -> None:
+        async def refuse_b(event: RecordedEvent) -> None:
+            if event.aggregate_id == "b":
+                raise ValueError
+
+        room.clerk.behaviour = refuse_b
+        await room.happen(*"abc", kind=Counted)
+        await room.relay.deliver_due()
+        assert await room.states("clerk") == ["delivered", "pending", "delivered"]
+        assert [event.aggregate_id for event in await room.events("thing.noted")] == ["a", "c"]
+
+    async def test_one_that_the_database_refuses_fails_alone(self, room: Room) -> None:
+        await room.happen(*"abc", kind=Counted)
+        await room.relay.deliver_due()
+        await room.set("clerk", state="pending", attempts=0, next_at=utc_now())  # there would be two notes of each
+        await room.happen("d", kind=Counted)
+        await room.relay.deliver_due()
+        assert await room.states("clerk") == ["pending"] * 3 + ["delivered"]
+        assert len(await room.events("thing.noted")) == 4
+
+    async def test_one_that_hangs_fails_alone(self, room: Room) -> None:
+        async def hang_at_b(event: RecordedEvent) -> None:
+            if event.aggregate_id == "b":
+                await hang(event)
+
+        room.clerk.behaviour = hang_at_b
+        await room.happen(*"abc", kind=Counted)
+        await room.relay.deliver_due()
+        assert await room.states("clerk") == ["delivered", "pending", "delivered"]
+        assert len(await room.events("thing.noted")) == 2
+
+    async def test_a_lost_claim_takes_what_was_written_with_it(self, room: Room) -> None:
+        await room.happen("a", kind=Counted)
+        [claim], _ = await room.queue.claim("clerk", 1)
+        await room.pass_time()
+        [other], _ = await room.queue.claim("clerk", 1)
+        with pytest.raises(LostClaimError):
+            await room.queue.deliver_in_transaction(room.clerk, [claim])
+        assert await room.events("thing.noted") == []
+        await room.queue.deliver_in_transaction(room.clerk, [other])
+        assert len(await room.events("thing.noted")) == 1
+
+
+class TestLease:
+    async def test_whoever_lost_a_claim_cannot_mark_it(self, room: Room) -> None:
+        await room.happen("a")
+        [claim], _ = await room.queue.claim("listener", 1)
+        await room.pass_time()
+        [other], _ = await room.queue.claim("listener", 1)
+        assert (claim.attempt, other.attempt) == (1, 2)
+        with pytest.raises(LostClaimError):
+            await room.queue.delivered(claim)
+        assert await room.queue.failed(claim, "too late")
+        delivery = await the_delivery(room)
+        assert (delivery.state, delivery.attempts, delivery.error) == ("pending", 2, None)
+        await room.queue.delivered(other)
+        with pytest.raises(LostClaimError):
+            await room.queue.delivered(claim)
+
+    async def test_work_that_was_done_too_late_is_no_failure(
+        self, room: Room, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def lose_the_claim(_event: RecordedEvent) -> None:
+            async with room.manager.transaction() as session:
+                await session.execute(update(EventDelivery).values(attempts=EventDelivery.attempts + 1))
+
+        room.listener.behaviour = lose_the_claim
+        await room.happen("a")
+        await room.relay.deliver_due()
+        assert (await the_delivery(room)).state == "pending"
+        assert "too late" in caplog.text
+
+    async def test_who_ends_the_process_each_time_is_given_up(self, room: Room) -> None:
+        await room.happen("a", "a")
+        for attempt in (1, 2, 3):
+            [claim], _ = await room.queue.claim("listener", 1)
+            assert claim.attempt == attempt
+            await room.pass_time()
+        await room.relay.deliver_due()
+        first, second = await room.deliveries("listener")
+        assert (first.state, first.error) == ("dead", "the process ended during each attempt")
+        assert second.state == "delivered"
+        assert [event.version for event in room.listener.told] == [2]
+
+    @pytest.mark.parametrize("longer", ["HANDLER_TIMEOUT", "TRANSACTION_TIMEOUT"])
+    def test_must_be_longer_than_a_delivery(self, start: StartContainer, database_url: str, longer: str) -> None:
+        with pytest.raises(StartupError, match=r"^events\.lease \(EVENTS__LEASE\)"):
+            start({"DATABASE__URL": database_url, "EVENTS__LEASE": "5", f"EVENTS__{longer}": "5"})
+
+
+class TestSurroundings:
+    async def test_a_handler_inherits_nothing(self, room: Room) -> None:
+        """Whoever lets it deliver: here a caller in the middle of a request."""
+        SecurityContext.set(TokenClaims(sub="ada", email="", role="", org_id="", jti=""), ["admin"])
+        try:
+            await room.happen("a")
+            async with room.manager.transaction(read_only=True):
+                await room.relay.deliver_due()
+        finally:
+            SecurityContext.clear()
+        assert room.listener.surroundings == [Surroundings(False, "system", False, "-")]
+
+    async def test_it_belongs_to_the_request_of_its_event(self, room: Room) -> None:
+        async with room.manager.transaction() as session:
+            await room.publisher.publish(Happened(aggregate_id="a", version=1))
+            [event] = await room.events("thing.happened")
+            event.request_id = "request-1"
+            await session.flush()
+        await room.relay.deliver_due()
+        assert [found.request_id for found in room.listener.surroundings] == ["request-1"]
+
+    async def test_one_delivery_leaves_nothing_to_the_next(self, room: Room) -> None:
+        async def become_ada(_event: RecordedEvent) -> None:
+            SecurityContext.set(TokenClaims(sub="ada", email="", role="", org_id="", jti=""), [])
+
+        for handler in (room.listener, room.clerk):
+            handler.behaviour = become_ada
+        await room.happen("a", "a", "b")
+        await room.happen("c", "c", kind=Counted)
+        await room.relay.deliver_due()
+        assert {found.actor for found in room.listener.surroundings} == {"system"}
+        assert {found.in_transaction for found in room.clerk.surroundings} == {True}
+
+
+class TestUnknownHandler:
+    async def test_is_left_alone(self, room: Room) -> None:
+        """It belongs to another version of the program, or to a later one."""
+        await room.happen("a", "a")
+        await room.set("listener", handler="somebody-else")
+        assert await room.relay.deliver_due() == 2  # the neighbour's
+        left = await room.deliveries("somebody-else")
+        assert [(delivery.state, delivery.attempts) for delivery in left] == [("pending", 0)] * 2
