@@ -51,7 +51,7 @@ def authorize(page: Page, token: str) -> None:
 
 
 def create(page: Page, body: str) -> str:
-    operation = page.locator(".opblock-post")
+    operation = page.locator("#operations-Products-create_product")
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Try it out").click()
     operation.locator("textarea").fill(body)
