@@ -4,11 +4,18 @@ from typing import Annotated, Any
 
 from fastapi import Query
 from pico_fastapi import controller
+from pydantic import ConfigDict
 
 from ..auth.authorities import requires_permission
 from ..web.routing import get
 from .schemas import DailyCountResponse, DailyCountsQuery
 from .services import AnalyticsService
+
+
+class DailyCountsParameters(DailyCountsQuery):
+    """Of unknown parameters ``web/routing.py`` tells."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 @controller(prefix="/api/v1/analytics", tags=["Analytics"], scope="singleton")
@@ -18,6 +25,6 @@ class AnalyticsController:
 
     @get("/daily", response_model=list[DailyCountResponse])
     @requires_permission("events:admin")
-    async def daily_counts(self, query: Annotated[DailyCountsQuery, Query()]) -> Any:
+    async def daily_counts(self, query: Annotated[DailyCountsParameters, Query()]) -> Any:
         """How many events of each type occurred on each day, by day and type; what there was none of is not there."""
         return await self._service.daily(query)

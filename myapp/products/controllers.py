@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 from pico_fastapi import controller
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from ..auth.authorities import only_with, requires_permission
 from ..errors import NotFoundError, PreconditionFailedError
@@ -39,7 +39,9 @@ ProductOrder = Annotated[
 
 
 class ProductListQuery(ProductFilter):
-    """The query of the numbered list."""
+    """The query of the numbered list; of unknown parameters ``web/routing.py`` tells."""
+
+    model_config = ConfigDict(extra="ignore")
 
     page: PageNumber = 1
     page_size: PageSize = 10

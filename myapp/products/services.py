@@ -67,7 +67,6 @@ class ProductService:
         return await self._repo.count(at_most, include_inactive=include_inactive)
 
     @transactional(read_only=True)
-    @validate
     async def list_paged(
         self, page: int, page_size: int, filters: ProductFilter = EVERYTHING, sort: Sequence[Sort] = ()
     ) -> Page[Product]:

@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +14,7 @@ from pico_ioc import component
 from ..database.types import utc_now
 from ..errors import StartupError, UnavailableError
 from ..text import one_line
+from .attempt import Attempt, StoppedError
 from .documents.content import ReportContent
 from .files import ReportFiles
 from .kinds.kind import ReportKind, Scope
@@ -29,35 +28,6 @@ logger = logging.getLogger(__name__)
 Writer = Callable[[ReportContent, Path, Callable[[int], None]], None]
 
 INTERNAL = "The report could not be made; its id finds the cause in the log."
-
-
-class StoppedError(Exception):
-    """The report was cancelled, or somebody else has it."""
-
-
-@dataclass
-class Making:
-    """One attempt, as its threads see it."""
-
-    report: Report
-    total: int = 0
-    read: int = 0
-    written: int = 0
-    stopped: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def progress(self) -> int:
-        """In percent; one half for each pass over the rows. It reaches 100 with the file only."""
-        passes = (min(self.read / max(self.total, 1), 1.0), min(self.written / max(self.read, 1), 1.0))
-        return min(int(50 * sum(passes)), 99)
-
-    def go_on(self) -> None:
-        if self.stopped.is_set():
-            raise StoppedError
-
-    def on_rows(self, number: int) -> None:
-        self.written = number
-        self.go_on()
 
 
 @component
@@ -83,10 +53,10 @@ class ReportMaker:
         report = await self._states.claim(report_id)
         if report is None:
             return
-        making = Making(report)
+        attempt = Attempt(report)
         try:
-            async with self._kept_alive(making):
-                await self._make(making)
+            async with self._kept_alive(attempt):
+                await self._make(attempt)
         except StoppedError:
             await self._files.clear(report)
         except UnavailableError as error:
@@ -98,17 +68,17 @@ class ReportMaker:
             logger.exception("report %s cannot be made", report.id)
             await self._fail(report, INTERNAL)
 
-    async def _make(self, making: Making) -> None:
-        report, kind = making.report, self.kinds[making.report.kind]
+    async def _make(self, attempt: Attempt) -> None:
+        report, kind = attempt.report, self.kinds[attempt.report.kind]
         scope = Scope(report.period_start, report.period_end, utc_now())
-        making.total = await kind.count(scope)
+        attempt.total = await kind.count(scope)
         with Spool() as spool, TemporaryDirectory(prefix="report-", ignore_cleanup_errors=True) as folder:
             async for batch in kind.batches(scope):
                 spool.add(batch)
-                making.read = len(spool)
-                making.go_on()
+                attempt.read = len(spool)
+                attempt.go_on()
             path = Path(folder) / "report"
-            size = await in_thread(making, lambda: write(kind, scope, spool, path, making))
+            size = await in_thread(attempt, lambda: write(kind, scope, spool, path, attempt))
             await self._files.keep(report, path)
             if not await self._states.finish(report, len(spool), size):
                 raise StoppedError
@@ -119,28 +89,28 @@ class ReportMaker:
             await self._files.clear(report)
 
     @asynccontextmanager
-    async def _kept_alive(self, making: Making) -> AsyncIterator[None]:
+    async def _kept_alive(self, attempt: Attempt) -> AsyncIterator[None]:
         ended = asyncio.Event()
-        beating = asyncio.create_task(self._beat(making, ended))
+        beating = asyncio.create_task(self._beat(attempt, ended))
         try:
             yield
         finally:
-            making.stopped.set()
+            attempt.stopped.set()
             ended.set()  # and not cancelled: it may be in the middle of a transaction
             await beating
 
-    async def _beat(self, making: Making, ended: asyncio.Event) -> None:
+    async def _beat(self, attempt: Attempt, ended: asyncio.Event) -> None:
         """Renew the lease and tell the progress; stop the work where that is not possible any more."""
-        report, renewed = making.report, time.monotonic()
-        while not making.stopped.is_set() and not await is_set_within(self._settings.heartbeat, ended):
+        report, renewed = attempt.report, time.monotonic()
+        while not attempt.stopped.is_set() and not await is_set_within(self._settings.heartbeat, ended):
             try:
-                current = await self._states.renew(report, making.progress, making.read)
+                current = await self._states.renew(report, attempt.progress, attempt.read)
             except UnavailableError:
                 current = report if time.monotonic() - renewed < self._settings.lease else None
             else:
                 renewed = time.monotonic()
             if current is None:
-                making.stopped.set()
+                attempt.stopped.set()
             else:
                 report = current
 
@@ -152,10 +122,10 @@ async def is_set_within(seconds: float, event: asyncio.Event) -> bool:
     return event.is_set()
 
 
-def write(kind: ReportKind, scope: Scope, spool: Spool, path: Path, making: Making) -> int:
+def write(kind: ReportKind, scope: Scope, spool: Spool, path: Path, attempt: Attempt) -> int:
     """The size of the file, in bytes."""
-    writer_of(making.report.format)(kind.content(scope, spool), path, making.on_rows)
-    making.go_on()
+    writer_of(attempt.report.format)(kind.content(scope, spool), path, attempt.on_rows)
+    attempt.go_on()
     return path.stat().st_size
 
 
@@ -170,12 +140,12 @@ def writer_of(format: str) -> Writer:
     return write_csv
 
 
-async def in_thread(making: Making, work: Callable[[], int]) -> int:
+async def in_thread(attempt: Attempt, work: Callable[[], int]) -> int:
     """The event loop goes on meanwhile. Cancelled, it waits until the thread has let go of its files."""
     working = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
-        making.stopped.set()
+        attempt.stopped.set()
         await asyncio.wait([working])
         raise

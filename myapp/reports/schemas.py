@@ -62,7 +62,7 @@ class ReportResponse(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: uuid.UUID
-    kind: Kind
+    kind: str
     format: Format
     owner: str
     period_start: datetime | None = Field(serialization_alias="from")

@@ -101,8 +101,8 @@ class TestParameters:
             ({"type": "product.craeted"}, "type", "event_type"),
             ({"type": ""}, "type", "event_type"),
             ({"type": "product.created\x00"}, "type", "event_type"),
-            ({"until": "2026-03-01"}, "until", None),
-            ({"since": "2026-03-01"}, "since", None),
+            ({"until": "2026-03-01"}, "until", "unknown_parameter"),
+            ({"since": "2026-03-01"}, "since", "unknown_parameter"),
         ],
         ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
     )

@@ -1,9 +1,11 @@
 """The events room of a container, as tests see it."""
 
 import asyncio
+import inspect
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
@@ -17,7 +19,8 @@ from myapp.events.relay import EventRelay
 from myapp.events.services import DeliveryService
 from myapp.events.settings import EventsSettings
 
-from .told import Clerk, Happened, Listener, Neighbour
+from .things import Happened
+from .told import Clerk, Listener, Neighbour
 
 
 class Room:
@@ -28,10 +31,20 @@ class Room:
         self.relay: EventRelay = container.get(EventRelay)
         self.settings: EventsSettings = container.get(EventsSettings)
         self.service: DeliveryService = container.get(DeliveryService)
-        self.listener: Listener = container.get(Listener)
-        self.neighbour: Neighbour = container.get(Neighbour)
-        self.clerk: Clerk = container.get(Clerk)
+        self._container = container
         self._versions: dict[str, int] = {}
+
+    @cached_property
+    def listener(self) -> Listener:
+        return cast(Listener, self._container.get(Listener))
+
+    @cached_property
+    def neighbour(self) -> Neighbour:
+        return cast(Neighbour, self._container.get(Neighbour))
+
+    @cached_property
+    def clerk(self) -> Clerk:
+        return cast(Clerk, self._container.get(Clerk))
 
     def version(self, aggregate_id: str) -> int:
         """The next one."""
@@ -70,6 +83,9 @@ class Room:
         async with self.manager.transaction() as session:
             await session.execute(update(EventDelivery).where(EventDelivery.handler == of).values(**values))
 
+    async def all_are(self, handler: str, state: str) -> bool:
+        return set(await self.states(handler)) == {state}
+
     async def pass_time(self) -> None:
         """Let all that waits for its time be due."""
         async with self.manager.transaction() as session:
@@ -77,7 +93,8 @@ class Room:
             await session.execute(waiting.values(next_at=utc_now() - timedelta(seconds=1)))
 
 
-async def until(condition: Callable[[], Any], seconds: float = 20) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30) -> None:
+    """``condition`` may be a coroutine function."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+        while not (await found if inspect.isawaitable(found := condition()) else found):  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,8 @@ from tests.conftest import StartContainer
 from tests.web.faulty import SECRET
 
 from .room import Room, until
-from .told import Counted, Happened, Surroundings, Watched, fail_with, hang
+from .things import Counted, Happened
+from .told import Surroundings, fail_with, hang
 
 
 async def the_delivery(room: Room, handler: str = "listener") -> Row[Any]:

@@ -3,7 +3,8 @@
 from myapp.events.handlers import RecordedEvent
 
 from .room import Room
-from .told import Counted, fail_with
+from .things import Counted
+from .told import fail_with
 
 
 def told(events: list[RecordedEvent]) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Events and handlers that join the application where a test asks for this module."""
+"""Handlers that do as tests tell them; they join the application where a test asks for this module."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,36 +11,10 @@ from pico_sqlalchemy import SessionManager
 
 from myapp.auth.actor import current_actor
 from myapp.events.handlers import EventHandler, RecordedEvent
-from myapp.events.publisher import DomainEvent, EventPublisher
+from myapp.events.publisher import EventPublisher
 from myapp.web.request_id import current_request_id
 
-
-@dataclass(frozen=True, kw_only=True)
-class ThingEvent(DomainEvent):
-    aggregate: ClassVar[str] = "thing"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Happened(ThingEvent):
-    """Of this two handlers hear, by themselves."""
-
-    type: ClassVar[str] = "thing.happened"
-    text: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counted(ThingEvent):
-    """Of this one handler hears, in the transaction of the record."""
-
-    type: ClassVar[str] = "thing.counted"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Noted(ThingEvent):
-    """Of this nobody hears."""
-
-    type: ClassVar[str] = "thing.noted"
-
+from .things import Counted, Happened, Noted
 
 Behaviour = Callable[[RecordedEvent], Awaitable[None]]
 

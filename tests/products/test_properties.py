@@ -1,18 +1,19 @@
 """Rules that hold for every product and every page, tried with what hypothesis makes up."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import httpx
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pico_ioc import PicoContainer
-from pico_sqlalchemy import SessionManager
+from pico_sqlalchemy import SessionManager, Sort
 from sqlalchemy import delete, insert
 
 from myapp.database.types import Money
 from myapp.products.models import MAX_INTEGER, Product
+from myapp.products.schemas import SORTABLE, ProductFilter
 from myapp.products.services import ProductService
 from myapp.text import fold
 
@@ -31,6 +32,45 @@ cents = st.integers(1, 10**12 - 1)
 products = st.fixed_dictionaries(
     {"name": names, "price": cents.map(lambda cent: Decimal(cent) / 100)},
     optional={"description": st.none() | texts, "stock": st.integers(0, MAX_INTEGER)},
+)
+
+# Few values, so that many are equal; letters that fold to others, to several, or that patterns give a meaning.
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+LETTERS = 'aA%_/\\"*\u00df\u1e9e\u0130\u00c5\ufffd\uffff\U0001f4a1'
+prices = st.sampled_from([Decimal("0.01"), Decimal("9.99"), Decimal(10), Decimal("9999999999.99")])
+moments = st.integers(0, 3).map(lambda microseconds: NEW_YEAR + timedelta(microseconds=microseconds))
+shelves = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.text(LETTERS, min_size=2, max_size=8),
+            "price": prices,
+            "stock": st.integers(0, 2),
+            "active": st.booleans(),
+            "created_at": moments,
+            "updated_at": moments,
+        }
+    ),
+    max_size=30,
+)
+filters = (
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "search": st.text(LETTERS, min_size=1, max_size=4),
+            "min_price": prices,
+            "max_price": prices,
+            "in_stock": st.booleans(),
+            "updated_since": moments,
+            "include_inactive": st.booleans(),
+        },
+    )
+    .filter(lambda given: given.get("min_price", 0) <= given.get("max_price", Decimal("Infinity")))
+    .map(lambda given: ProductFilter(**given))
+)
+orders = st.lists(
+    st.builds(Sort, st.sampled_from(SORTABLE), st.sampled_from(["ASC", "DESC"])),
+    max_size=3,
+    unique_by=lambda sort: sort.field,
 )
 
 
@@ -74,22 +114,49 @@ def test_sqlite_keeps_a_price_in_a_float(cent: int) -> None:
     assert Money().process_result_value(Money().process_bind_param(price, dialect()), dialect()) == price
 
 
-@pytest.mark.parametrize("include_inactive", [False, True])
 @tried
-@given(active=st.lists(st.booleans(), max_size=40), size=st.integers(1, 15))
-async def test_pages_cover_everything_once_and_in_order(
-    service: ProductService, container: PicoContainer, include_inactive: bool, active: list[bool], size: int
+@given(rows=shelves, filters=filters, sorts=orders, size=st.integers(1, 15))
+async def test_pages_cover_what_passes_the_filters_once_and_in_order(
+    service: ProductService,
+    container: PicoContainer,
+    rows: list[dict[str, Any]],
+    filters: ProductFilter,
+    sorts: list[Sort],
+    size: int,
 ) -> None:
-    await replace(container, active)
-    everything = [product.id for product in await service.list_active(include_inactive=include_inactive)]
-    assert len(everything) == (len(active) if include_inactive else sum(active))
-    seen: list[int] = []
-    for number in range(1, len(everything) // size + 3):
-        page = await service.list_paged(number, size, include_inactive=include_inactive)
-        assert page.total_elements == len(everything)
-        assert len(page.content) == max(0, min(size, len(everything) - len(seen)))
-        seen += [product.id for product in page.content]
-    assert seen == everything == sorted(set(everything))
+    await replace(container, rows)
+    everything = await service.list_active(include_inactive=True)
+    expected = in_order([product for product in everything if passes(product, filters)], sorts)
+    seen: list[Product] = []
+    for number in range(1, len(expected) // size + 3):
+        page = await service.list_paged(number, size, filters, sorts)
+        assert page.total_elements == len(expected)
+        assert len(page.content) == max(0, min(size, len(expected) - len(seen)))
+        seen += page.content
+    assert [product.id for product in seen] == [product.id for product in expected]
+
+
+def passes(product: Product, filters: ProductFilter) -> bool:
+    return all(
+        [
+            filters.include_inactive or product.active,
+            filters.search is None or fold(filters.search) in fold(product.name),
+            filters.min_price is None or product.price >= filters.min_price,
+            filters.max_price is None or product.price <= filters.max_price,
+            filters.in_stock is None or filters.in_stock == (product.stock > 0),
+            filters.updated_since is None or product.updated_at >= filters.updated_since,
+        ]
+    )
+
+
+def in_order(products: list[Product], sorts: list[Sort]) -> list[Product]:
+    for sort in reversed([*sorts, Sort("id")]):
+        products.sort(key=lambda product: sort_key(product, sort), reverse=sort.direction == "DESC")
+    return products
+
+
+def sort_key(product: Product, sort: Sort) -> Any:
+    return fold(product.name) if sort.field == "name" else getattr(product, sort.field)
 
 
 @tried
@@ -97,7 +164,7 @@ async def test_pages_cover_everything_once_and_in_order(
 async def test_batches_cover_everything_once_and_in_order(
     service: ProductService, container: PicoContainer, active: list[bool], size: int
 ) -> None:
-    await replace(container, active)
+    await replace(container, [{"active": flag} for flag in active])
     seen: list[int] = []
     while batch := await service.list_active(seen[-1] if seen else 0, size):
         assert len(batch) <= size
@@ -106,13 +173,12 @@ async def test_batches_cover_everything_once_and_in_order(
     assert len(seen) == sum(active)
 
 
-async def replace(container: PicoContainer, active: list[bool]) -> None:
-    """All products by new ones, which differ in whether they are active."""
-    rows = [
-        {"name": "Lamp", "name_folded": "lamp", "price": Decimal(1), "stock": 0, "active": flag, "version": 1}
-        for flag in active
-    ]
+async def replace(container: PicoContainer, rows: list[dict[str, Any]]) -> None:
+    """All products by new ones."""
+    usual = {"name": "Lamp", "price": Decimal(1), "stock": 0, "active": True, "version": 1}
+    usual |= {"created_at": NEW_YEAR, "updated_at": NEW_YEAR}
+    new = [usual | row | {"name_folded": fold(row.get("name", "Lamp"))} for row in rows]
     async with container.get(SessionManager).engine.begin() as connection:
         await connection.execute(delete(Product))
-        if rows:
-            await connection.execute(insert(Product), rows)
+        if new:
+            await connection.execute(insert(Product), new)

@@ -9,12 +9,12 @@ import pytest
 from pico_client_auth import SecurityContext
 from pico_ioc import PicoContainer
 from pico_pydantic import ValidationFailedError
-from pico_sqlalchemy import SessionManager
+from pico_sqlalchemy import SessionManager, Sort
 
 from myapp.errors import NotFoundError, PreconditionFailedError
 from myapp.products.models import MAX_INTEGER, Product
 from myapp.products.sample import SampleCatalogue
-from myapp.products.schemas import ProductChanges, ProductData
+from myapp.products.schemas import ProductChanges, ProductData, ProductFilter
 from myapp.products.services import ProductService
 
 LAMP = {"name": " Lamp ", "price": Decimal("19.99")}
@@ -203,8 +203,11 @@ class TestReads:
         assert [found.id for found in await service.list_active(include_inactive=True)] == [first.id, second.id]
         assert [found.id for found in await service.list_active(first.id, include_inactive=True)] == [second.id]
         assert [found.id for found in await service.list_active(limit=1, include_inactive=True)] == [first.id]
-        assert (await service.list_paged(1, 1, include_inactive=True)).total_elements == 2
-        assert (await service.list_paged(2, 1, include_inactive=True)).content[0].id == second.id
+        everything = ProductFilter(include_inactive=True)
+        assert (await service.list_paged(1, 1)).total_elements == 1
+        assert (await service.list_paged(1, 1, everything)).total_elements == 2
+        assert (await service.list_paged(2, 1, filters=everything)).content[0].id == second.id
+        assert (await service.list_paged(1, 1, everything, sort=[Sort("id", "DESC")])).content[0].id == second.id
 
     async def test_answers_are_of_no_use_to_change_the_table(self, service: ProductService) -> None:
         product = await service.create(LAMP)

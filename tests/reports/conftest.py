@@ -20,6 +20,7 @@ from myapp.storage.files import Storage
 from ..conftest import build, client_of
 from ..issuer import Issuer
 from ..products.conftest import fill as fill
+from ..storage.conftest import s3_server as s3_server
 
 REPORTS = "/api/v1/reports/"
 

@@ -45,12 +45,10 @@ class TestOne:
             unknown = assert_problem(await client.get(REPORTS + NOBODYS), 404, "not_found")
             assert problem["detail"] == unknown["detail"]
 
-    @pytest.mark.parametrize(
-        "id", ["1", "0", "-1", "x", "9" * 5000, NOBODYS + "0", NOBODYS[:-1], "%00", "{" + NOBODYS + "}"]
-    )
-    async def test_an_impossible_one_is_not_there(self, admin: httpx.AsyncClient, id: str) -> None:
-        for path in (id, f"{id}/file", f"{id}/download"):
-            assert (await admin.get(REPORTS + path)).status_code == 404
+    async def test_an_impossible_one_is_not_there(self, admin: httpx.AsyncClient) -> None:
+        for id in ("1", "0", "-1", "x", "9" * 5000, NOBODYS + "0", NOBODYS[:-1], "%00", "{" + NOBODYS + "}"):
+            for path in (id, f"{id}/file", f"{id}/download"):
+                assert (await admin.get(REPORTS + path)).status_code == 404
 
     async def test_is_not_sent_again_unchanged(self, manager: httpx.AsyncClient, ask: Ask) -> None:
         report = await ask()

@@ -1,0 +1,154 @@
+"""A database that goes away in each step of a delivery: nothing is lost, nothing is done twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+from sqlalchemy import make_url, text
+
+from myapp.errors import DatabaseUnavailableError
+from myapp.events.handlers import RecordedEvent
+from tests.conftest import StartContainer
+from tests.databases import Databases
+from tests.proxy import Proxy
+
+from .conftest import SETTINGS
+from .room import Room, until
+from .things import Counted
+
+Away = Callable[[], AbstractAsyncContextManager[None]]
+
+IMPATIENT = {
+    "ENGINE__CONNECT_TIMEOUT": "0.3",
+    "ENGINE__COMMAND_TIMEOUT": "0.3",
+    "ENGINE__SQLITE_BUSY_TIMEOUT": "0.1",
+    "EVENTS__TRANSACTION_TIMEOUT": "5",
+    "EVENTS__HANDLER_TIMEOUT": "20",
+}
+
+
+@pytest.fixture(params=["sqlite", "broken off", "silent"])
+def fault(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def proxy(databases: Databases) -> Iterator[Proxy]:
+    with Proxy(make_url(databases.migrated("postgresql"))) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def room(fault: str, databases: Databases, request: pytest.FixtureRequest, start: StartContainer) -> Room:
+    url = databases.migrated("sqlite") if fault == "sqlite" else request.getfixturevalue("proxy").url
+    return Room(start({"DATABASE__URL": url} | SETTINGS | IMPATIENT, modules=["tests.events.told"]))
+
+
+@pytest.fixture
+def away(fault: str, room: Room, request: pytest.FixtureRequest) -> Away:
+    @asynccontextmanager
+    async def locked() -> AsyncIterator[None]:
+        async with room.manager.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))  # takes the write lock
+            yield
+
+    @asynccontextmanager
+    async def broken_off() -> AsyncIterator[None]:
+        proxy: Proxy = request.getfixturevalue("proxy")
+        proxy.stop()
+        yield
+        proxy.start()
+
+    @asynccontextmanager
+    async def silent() -> AsyncIterator[None]:
+        proxy: Proxy = request.getfixturevalue("proxy")
+        proxy.stall()
+        yield
+        proxy.resume()
+
+    return {"sqlite": locked, "broken off": broken_off, "silent": silent}[fault]
+
+
+class Gate:
+    """A behaviour of handlers that wait in the middle of their work."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.open = asyncio.Event()
+
+    async def __call__(self, _event: RecordedEvent) -> None:
+        self.reached.set()
+        await self.open.wait()
+
+
+async def test_before_the_claim(room: Room, away: Away) -> None:
+    await room.happen("a", "b")
+    async with away(), room.relay.running():
+        await asyncio.sleep(0.5)
+    async with room.relay.running():
+        await room.happen("a")
+        await until(lambda: len(room.listener.done) == 3)
+        async with away():
+            await asyncio.sleep(0.5)
+        await room.happen("c")
+        await until(lambda: len(room.listener.done) == 4)
+    assert len(room.listener.told) == 4
+
+
+async def test_between_the_work_and_its_record(room: Room, away: Away) -> None:
+    room.listener.behaviour = gate = Gate()
+    await room.happen("a")
+    async with room.relay.running():
+        await gate.reached.wait()
+        await until(lambda: room.neighbour.done)
+        async with away():
+            gate.open.set()
+            await until(lambda: room.listener.done)
+            await asyncio.sleep(0.5)
+        await until(lambda: room.all_are("listener", "delivered"))
+    assert len(room.listener.told) == 1
+
+
+async def test_between_a_failure_and_its_record(room: Room, away: Away) -> None:
+    gate = Gate()
+
+    async def fail_after_it(event: RecordedEvent) -> None:
+        await gate(event)
+        raise ValueError("no")
+
+    room.listener.behaviour = fail_after_it
+    await room.happen("a")
+    async with room.relay.running():
+        await gate.reached.wait()
+        async with away():
+            gate.open.set()
+            await asyncio.sleep(0.5)
+        await until(lambda: room.neighbour.done)
+    [delivery] = await room.deliveries("listener")
+    assert (delivery.state, delivery.attempts, delivery.error) == ("pending", 1, "ValueError: no")
+
+
+async def test_in_the_transaction_of_the_record(room: Room, fault: str, away: Away) -> None:
+    if fault == "sqlite":
+        pytest.skip("who writes there has the lock, and needs no server")
+    room.clerk.behaviour = gate = Gate()
+    await room.happen("a", "b", kind=Counted)
+    async with room.relay.running():
+        await gate.reached.wait()
+        async with away():
+            gate.open.set()
+            await asyncio.sleep(0.5)
+    assert len(await room.events("thing.noted")) < 2 or await room.all_are("clerk", "delivered")
+    await room.exhaust()
+    assert await room.all_are("clerk", "delivered")
+    assert len(await room.events("thing.noted")) == 2
+
+
+async def test_a_script_is_told(room: Room, fault: str, away: Away) -> None:
+    if fault == "sqlite":
+        pytest.skip("a read needs no lock")
+    async with away():
+        with pytest.raises(DatabaseUnavailableError):
+            await room.relay.deliver_due()
