@@ -1,6 +1,7 @@
 """What an operator does with events from a terminal."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -13,6 +14,8 @@ from .events.relay import EventRelay
 from .events.schemas import State
 from .events.services import DeliveryService
 from .startup import exit_on_startup_error
+
+logger = logging.getLogger(__name__)
 
 MAX_LINES = 100
 
@@ -40,7 +43,9 @@ async def relay(container: PicoContainer) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
     async with container.get(EventRelay).running():
+        logger.info("the relay runs")
         await asked_to_stop.wait()
+    logger.info("the relay has ended")
 
 
 async def show(container: PicoContainer, state: State, handler: str | None) -> None:

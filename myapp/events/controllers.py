@@ -18,7 +18,7 @@ class DeliveryController:
     def __init__(self, service: DeliveryService) -> None:
         self._service = service
 
-    @get("", response_model=PageResponse[DeliveryResponse], paged=True)
+    @get("/", response_model=PageResponse[DeliveryResponse], paged=True)
     @requires_permission("events:admin")
     async def list_deliveries(
         self,

@@ -36,6 +36,7 @@ NAMES = table("product_names", column("rowid", Integer), column("product_names")
 CONDITIONS: dict[str, ColumnExpressionArgument[bool]] = {
     "active": Product.active,
     "pattern": Product.name_folded.like(bindparam("pattern"), escape=ESCAPE),
+    "part": func.instr(Product.name_folded, bindparam("part")) > 0,
     "phrase": NAMES.c.product_names.match(bindparam("phrase")),
     "min_price": Product.price >= bindparam("min_price"),
     "max_price": Product.price <= bindparam("max_price"),
@@ -113,12 +114,13 @@ class ProductRepository:
         return values
 
     def _values_of_search(self, text: str) -> dict[str, str]:
-        """The pattern decides. On SQLite it is held only against what the phrase finds, if that has three letters."""
+        """Every character means itself. On SQLite, whose LIKE does not know all of them, the index finds names that may
+        have a text of three letters and more, and the name decides."""
         folded = fold(text)
-        values = {"pattern": f"%{folded.translate(LITERALLY)}%"}
-        if self._is_sqlite and len(folded) >= TRIGRAM:
-            values["phrase"] = '"' + folded.replace('"', '""') + '"'
-        return values
+        if not self._is_sqlite:
+            return {"pattern": f"%{folded.translate(LITERALLY)}%"}
+        phrase = '"' + folded.replace('"', '""') + '"'
+        return {"part": folded, "phrase": phrase} if len(folded) >= TRIGRAM else {"part": folded}
 
     def _filtered(self, conditions: frozenset[str]) -> Select[Product]:
         """The statement under every list, page, total and search."""

@@ -43,6 +43,8 @@ RULES = {
     ("DELETE", "/api/v1/products/{product_id}"): "products:delete",
     ("GET", "/api/v1/products/{product_id}/history"): "events:read",
     ("GET", "/api/v1/analytics/daily"): "events:admin",
+    ("GET", "/api/v1/admin/events/"): "events:admin",
+    ("POST", "/api/v1/admin/events/{event_id}/redeliver"): "events:admin",
     ("GET", "/api/v1/reports/"): ANY_TOKEN,
     ("GET", "/api/v1/reports/{report_id}"): ANY_TOKEN,
     ("GET", "/api/v1/reports/{report_id}/file"): ANY_TOKEN,

@@ -101,5 +101,6 @@ class TestEveryKind:
             "internal_error": client.get("/faulty/errors/unexpected"),
             "database_unavailable": client.get("/faulty/errors/database"),
             "storage_unavailable": client.get("/faulty/errors/storage"),
+            "broker_unavailable": client.get("/faulty/errors/broker"),
             "mail_unavailable": client.get("/faulty/errors/mail"),
         }

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pico_ioc import PicoContainer
-from pico_sqlalchemy import AppBase
 
 from tests.conftest import build
 from tests.databases import Databases
@@ -36,9 +35,5 @@ async def room_application(
 async def room(room_application: PicoContainer) -> Room:
     """With empty tables, and handlers that obey."""
     room = Room(room_application)
-    async with room.manager.engine.begin() as connection:
-        for table in reversed(AppBase.metadata.sorted_tables):
-            await connection.execute(table.delete())
-    for handler in (room.listener, room.neighbour, room.clerk):
-        handler.reset()
+    await room.clear()
     return room

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from pico_ioc import PicoContainer
-from pico_sqlalchemy import SessionManager
+from pico_sqlalchemy import AppBase, SessionManager
 from sqlalchemy import Row, select, update
 
 from myapp.database.types import utc_now
@@ -31,20 +31,28 @@ class Room:
         self.relay: EventRelay = container.get(EventRelay)
         self.settings: EventsSettings = container.get(EventsSettings)
         self.service: DeliveryService = container.get(DeliveryService)
-        self._container = container
+        self.container = container
         self._versions: dict[str, int] = {}
 
     @cached_property
     def listener(self) -> Listener:
-        return cast(Listener, self._container.get(Listener))
+        return cast(Listener, self.container.get(Listener))
 
     @cached_property
     def neighbour(self) -> Neighbour:
-        return cast(Neighbour, self._container.get(Neighbour))
+        return cast(Neighbour, self.container.get(Neighbour))
 
     @cached_property
     def clerk(self) -> Clerk:
-        return cast(Clerk, self._container.get(Clerk))
+        return cast(Clerk, self.container.get(Clerk))
+
+    async def clear(self) -> None:
+        """Empty the tables, and let the handlers obey."""
+        async with self.manager.engine.begin() as connection:
+            for table in reversed(AppBase.metadata.sorted_tables):
+                await connection.execute(table.delete())
+        for handler in (self.listener, self.neighbour, self.clerk):
+            handler.reset()
 
     def version(self, aggregate_id: str) -> int:
         """The next one."""
@@ -74,7 +82,8 @@ class Room:
         return [delivery.state for delivery in await self.deliveries(handler)]
 
     async def exhaust(self) -> None:
-        """Deliver and let time pass until nothing is pending."""
+        """Let time pass and deliver until nothing is pending."""
+        await self.pass_time()
         while await self.relay.deliver_due():
             await self.pass_time()
 

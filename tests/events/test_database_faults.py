@@ -22,7 +22,7 @@ Away = Callable[[], AbstractAsyncContextManager[None]]
 IMPATIENT = {
     "ENGINE__CONNECT_TIMEOUT": "0.3",
     "ENGINE__COMMAND_TIMEOUT": "0.3",
-    "ENGINE__SQLITE_BUSY_TIMEOUT": "0.1",
+    "ENGINE__SQLITE_BUSY_TIMEOUT": "0.4",
     "EVENTS__TRANSACTION_TIMEOUT": "5",
     "EVENTS__HANDLER_TIMEOUT": "20",
 }
@@ -86,12 +86,12 @@ class Gate:
 async def test_before_the_claim(room: Room, away: Away) -> None:
     await room.happen("a", "b")
     async with away(), room.relay.running():
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.6)
     async with room.relay.running():
         await room.happen("a")
         await until(lambda: len(room.listener.done) == 3)
         async with away():
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.6)
         await room.happen("c")
         await until(lambda: len(room.listener.done) == 4)
     assert len(room.listener.told) == 4
@@ -106,7 +106,7 @@ async def test_between_the_work_and_its_record(room: Room, away: Away) -> None:
         async with away():
             gate.open.set()
             await until(lambda: room.listener.done)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.6)
         await until(lambda: room.all_are("listener", "delivered"))
     assert len(room.listener.told) == 1
 
@@ -124,7 +124,7 @@ async def test_between_a_failure_and_its_record(room: Room, away: Away) -> None:
         await gate.reached.wait()
         async with away():
             gate.open.set()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.6)
         await until(lambda: room.neighbour.done)
     [delivery] = await room.deliveries("listener")
     assert (delivery.state, delivery.attempts, delivery.error) == ("pending", 1, "ValueError: no")
@@ -139,8 +139,8 @@ async def test_in_the_transaction_of_the_record(room: Room, fault: str, away: Aw
         await gate.reached.wait()
         async with away():
             gate.open.set()
-            await asyncio.sleep(0.5)
-    assert len(await room.events("thing.noted")) < 2 or await room.all_are("clerk", "delivered")
+            await asyncio.sleep(0.6)
+    assert len(await room.events("thing.noted")) in (0, 2)
     await room.exhaust()
     assert await room.all_are("clerk", "delivered")
     assert len(await room.events("thing.noted")) == 2

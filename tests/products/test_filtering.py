@@ -23,6 +23,29 @@ PAGED = COLLECTION + "paged"
 Create = Callable[..., Awaitable[dict[str, Any]]]
 Fill = Callable[[int], Awaitable[None]]
 
+NO_AMOUNTS = [
+    *("-1", "-0", "-0.01", "+1", "1.", ".5", "1,5", "9.999", "1e2", "1e400", "1_0", "0x1", "10000000000", "NaN"),
+    *("nan", "Infinity", "-inf", "null", "None", "true"),
+    *("", " ", " 1", "1 ", "1\n", "1\x00", "\u0661", "\uff11", "\ufffd", "9" * 5000, "1." + "0" * 5000),
+]
+MOMENTS = [
+    *("0001-01-01T00:00:00Z", "1970-01-01t00:00:00z", "9999-12-31T23:59:59.999999Z"),
+    *("2026-01-31T12:00:00.123456789Z", "2026-01-31T12:00:00-00:00", "2024-02-29T23:59:59+23:59"),
+]
+NO_MOMENTS = [
+    *("yesterday", "now", "0", "1700000000", "1e9", "NaN", "2026-01-31", "2026-01-31T12:00Z"),
+    *("2026-01-31T12:00:00"),
+    *("2026-02-30T12:00:00Z", "2026-13-01T00:00:00Z", "2026-01-31T24:00:01Z", "2026-01-31T12:00:60Z"),
+    *("0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "-001-01-01T00:00:00Z", "2026-01-31T12:00:00+24:00"),
+    *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "\u0662026-01-31T12:00:00Z"),
+    *("", "2026-01-31T12:00:00 01:00", "2026-01-31T12:00:00Z\n", "2026-01-31T12:00:00Z\x00", "2" * 5000),
+]
+NO_ORDERS = [
+    *("-", ",", "description", "active", "version", "name_folded", "Price", "+price", "--id", "price,", ",price"),
+    *("price;name", "id,password"),
+    *("", " price", "price ", "price desc", "price\n", "price\x00", "\ufffd", "x" * 5000),
+]
+
 LINK = re.compile(r'<([^>]*)>; rel="(\w+)"')
 
 
@@ -47,16 +70,14 @@ class TestSearch:
         assert (response.json()["total"], response.json()["pages"]) == (3, 2)
         assert names(await viewer.get(PAGED, params={"search": "sofa"})) == []
 
-    @pytest.mark.parametrize("text", ["%", "0%o", "_", "\\", '"', "f\u00dc", "stra\u1e9ee", "\U0001f4a1 b", "x", "xo"])
+    @pytest.mark.parametrize("text", ["%", "0% o", "_", "\\", '"', "f\u00dc", "stra\u1e9ee", "\U0001f4a1 b", "x", "xo"])
     async def test_takes_every_character_as_itself(self, viewer: httpx.AsyncClient, create: Create, text: str) -> None:
         await create('50% off_ \\ " F\u00fcr STRASSE \U0001f4a1 bulb 50xoff'[:100])
         await create("Another")
         assert len(names(await viewer.get(PAGED, params={"search": text}))) == 1
 
-    async def test_tells_apart_what_the_index_of_sqlite_does_not(
-        self, viewer: httpx.AsyncClient, create: Create
-    ) -> None:
-        """FTS5 reads these three characters, two of which are none, as one."""
+    async def test_tells_apart_what_sqlite_does_not(self, viewer: httpx.AsyncClient, create: Create) -> None:
+        """FTS5 and LIKE read these three, two of which are no characters, as one."""
         for character in "\ufffd\ufffe\uffff":
             await create(f"Lamp {character} bright")
         assert names(await viewer.get(PAGED, params={"search": "\ufffe br"})) == ["Lamp \ufffe bright"]
@@ -102,12 +123,7 @@ class TestPrices:
         assert_invalid(await viewer.get(f"{PAGED}?{query}"), "max_price", "price_range")
 
     @pytest.mark.parametrize("name", ["min_price", "max_price"])
-    @pytest.mark.parametrize(
-        "value",
-        ["", " ", "-1", "-0", "-0.01", "+1", "1.", ".5", "1,5", "9.999", "1e2", "1e400", "1_0", " 1", "1 ", "0x1"]
-        + ["10000000000", "9" * 5000, "1." + "0" * 5000, "NaN", "nan", "Infinity", "-inf", "null", "None", "true"]
-        + ["\u0661", "\uff11", "1\x00", "1\n", "\ufffd"],
-    )
+    @pytest.mark.parametrize("value", NO_AMOUNTS)
     async def test_refuse_what_is_no_amount(self, viewer: httpx.AsyncClient, name: str, value: str) -> None:
         assert_invalid(await viewer.get(PAGED, params={name: value}), name)
 
@@ -141,27 +157,11 @@ class TestUpdatedSince:
         assert names(await viewer.get(PAGED, params={"updated_since": later})) == []
         assert names(await viewer.get(PAGED, params={"updated_since": new["updated_at"]})) == ["Old", "New"]
 
-    @pytest.mark.parametrize(
-        "value",
-        [
-            "0001-01-01T00:00:00Z",
-            "1970-01-01t00:00:00z",
-            "9999-12-31T23:59:59.999999Z",
-            "2026-01-31T12:00:00.123456789Z",
-        ]
-        + ["2026-01-31T12:00:00-00:00", "2024-02-29T23:59:59+23:59"],
-    )
+    @pytest.mark.parametrize("value", MOMENTS)
     async def test_takes_every_moment(self, viewer: httpx.AsyncClient, value: str) -> None:
         assert (await viewer.get(PAGED, params={"updated_since": value})).status_code == 200
 
-    @pytest.mark.parametrize(
-        "value",
-        ["", "yesterday", "2026-01-31", "2026-01-31T12:00:00", "2026-01-31T12:00Z", "1700000000", "0", "1e9", "NaN"]
-        + ["2026-01-31T12:00:00 01:00", "2026-02-30T12:00:00Z", "2026-01-31T24:00:01Z", "2026-01-31T12:00:60Z"]
-        + ["2026-13-01T00:00:00Z", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "-001-01-01T00:00:00Z"]
-        + ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-31T12:00:00+24:00"]
-        + ["2026-01-31T12:00:00Z\x00", "2026-01-31T12:00:00Z\n", "\u0662026-01-31T12:00:00Z", "2" * 5000, "now"],
-    )
+    @pytest.mark.parametrize("value", NO_MOMENTS)
     async def test_refuses_what_is_no_moment_with_its_offset(self, viewer: httpx.AsyncClient, value: str) -> None:
         assert_invalid(await viewer.get(PAGED, params={"updated_since": value}), "updated_since")
 
@@ -203,13 +203,9 @@ class TestSort:
         assert names(await viewer.get(PAGED, params=params)) == expected
         assert names(await viewer.get(PAGED, params=params | {"search": "lamp"})) == expected
         pages = [names(await viewer.get(PAGED, params=params | {"page": n, "page_size": 1})) for n in (1, 2, 3)]
-        assert sum(pages, []) == expected
+        assert [name for page in pages for name in page] == expected
 
-    @pytest.mark.parametrize(
-        "sort",
-        ["", "-", ",", "description", "active", "version", "name_folded", "Price", "+price", " price", "price ", "--id"]
-        + ["price,", ",price", "price;name", "price desc", "id,password", "price\x00", "price\n", "x" * 5000, "\ufffd"],
-    )
+    @pytest.mark.parametrize("sort", NO_ORDERS)
     async def test_refuses_what_is_no_order(self, viewer: httpx.AsyncClient, sort: str) -> None:
         assert_invalid(await viewer.get(PAGED, params={"sort": sort}), "sort")
 

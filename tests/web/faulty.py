@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from myapp.errors import (
     AlreadyExistsError,
+    BrokerUnavailableError,
     ConflictError,
     ConstraintViolationError,
     DatabaseUnavailableError,
@@ -47,6 +48,7 @@ ERRORS: dict[str, Exception] = {
     "issuer": IssuerUnavailableError(),
     "gone": GoneError("It was here."),
     "storage": StorageUnavailableError(),
+    "broker": BrokerUnavailableError(),
     "mail": MailUnavailableError("451 try again later"),
     "inactive": InactiveCallerError(),
     "own_account": OwnAccountError("Nobody can delete themselves."),
