@@ -14,6 +14,7 @@ from myapp.boot import ROOT, settings_of
 from myapp.database import types
 from myapp.database.engine import EngineSettings
 from myapp.database.migrations import lock, migration_engine
+from myapp.database.triggers import TriggerKeeper
 
 for models in sorted(ROOT.glob("myapp/*/models.py")):  # they fill the metadata that autogenerate compares with
     import_module(f"myapp.{models.parent.name}.models")
@@ -36,6 +37,7 @@ def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Lit
 
 
 def migrate(connection: Connection) -> None:
+    is_sqlite = connection.dialect.name == "sqlite"
     context.configure(
         connection=connection,
         target_metadata=AppBase.metadata,
@@ -43,7 +45,8 @@ def migrate(connection: Connection) -> None:
         render_item=render_item,
         compare_type=True,
         compare_server_default=True,
-        render_as_batch=connection.dialect.name == "sqlite",
+        render_as_batch=is_sqlite,
+        on_version_apply=[TriggerKeeper(connection).restore] if is_sqlite else [],
         transactional_ddl=True,
         transaction_per_migration=True,  # on PostgreSQL; on SQLite all of them are in the one that the lock has begun
     )

@@ -10,9 +10,11 @@ from celery import Celery, Task, signals
 from pico_ioc import PicoContainer, factory, provides
 
 from myapp.boot import create_container
-from myapp.reports.broker import CelerySection, WorkerSettings, celery_options
+from myapp.reports.broker import CelerySection, WorkerSettings, celery_options, is_file
 from myapp.reports.settings import ReportsSettings
 from myapp.startup import check_replaced
+
+from .transport import PolledTransport
 
 PATIENCE = 15.0
 """Seconds that the broker may take for one step."""
@@ -66,6 +68,8 @@ class CeleryFactory:
             broker_connection_retry_on_startup=True,
             broker_connection_max_retries=None,  # it waits for its broker as long as it takes
         )
+        if is_file(section):
+            celery.conf.broker_transport = f"{PolledTransport.__module__}:{PolledTransport.__name__}"
         return celery
 
 

@@ -1,8 +1,8 @@
 """Indexes of the filtered list: one for each sort, and on SQLite one for parts of names
 
 Names are in the order of Unicode's code points on both databases. SQLite's counterpart of PostgreSQL's trigram index is
-an FTS5 table, kept in step by triggers. They go with the table: a migration that builds ``products`` anew on SQLite
-(``op.batch_alter_table``, unless it only adds columns or indexes) has to create the three of them again.
+an FTS5 table, kept in step by triggers. A later migration that builds ``products`` anew (``op.batch_alter_table``)
+drops them with the table; env.py creates them again.
 
 Revision: 0003, after 0002
 """

@@ -44,9 +44,9 @@ def celery_options(section: CelerySection, worker: WorkerSettings, patience: flo
     """Celery's configuration that sender and worker share. ``patience`` is how many seconds each step towards the
     broker may take.
 
-    The file is an SQLite database (kombu's ``sqla``): any number of processes may write, each message is taken by one
-    alone, and a kilobyte of each stays. kombu 5.7's other transport of files, ``filesystem``, lets a reader take a
-    message that is still being written.
+    The file is an SQLite database: any number of processes may write, each message is taken by one alone, and a
+    kilobyte of each stays. kombu 5.7's other transport of files, ``filesystem``, lets a reader take a message that is
+    still being written.
 
     Raises StartupError for a broker that cannot be.
     """
@@ -55,14 +55,18 @@ def celery_options(section: CelerySection, worker: WorkerSettings, patience: flo
     check(section)
     if is_file(section):
         make_folder(Path(section.broker_url))
-        url = f"sqla+sqlite:///{section.broker_url}"
-        transport: dict[str, Any] = {"connect_args": {"timeout": patience}}
+        broker: dict[str, Any] = {
+            "broker_url": f"sqlite:///{section.broker_url}",
+            "broker_transport": "sqlalchemy",
+            "broker_transport_options": {"connect_args": {"timeout": patience}},
+        }
     else:
-        url = section.broker_url
-        transport = {"confirm_publish": True}  # a message counts as sent when the broker has it on disk
+        broker = {
+            "broker_url": section.broker_url,
+            "broker_transport_options": {"confirm_publish": True},  # a message that is sent is on the broker's disk
+        }
     return {
-        "broker_url": url,
-        "broker_transport_options": transport,
+        **broker,
         "broker_connection_timeout": patience,
         "task_queues": [Queue(worker.queue)],  # type: ignore[no-untyped-call] # durable, as its messages are
         "task_default_queue": worker.queue,

@@ -84,6 +84,13 @@ class TestPool:
                 pragmas[name] = (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
         assert pragmas == {"foreign_keys": 1, "journal_mode": "wal", "busy_timeout": 300}
 
+    @only_postgresql
+    async def test_postgresql_plans_for_the_values_of_each_call(self, shared_url: str) -> None:
+        sessions = session_manager(shared_url)
+        async with sessions.transaction(read_only=True) as session:
+            assert await session.scalar(text("SELECT current_setting('plan_cache_mode')")) == "force_custom_plan"
+        await sessions.engine.dispose()
+
 
 class TestDisposal:
     async def test_the_container_closes_its_connections(

@@ -36,6 +36,23 @@ def upgrade() -> None:
     raise ZeroDivisionError
 """
 
+REBUILDING = """
+from alembic import op
+from sqlalchemy import Column, Integer
+
+revision, down_revision = "9999", "{head}"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("products", recreate="always") as products:
+        products.add_column(Column("shelf", Integer()))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("products") as products:
+        products.drop_column("shelf")
+"""
+
 
 def migrator_of(url: str, *, engine: EngineSettings | None = None, **settings: Any) -> LockedMigrator:
     database = DatabaseSettings(**{"url": url, "migrations_path": str(ROOT / "migrations")} | settings)
@@ -51,8 +68,8 @@ async def read(url: str, look: Callable[[Connection], Any]) -> Any:
         return await connection.run_sync(look)
 
 
-async def alembic(url: str, action: Callable[..., Any], *arguments: Any) -> None:
-    config = migrator_of(url).config()
+async def alembic(url: str, action: Callable[..., Any], *arguments: Any, **settings: Any) -> None:
+    config = migrator_of(url, **settings).config()
     await read(url, lambda connection: run(connection, action, config, *arguments))
 
 
@@ -152,6 +169,67 @@ class TestSchema:
             return ids
 
         assert await read(database_url, insert_twice) == [1, 2]
+
+
+class TestIndexOfNames:
+    """On SQLite it is a table of its own, which triggers keep in step with the products."""
+
+    COLUMNS = "name, name_folded, price, stock, active, version, created_at, updated_at"
+    INSERT = f"INSERT INTO products ({COLUMNS}) VALUES ('%s', '%s', 1, 0, 1, 1, '2026-01-01', '2026-01-01')"
+
+    async def write(self, url: str, *statements: str) -> None:
+        def execute(connection: Connection) -> None:
+            for statement in statements:
+                connection.execute(text(statement))
+            connection.commit()
+
+        await read(url, execute)
+
+    async def found(self, url: str) -> list[int]:
+        def search(connection: Connection) -> list[int]:
+            connection.execute(text("INSERT INTO product_names (product_names, rank) VALUES ('integrity-check', 1)"))
+            match = text("SELECT rowid FROM product_names WHERE product_names MATCH 'lamp' ORDER BY rowid")
+            return list(connection.scalars(match))
+
+        ids: list[int] = await read(url, search)
+        return ids
+
+    async def change(self, url: str) -> None:
+        """Products 1, 3 and 4 have the word before, products 2, 9 and 10 have it afterwards."""
+        update = "UPDATE products SET name_folded = '%s' WHERE id = %s"
+        renamed = (update % ("lampshade", 2), update % ("rug", 4), "UPDATE products SET id = 9 WHERE id = 1")
+        await self.write(url, *renamed, "DELETE FROM products WHERE id = 3", self.INSERT % ("lamps", "lamps"))
+
+    @pytest.fixture
+    async def url(self, empty_url: str) -> str:
+        """Of a database that had products before it had the index."""
+        await alembic(empty_url, command.upgrade, "0002")
+        names = ("lamp", "sofa", "clamp", "a lamp", "rug", "rug", "rug", "rug", "rug")
+        await self.write(
+            empty_url, *(self.INSERT % (name, name) for name in names), "DELETE FROM products WHERE id = 9"
+        )
+        return empty_url
+
+    @only_sqlite
+    async def test_finds_what_was_there_before_and_what_has_changed_since(self, url: str) -> None:
+        migrate(url)
+        assert await self.found(url) == [1, 3, 4]
+        await self.change(url)
+        assert await self.found(url) == [2, 9, 10]
+
+    @only_sqlite
+    async def test_stays_in_step_after_a_migration_that_builds_the_table_anew(self, url: str, tmp_path: Path) -> None:
+        migrate(url)
+        migrations = shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
+        (migrations / "versions/rebuilding.py").write_text(REBUILDING.format(head=migrator_of(url).head()))
+        for _ in range(2):
+            await alembic(url, command.upgrade, "head", migrations_path=str(migrations))
+            assert "shelf" in await read(url, lambda connection: str(inspect(connection).get_columns("products")))
+            await alembic(url, command.downgrade, "-1", migrations_path=str(migrations))
+        await self.change(url)
+        assert await self.found(url) == [2, 9, 10]
+        await alembic(url, command.downgrade, "base")
+        assert await read(url, tables) == set()
 
 
 class TestAtStart:

@@ -68,7 +68,7 @@ class TestDisturbed:
     async def test_a_process_that_is_killed_is_replaced(
         self, settings: dict[str, str], reports: Reports, start_worker: StartWorker
     ) -> None:
-        """Out of memory, for example."""
+        """In the middle of a report, then while it waits for one."""
         await reports.fill(SEVERAL_SECONDS)
         worker = start_worker(settings)
         report = await reports.ask()
@@ -79,8 +79,11 @@ class TestDisturbed:
         done = await reports.wait_until(report, "done", "failed")
         assert (done.state, done.attempts) == ("done", 2)
         assert await reports.is_made_once(done)
-        assert worker.running
-        assert worker.pool != [process]
+        (process,) = worker.pool
+        process.kill()
+        assert (await reports.wait_until(await reports.ask("csv"), "done", "failed")).state == "done"
+        worker.terminate()
+        assert worker.wait(30) == 0, worker.output
 
     async def test_a_worker_that_is_to_end_finishes_its_report(
         self, settings: dict[str, str], reports: Reports, start_worker: StartWorker

@@ -1,0 +1,91 @@
+"""How the databases go about what lists and searches ask of them: by an index, where one helps."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from pico_ioc import PicoContainer
+from pico_sqlalchemy import SessionManager, Sort
+from sqlalchemy import event, text
+
+from myapp.products.schemas import ProductFilter
+from myapp.products.services import ProductService
+
+Plan = Callable[[Awaitable[Any]], Awaitable[str]]
+
+# Enough for PostgreSQL to prefer an index; SQLite does not look.
+MANY = """
+INSERT INTO products (name, name_folded, price, stock, active, version, created_at, updated_at)
+SELECT 'Lamp ' || n, 'lamp ' || n, n, n % 50, true, 1, now() + n * interval '1 s', now() + n * interval '1 s'
+FROM generate_series(1, 20000) n
+"""
+INDEX = {"sqlite": "VIRTUAL TABLE INDEX", "postgresql": "ix_products_name_folded_trgm"}
+SORTING = {"sqlite": "USE TEMP B-TREE FOR ORDER BY", "postgresql": "->  Sort"}
+
+
+@pytest.fixture
+async def plan(container: PicoContainer) -> Plan:
+    """What the database makes of the statement that a call sends."""
+    engine = container.get(SessionManager).engine
+    is_sqlite = engine.dialect.name == "sqlite"
+    if not is_sqlite:
+        async with engine.begin() as connection:
+            await connection.execute(text(MANY))
+            await connection.execute(text("ANALYZE products"))
+
+    async def plan_of(call: Awaitable[Any]) -> str:
+        sent: list[tuple[str, Any]] = []
+
+        def record(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            sent.append((statement, parameters))
+
+        event.listen(engine.sync_engine, "before_cursor_execute", record)
+        try:
+            await call
+        finally:
+            event.remove(engine.sync_engine, "before_cursor_execute", record)
+        explain = "EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN "
+        async with engine.connect() as connection:
+            rows = await connection.exec_driver_sql(explain + sent[0][0], sent[0][1])
+            return "\n".join(str(row[-1]) for row in rows)
+
+    return plan_of
+
+
+async def test_a_rare_text_is_looked_up(service: ProductService, plan: Plan, database_kind: str) -> None:
+    for limit in (1, 100):
+        assert INDEX[database_kind] in await plan(service.search("amp 12345", limit))
+    filters = ProductFilter(search="amp 12345")
+    for sort in ([], [Sort("price", "DESC")], [Sort("name"), Sort("stock")]):
+        for size in (1, 100):
+            found = await plan(service.list_paged(1, size, filters, sort))
+            assert found.count(INDEX[database_kind]) == 2, found  # for the page and for the total
+
+
+async def test_a_common_text_needs_no_sorting(service: ProductService, plan: Plan, database_kind: str) -> None:
+    assert SORTING[database_kind] not in await plan(service.search("lamp"))
+
+
+@pytest.mark.parametrize("field", ["name", "price", "stock", "created_at", "updated_at"])
+async def test_every_sort_has_an_index(service: ProductService, plan: Plan, database_kind: str, field: str) -> None:
+    index = f"ix_products_{'name_folded' if field == 'name' else field}"
+    for direction in ("ASC", "DESC"):
+        found = await plan(service.list_paged(1, 10, sort=[Sort(field, direction)]))
+        assert index in found
+        assert SORTING[database_kind] not in found  # but for the ids of equal rows
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        ({"min_price": 19990}, "price"),
+        ({"max_price": 10}, "price"),
+        ({"updated_since": "2999-01-01T00:00:00Z"}, "updated_at"),
+        ({"in_stock": False}, "stock"),
+    ],
+)
+async def test_a_narrow_filter_has_one_too(
+    service: ProductService, plan: Plan, filters: dict[str, Any], index: str
+) -> None:
+    found = await plan(service.list_paged(1, 10, ProductFilter(**filters)))
+    assert found.count(f"ix_products_{index}") >= 2, found
