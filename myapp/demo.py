@@ -133,7 +133,8 @@ def introduce(api: str, issuer: str, passwords: dict[str, str]) -> None:
     json_body = '-H "Content-Type: application/json" -d'
     print("Create a product, find it, fail to update a version that is gone (412), and without a token (401):\n")
     print(f"""curl -i {api}/api/v1/products/ {bearer} {json_body} '{{"name": "Folding Desk", "price": 189.90}}'""")
-    print(f"""curl -i "{api}/api/v1/products/search?q=desk" {bearer}""")
+    wanted = "search=desk&max_price=200&sort=-price&page_size=2"
+    print(f"""curl -i "{api}/api/v1/products/paged?{wanted}" {bearer}""")
     stale = "-X PUT -H 'If-Match: \"99\"'"
     print(f"""curl -i {stale} {api}/api/v1/products/1 {bearer} {json_body} '{{"stock": 3}}'""")
     print(f"""curl -i {stale} {api}/api/v1/products/1 {json_body} '{{"stock": 3}}'""")

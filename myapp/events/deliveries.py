@@ -52,6 +52,7 @@ FIRST_OF_AGGREGATE = (
     .correlate(EventDelivery)
     .scalar_subquery()
 )
+OCCURRED_AT = select(Event.occurred_at).where(Event.id == EventDelivery.event_id).scalar_subquery()
 IS_DUE = and_(is_in("pending"), EventDelivery.next_at <= NOW)
 # What another relay is looking at is passed over. SQLite knows no such lock and needs none: one transaction writes.
 DUE = (
@@ -62,6 +63,10 @@ DUE = (
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(of=EventDelivery, skip_locked=True)
 )
+
+
+LOOK_AT = 20
+"""Deliveries that a claim looks at, at least: of an aggregate to which much has happened only one can be claimed."""
 
 
 @repository
@@ -77,17 +82,19 @@ class DeliveryRepository:
     async def claim(
         self, handler: str, limit: int, now: datetime, until: datetime, later: datetime
     ) -> tuple[list[tuple[RecordedEvent, int]], int]:
-        """Look at up to ``limit`` of the deliveries that are due.
+        """Of those that are due, up to ``limit`` that nobody else may deliver before ``until``: their events, each with
+        the number of its attempt.
 
-        Those with no earlier one of their aggregate pending become the caller's ``until`` then: their events, each with
-        the number of its attempt. The others are put off until ``later``, or until ``wake``: their number.
+        What is due and behind an earlier one of its aggregate is put off until ``later``, or until ``wake``: how many
+        were.
         """
         session = get_session(self._manager)
-        due = (await session.execute(DUE, {"handler": handler, "limit": limit, "now": now})).all()
+        looked_at = {"handler": handler, "limit": max(limit, LOOK_AT), "now": now}
+        due = (await session.execute(DUE, looked_at)).all()
         behind = {event.id: first for event, _, first in due if event.id != first}
         put_off = await self._put_off(handler, behind, later) if behind else 0
-        claimed = [(recorded(event), attempts + 1) for event, attempts, first in due if event.id == first]
-        if claimed:
+        first_ones = [(recorded(event), attempts + 1) for event, attempts, first in due if event.id == first]
+        if claimed := first_ones[:limit]:
             ids = [event.id for event, _ in claimed]
             mine = UPDATE.where(EventDelivery.handler == handler, EventDelivery.event_id.in_(ids))
             await session.execute(mine.values(attempts=EventDelivery.attempts + 1, next_at=until))
@@ -118,7 +125,8 @@ class DeliveryRepository:
         return int(result.rowcount)  # type: ignore[attr-defined]
 
     async def wake(self, handler: str, finished: Collection[int], now: datetime) -> None:
-        """Make due what was put off behind ``finished``: of each aggregate the first that is pending now."""
+        """Make due what was put off behind ``finished``: of each aggregate the first that is pending now. It takes its
+        place by the age of its event."""
         session = get_session(self._manager)
         following = select(FIRST_OF_AGGREGATE).where(
             EventDelivery.handler == handler, EventDelivery.event_id.in_(finished)
@@ -132,7 +140,7 @@ class DeliveryRepository:
                 EventDelivery.next_at > now,
                 is_in("pending"),
             )
-            await session.execute(wake.values(next_at=now))
+            await session.execute(wake.values(next_at=OCCURRED_AT))
 
     async def find_paged(
         self, state: str, handler: str | None, event_type: str | None, page: PageRequest

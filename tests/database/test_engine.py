@@ -12,7 +12,7 @@ from sqlalchemy import NullPool, text
 from myapp.boot import create_container
 from myapp.database.engine import EngineSettings, create_engine, driver_arguments
 from myapp.database.sessions import ProductsSessionManager
-from myapp.errors import StartupError
+from myapp.errors import DatabaseUnavailableError, StartupError
 from myapp.products.services import ProductService
 from tests.databases import Databases, migrate
 from tests.issuer import Issuer
@@ -89,6 +89,15 @@ class TestPool:
         sessions = session_manager(shared_url)
         async with sessions.transaction(read_only=True) as session:
             assert await session.scalar(text("SELECT current_setting('plan_cache_mode')")) == "force_custom_plan"
+        await sessions.engine.dispose()
+
+    @only_postgresql
+    async def test_a_server_that_does_not_take_a_setting_in_time_is_unavailable(self, shared_url: str) -> None:
+        sessions = session_manager(shared_url, command_timeout=1e-9)
+        with pytest.raises(DatabaseUnavailableError):
+            async with sessions.transaction(read_only=True) as session:
+                await session.scalar(text("SELECT 1"))
+        assert sessions.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
         await sessions.engine.dispose()
 
 

@@ -1,6 +1,7 @@
 """A mail server in a thread, which does whatever a mail server may do."""
 
 import asyncio
+import logging
 import ssl
 import threading
 from collections.abc import Callable, Coroutine
@@ -19,6 +20,8 @@ DROP = "drop"
 SILENCE = "silence"
 """There is no answer."""
 PASSWORD = "correct horse"
+
+logging.getLogger("mail.log").setLevel(logging.WARNING)  # its thread would log to a captured stream that is closed
 
 
 @dataclass(frozen=True)
