@@ -22,6 +22,7 @@ from .auth.keys import IssuerKeys
 from .auth.middleware import AsgiAuthConfigurer
 from .auth.settings import AuthSettings
 from .auth.tokens import AccessTokenValidator
+from .broker.settings import CelerySection, WorkerSettings
 from .config import SettingsSource, SettingsT
 from .database.engine import EngineSettings
 from .database.migrations import LockedMigrator
@@ -31,7 +32,6 @@ from .events.relay import EventRelay
 from .events.settings import EventsSettings
 from .mail.settings import MailSettings
 from .products.settings import ProductsSettings
-from .reports.broker import CelerySection, WorkerSettings
 from .reports.settings import ReportsSettings
 from .startup import WEB_STACK, check_replaced, complete, init, startup_error
 from .storage.settings import StorageSettings

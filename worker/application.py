@@ -10,7 +10,8 @@ from celery import Celery, Task, signals
 from pico_ioc import PicoContainer, factory, provides
 
 from myapp.boot import create_container
-from myapp.reports.broker import CelerySection, WorkerSettings, celery_options, is_file
+from myapp.broker.options import celery_options, is_file
+from myapp.broker.settings import CelerySection, WorkerSettings
 from myapp.reports.settings import ReportsSettings
 from myapp.startup import check_replaced
 

@@ -44,12 +44,11 @@ class Courier:
         except FAILURES as error:
             if is_being_cancelled():
                 raise
-            if len(claims) > 1 and not isinstance(error, DatabaseUnavailableError):
+            if len(claims) == 1:
+                await self._fail(claims[0], error)
+            else:
                 for claim in claims:  # one of them fails; each by itself, the others need not
                     await self.deliver(handler, [claim])
-            else:
-                for claim in claims:
-                    await self._fail(claim, error)
         else:
             if not handler.in_transaction:
                 await self._succeed(claims[0])

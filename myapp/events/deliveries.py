@@ -8,11 +8,8 @@ from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, repo
 from sqlalchemy import (
     ColumnElement,
     Integer,
-    and_,
     bindparam,
     delete,
-    exists,
-    func,
     literal,
     literal_column,
     select,
@@ -29,7 +26,6 @@ from .models import Event, EventDelivery
 from .repositories import recorded
 
 OTHER = aliased(EventDelivery)
-NOW = bindparam("now", type_=UtcDateTime)
 UPDATE = update(EventDelivery).execution_options(synchronize_session=False)
 
 
@@ -39,26 +35,31 @@ def is_in(state: str, delivery: Any = EventDelivery) -> ColumnElement[bool]:
     return found
 
 
-# A scalar subquery is one look into one index, whatever the statistics say. A join with the earlier deliveries, which
-# NOT EXISTS becomes, is quadratic where they are older than a burst, and they always are.
+# Statistics are always older than a burst. A subquery with an order and a limit is one look into an index all the same;
+# NOT EXISTS becomes a join with all that is pending, which is quadratic then, and min() reads all of it.
 FIRST_OF_AGGREGATE = (
-    select(func.min(OTHER.event_id))
+    select(OTHER.event_id)
     .where(
         OTHER.handler == EventDelivery.handler,
         OTHER.aggregate == EventDelivery.aggregate,
         OTHER.aggregate_id == EventDelivery.aggregate_id,
         is_in("pending", OTHER),
     )
+    .order_by(OTHER.event_id)
+    .limit(1)
     .correlate(EventDelivery)
     .scalar_subquery()
 )
 OCCURRED_AT = select(Event.occurred_at).where(Event.id == EventDelivery.event_id).scalar_subquery()
-IS_DUE = and_(is_in("pending"), EventDelivery.next_at <= NOW)
 # What another relay is looking at is passed over. SQLite knows no such lock and needs none: one transaction writes.
 DUE = (
     select(Event, EventDelivery.attempts, FIRST_OF_AGGREGATE.label("first"))
     .join(EventDelivery.event)
-    .where(EventDelivery.handler == bindparam("handler"), IS_DUE)
+    .where(
+        EventDelivery.handler == bindparam("handler"),
+        is_in("pending"),
+        EventDelivery.next_at <= bindparam("now", type_=UtcDateTime),
+    )
     .order_by(EventDelivery.next_at, EventDelivery.event_id)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(of=EventDelivery, skip_locked=True)
@@ -76,8 +77,12 @@ class DeliveryRepository:
 
     async def find_due(self, handlers: Sequence[str], now: datetime) -> Sequence[str]:
         """Those of ``handlers`` for which something is due."""
-        each = (select(literal(name)).where(exists().where(EventDelivery.handler == name, IS_DUE)) for name in handlers)
-        return (await get_session(self._manager).scalars(union_all(*each), {"now": now})).all()
+        first = select(EventDelivery.next_at).where(is_in("pending")).order_by(EventDelivery.next_at).limit(1)
+        due = (
+            select(literal(name)).where(first.where(EventDelivery.handler == name).scalar_subquery() <= now)
+            for name in handlers
+        )
+        return (await get_session(self._manager).scalars(union_all(*due))).all()
 
     async def claim(
         self, handler: str, limit: int, now: datetime, until: datetime, later: datetime

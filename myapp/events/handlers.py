@@ -27,10 +27,11 @@ class EventHandler(ABC):
 
     ``name`` stands in the database: it must not change. ``handle`` raises when it has not done its work; it is called
     again later. It runs outside of any transaction and may be called again for an event that it has dealt with, after
-    a crash that fell between its work and the record of it.
+    a crash that fell between its work and the record of it. It must not block the event loop, and is cancelled after
+    ``events.handler_timeout`` seconds.
 
     A handler that only writes to the database sets ``in_transaction``: ``handle`` then joins the transaction that
-    records the delivery, so that its writes happen exactly once.
+    records the delivery, so that its writes happen exactly once; ``events.transaction_timeout`` holds.
     """
 
     name: ClassVar[str]

@@ -9,6 +9,9 @@ from sqlalchemy.orm import relationship
 
 from ..database.types import UtcDateTime, utc_now
 
+MAX_NAME = 64
+"""Characters of the name of a handler or a type of event."""
+
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -25,7 +28,7 @@ class Event(AppBase):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    type: Mapped[str] = mapped_column(String(64), nullable=False)
+    type: Mapped[str] = mapped_column(String(MAX_NAME), nullable=False)
     aggregate: Mapped[str] = mapped_column(String(32), nullable=False)
     aggregate_id: Mapped[str] = mapped_column(String(36), nullable=False)
     version: Mapped[int] = mapped_column(Integer, nullable=False)
@@ -60,7 +63,7 @@ class EventDelivery(AppBase):
     event_id: Mapped[int] = mapped_column(
         BigId, ForeignKey("events.id", name="fk_event_deliveries_event_id_events"), primary_key=True
     )
-    handler: Mapped[str] = mapped_column(String(64), primary_key=True)
+    handler: Mapped[str] = mapped_column(String(MAX_NAME), primary_key=True)
     aggregate: Mapped[str] = mapped_column(String(32), nullable=False)
     aggregate_id: Mapped[str] = mapped_column(String(36), nullable=False)
     state: Mapped[str] = mapped_column(String(16), nullable=False, default="pending")

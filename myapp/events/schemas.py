@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationInfo, field_validator
 
 from ..text import without_nul
+from .models import MAX_NAME
 
 State = Literal["pending", "delivered", "dead"]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(without_nul)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(without_nul)]
 """Of a handler or a type of event."""
 
 

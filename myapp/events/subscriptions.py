@@ -6,6 +6,7 @@ from pico_ioc import component
 
 from ..errors import StartupError
 from .handlers import EventHandler
+from .models import MAX_NAME
 
 
 @component
@@ -19,11 +20,13 @@ class Subscriptions:
         self._by_type: dict[str, list[str]] = {}
 
     def add(self, handlers: Iterable[EventHandler]) -> None:
-        """Raises StartupError for two handlers of one name."""
+        """Raises StartupError for two handlers of one name, and for a name that is too long for its column."""
         names: set[str] = set()
         for handler in handlers:
             if handler.name in names:
                 raise StartupError(f"two event handlers are called {handler.name!r}")
+            if len(handler.name) > MAX_NAME:
+                raise StartupError(f"the name of the event handler {handler.name!r} is longer than {MAX_NAME}")
             names.add(handler.name)
             for event_type in handler.event_types:
                 self._by_type.setdefault(event_type, []).append(handler.name)

@@ -54,7 +54,7 @@ class ProductRepository:
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
         self._is_sqlite = manager.engine.dialect.name == "sqlite"
-        # Building a statement costs a third of what executing it does; there are few that differ in more than values.
+        # Building a statement costs a fifth of what executing it does; few differ in more than values.
         self._page_of = lru_cache(maxsize=256)(self._build_page)
         self._first_of = lru_cache(maxsize=4)(self._build_first)
 

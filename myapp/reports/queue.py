@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from pico_ioc import component
 
+from ..broker.options import celery_options, check
+from ..broker.settings import CelerySection, WorkerSettings
 from ..errors import BrokerUnavailableError
 from ..text import one_line
 from ..web.request_id import current_request_id
-from .broker import CelerySection, WorkerSettings, celery_options, check
 
 if TYPE_CHECKING:
     from celery import Celery

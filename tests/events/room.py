@@ -12,6 +12,7 @@ from pico_sqlalchemy import AppBase, SessionManager
 from sqlalchemy import Row, select, update
 
 from myapp.database.types import utc_now
+from myapp.events.deliveries import DeliveryRepository
 from myapp.events.models import Event, EventDelivery
 from myapp.events.publisher import DomainEvent, EventPublisher
 from myapp.events.queue import DeliveryQueue
@@ -28,6 +29,7 @@ class Room:
         self.manager: SessionManager = container.get(SessionManager)
         self.publisher: EventPublisher = container.get(EventPublisher)
         self.queue: DeliveryQueue = container.get(DeliveryQueue)
+        self.repo: DeliveryRepository = container.get(DeliveryRepository)
         self.relay: EventRelay = container.get(EventRelay)
         self.settings: EventsSettings = container.get(EventsSettings)
         self.service: DeliveryService = container.get(DeliveryService)

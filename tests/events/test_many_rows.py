@@ -92,7 +92,11 @@ async def test_every_step_is_cheap(crowded: Room) -> None:
         await assert_cheap(room, sent)
         async with room.manager.engine.begin() as connection:
             await connection.execute(text("ANALYZE event_deliveries"))
+    some, now = range(20_000, 20_100), utc_now()
     with noted(room) as sent:
+        async with room.manager.transaction():
+            assert await room.repo.set_claimed("listener", dict.fromkeys(some, 0), error="no") == 100
+            await room.repo.wake("listener", some, now)
         assert await room.queue.forget_delivered(100) == 0
     await assert_cheap(room, sent)
 

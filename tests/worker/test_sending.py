@@ -9,8 +9,9 @@ from socket import create_server
 import pytest
 from kombu import Connection
 
+from myapp.broker.options import celery_options
+from myapp.broker.settings import CelerySection, WorkerSettings
 from myapp.errors import BrokerUnavailableError, StartupError
-from myapp.reports.broker import CelerySection, WorkerSettings, celery_options
 from myapp.reports.queue import ReportQueue
 
 from ..databases import free_port

@@ -1,0 +1,1 @@
+"""The broker between the processes: a file, or RabbitMQ."""
