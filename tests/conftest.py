@@ -112,9 +112,7 @@ def shared_url(database_kind: str, databases: Databases) -> str:
 
 
 @pytest.fixture(scope="session")
-async def shared_container(
-    shared_url: str, issuer: Issuer, folders: dict[str, str]
-) -> AsyncIterator[PicoContainer]:
+async def shared_container(shared_url: str, issuer: Issuer, folders: dict[str, str]) -> AsyncIterator[PicoContainer]:
     container = build({"DATABASE__URL": shared_url, "AUTH_CLIENT__ISSUER": issuer.url, **folders})
     yield container
     await container.ashutdown()

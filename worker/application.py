@@ -66,6 +66,7 @@ class CeleryFactory:
             worker_pool_start_method="spawn",
             worker_proc_alive_timeout=60.0,  # seconds that a new process may take to import everything
             worker_enable_remote_control=False,
+            broker_heartbeat=30,  # seconds; a broker that is silent for two of them counts as gone
             broker_connection_retry_on_startup=True,
             broker_connection_max_retries=None,  # it waits for its broker as long as it takes
         )

@@ -30,6 +30,9 @@ LONG_ENOUGH = {"sqlite": 0.6, "broken off": 0.3, "silent": 1.3}
 """Seconds until each fault is noticed."""
 
 
+needs_a_server = pytest.mark.parametrize("fault", ["broken off", "silent"], indirect=True)
+
+
 @pytest.fixture(params=["sqlite", "broken off", "silent"])
 def fault(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
@@ -132,9 +135,8 @@ async def test_between_a_failure_and_its_record(room: Room, fault: str, away: Aw
     assert (delivery.state, delivery.attempts, delivery.error) == ("pending", 1, "ValueError: no")
 
 
+@needs_a_server
 async def test_in_the_transaction_of_the_record(room: Room, fault: str, away: Away) -> None:
-    if fault == "sqlite":
-        pytest.skip("who writes there has the lock, and needs no server")
     room.clerk.behaviour = gate = Gate()
     await room.happen("a", "b", kind=Counted)
     async with room.relay.running():
@@ -148,9 +150,8 @@ async def test_in_the_transaction_of_the_record(room: Room, fault: str, away: Aw
     assert len(await room.events("thing.noted")) == 2
 
 
-async def test_a_script_is_told(room: Room, fault: str, away: Away) -> None:
-    if fault == "sqlite":
-        pytest.skip("a read needs no lock")
+@needs_a_server
+async def test_a_script_is_told(room: Room, away: Away) -> None:
     async with away():
         with pytest.raises(DatabaseUnavailableError):
             await room.relay.deliver_due()
