@@ -82,15 +82,16 @@ def complete(
     app: FastAPI,
     container: PicoContainer,
     background: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext,
+    often_asked: Sequence[str] = (),
 ) -> None:
     """What can only be done when pico-fastapi has registered the controllers.
 
-    ``background`` is entered while the application serves.
+    ``background`` is entered while the application serves; paths below ``often_asked`` are looked for first.
 
     pico-fastapi 0.4.4 overwrites a lifespan that was set before; its own runs each ``@cleanup`` twice on shutdown and
     leaves asynchronous ones un-awaited.
     """
-    put_in_order(app.router.routes)
+    put_in_order(app.router.routes, often_asked)
     check_root_path(app)
 
     @asynccontextmanager
