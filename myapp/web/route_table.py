@@ -60,8 +60,8 @@ class RouteTable:
 
 
 def put_in_order(routes: list[BaseRoute], often_asked: Sequence[str] = ()) -> None:
-    """Those below ``often_asked`` first, then small controllers, then pages: FastAPI tries one route after the other for
-    each request.
+    """Those below ``often_asked`` first, then small controllers, then pages: FastAPI tries one route after the other
+    for each request.
 
     pico-fastapi 0.4.4 registers controllers in the order of a set, which differs from run to run; which route a request
     means does not depend on it, as none shadows another.
