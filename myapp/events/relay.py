@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context
 
@@ -50,28 +50,30 @@ class EventRelay:
         self._sweeps = sweeps
         self._settings = settings
         self._delivering: dict[str, set[asyncio.Task[None]]] = {name: set() for name in self._handlers}
+        self._end = asyncio.Event()
         self._freed = asyncio.Event()
-        self._stopping = False
         self._tried = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Deliver and sweep meanwhile; at the end, wait for what is being delivered, up to ``events.stop_timeout``."""
+        """Deliver and sweep meanwhile; at the end, wait for what was begun, up to ``events.stop_timeout``."""
+        self._end, self._freed = asyncio.Event(), asyncio.Event()
+        limit = self._settings.handler_timeout
         # In contexts of their own: nothing here belongs to the caller's request or transaction.
         relaying = asyncio.create_task(self._run(), context=Context())
-        limit = self._settings.handler_timeout
-        sweeping = [asyncio.create_task(repeat(sweep, limit), context=Context()) for sweep in self._sweeps]
+        sweeping = [asyncio.create_task(repeat(sweep, limit, self._end), context=Context()) for sweep in self._sweeps]
         try:
             yield
         finally:
-            self._stopping = True
+            self._end.set()
             self._freed.set()
-            cancel(sweeping)
             await asyncio.wait([relaying])  # if it is claiming, the database's time limits hold
-            await ended(self._deliveries(), self._settings.stop_timeout)
-            cancel(self._deliveries())  # another process makes these when their lease has ended
-            await ended([*self._deliveries(), *sweeping], HEED)
-            self._stopping = False
+            await ended([*sweeping, *self._deliveries()], self._settings.stop_timeout)
+            unfinished = [task for task in (*sweeping, *self._deliveries()) if not task.done()]
+            for task in unfinished:  # another process makes these deliveries when their lease has ended
+                task.cancel()
+            await ended(unfinished, HEED)
+            self._end.clear()
 
     async def deliver_due(self) -> int:
         """Deliver until nothing is due, for scripts and tests; how many deliveries were tried."""
@@ -85,7 +87,7 @@ class EventRelay:
         return self._tried - before
 
     async def _run(self) -> None:
-        while not self._stopping:
+        while not self._end.is_set():
             self._freed.clear()
             try:
                 found = await self._start_due()
@@ -120,7 +122,7 @@ class EventRelay:
 
     def _places(self, name: str) -> int:
         """How many events may be claimed now."""
-        if self._stopping:
+        if self._end.is_set():
             return 0
         if self._handlers[name].in_transaction:
             return 0 if self._delivering[name] else self._settings.batch_size
@@ -134,11 +136,6 @@ class EventRelay:
         self._freed.set()
         if not delivery.cancelled() and (error := delivery.exception()):
             logger.error("a delivery to %s ended without a record", delivery.get_name(), exc_info=error)
-
-
-def cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
 
 
 async def ended(tasks: Collection[asyncio.Task[None]], seconds: float) -> None:

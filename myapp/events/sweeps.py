@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import ClassVar
 
 from pico_ioc import component
@@ -23,15 +24,16 @@ class Sweep(ABC):
     async def sweep(self) -> None: ...
 
 
-async def repeat(sweep: Sweep, limit: float) -> None:
-    """Run ``sweep`` now and every ``interval``, for ``limit`` seconds at most each time, until cancelled."""
-    while True:
+async def repeat(sweep: Sweep, limit: float, end: asyncio.Event) -> None:
+    """Run ``sweep`` now and every ``interval``, for ``limit`` seconds at most each time, until ``end``."""
+    while not end.is_set():
         try:
             async with asyncio.timeout(limit):
                 await sweep.sweep()
         except Exception as error:
             logger.warning("%s failed: %s", type(sweep).__name__, one_line(error))
-        await asyncio.sleep(sweep.interval)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(end.wait(), sweep.interval)
 
 
 @component

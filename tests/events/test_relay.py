@@ -128,8 +128,8 @@ class TestSweeps:
                 if self.times == 2:
                     await asyncio.Event().wait()
 
-        sweep = Trying()
-        task = asyncio.create_task(repeat(sweep, 0.05))
+        sweep, end = Trying(), asyncio.Event()
+        task = asyncio.create_task(repeat(sweep, 0.05, end))
         await until(lambda: sweep.times > 3)
-        task.cancel()
-        await asyncio.wait([task])
+        end.set()
+        await task
