@@ -15,13 +15,13 @@ from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 
-from myapp.config import SettingsSource, SettingsT
 from myapp.database.engine import EngineSettings
 from myapp.database.migrations import LockedMigrator
 from myapp.database.queries import EntityQueryInterceptor
 from myapp.database.sessions import ProductsSessionManager
-from myapp.errors import StartupError
-from myapp.startup import WEB_STACK, check_replaced, complete, exit_on_startup_error, init, startup_error
+from myapp.platform.config import SettingsSource, SettingsT
+from myapp.platform.errors import StartupError
+from myapp.platform.startup import WEB_STACK, check_replaced, complete, exit_on_startup_error, init, startup_error
 from myapp.web.settings import WebSettings
 
 from .issuer.settings import IssuerSettings

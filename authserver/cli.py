@@ -32,7 +32,7 @@ def serve(
     import uvicorn
     from fastapi import FastAPI
 
-    from myapp.startup import exit_on_startup_error
+    from myapp.platform.startup import exit_on_startup_error
     from myapp.web.protocol import BoundedHttpToolsProtocol
 
     from .boot import FOLDER, PROGRAM, create_container
@@ -63,8 +63,8 @@ def migrate() -> None:
 
     from myapp.database.engine import EngineSettings
     from myapp.database.migrations import LockedMigrator
-    from myapp.errors import StartupError
-    from myapp.startup import exit_on_startup_error
+    from myapp.platform.errors import StartupError
+    from myapp.platform.startup import exit_on_startup_error
 
     from .boot import PROGRAM, named_for_here, settings_of
 

@@ -23,7 +23,6 @@ from .auth.middleware import AsgiAuthConfigurer
 from .auth.settings import AuthSettings
 from .auth.tokens import AccessTokenValidator
 from .broker.settings import CelerySection, WorkerSettings
-from .config import SettingsSource, SettingsT
 from .database.engine import EngineSettings
 from .database.migrations import LockedMigrator
 from .database.queries import EntityQueryInterceptor
@@ -31,9 +30,10 @@ from .database.sessions import ProductsSessionManager
 from .events.relay import EventRelay
 from .events.settings import EventsSettings
 from .mail.settings import MailSettings
+from .platform.config import SettingsSource, SettingsT
+from .platform.startup import WEB_STACK, check_replaced, complete, init, startup_error
 from .products.settings import ProductsSettings
 from .reports.settings import ReportsSettings
-from .startup import WEB_STACK, check_replaced, complete, init, startup_error
 from .storage.settings import StorageSettings
 from .users.settings import UsersSettings
 from .web.settings import WebSettings

@@ -32,7 +32,7 @@ def serve(
     from fastapi import FastAPI
 
     from .boot import ROOT, create_container
-    from .startup import exit_on_startup_error
+    from .platform.startup import exit_on_startup_error
     from .web.protocol import BoundedHttpToolsProtocol
 
     options: dict[str, Any] = {
@@ -81,7 +81,7 @@ def migrate() -> None:
     from .boot import settings_of
     from .database.engine import EngineSettings
     from .database.migrations import LockedMigrator
-    from .startup import exit_on_startup_error
+    from .platform.startup import exit_on_startup_error
 
     with exit_on_startup_error():
         LockedMigrator(settings_of(DatabaseSettings), settings_of(EngineSettings)).migrate()
@@ -96,7 +96,7 @@ def token(username: str) -> None:
 
     from .boot import settings_of
     from .demo import login
-    from .startup import exit_on_startup_error
+    from .platform.startup import exit_on_startup_error
 
     piped = sys.stdin.readline().rstrip("\n") if not sys.stdin.isatty() else None
     with exit_on_startup_error():

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 import httpx
 
 from .boot import ROOT, create_container, settings_of
-from .errors import StartupError
 from .mail.settings import MailSettings
+from .platform.errors import StartupError
+from .platform.startup import exit_on_startup_error
 from .products.sample import SampleCatalogue
-from .startup import exit_on_startup_error
 
 USERS = {"viewer": "viewer", "manager": "product-manager", "admin": "admin"}
 """Demo users and the role of each."""

@@ -9,11 +9,11 @@ from typing import TypeVar
 from pico_ioc import PicoContainer
 
 from .boot import create_container
-from .errors import DomainError, StartupError
 from .events.relay import EventRelay
 from .events.schemas import State
 from .events.services import DeliveryService
-from .startup import exit_on_startup_error
+from .platform.errors import DomainError, StartupError
+from .platform.startup import exit_on_startup_error
 
 logger = logging.getLogger(__name__)
 

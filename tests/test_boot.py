@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import make_url
 
 from myapp.boot import REPLACED, ROOT
-from myapp.errors import StartupError
+from myapp.platform.errors import StartupError
+from myapp.platform.startup import startup_error
 from myapp.products.repositories import ProductRepository
 from myapp.products.services import ProductService
-from myapp.startup import startup_error
 
 from .conftest import build
 from .databases import Databases, free_port, in_thread
@@ -187,7 +187,7 @@ class TestServing:
 SCRIPT = """
 import asyncio, json
 from myapp.boot import create_container
-from myapp.errors import NotFoundError
+from myapp.platform.errors import NotFoundError
 from myapp.products.services import ProductService
 from pico_pydantic import ValidationFailedError
 

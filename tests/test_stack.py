@@ -3,7 +3,7 @@
 import pytest
 from pico_sqlalchemy import session
 
-from myapp.errors import StartupError
+from myapp.platform.errors import StartupError
 from myapp.stack import check_private_names
 
 

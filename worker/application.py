@@ -12,8 +12,8 @@ from pico_ioc import PicoContainer, factory, provides
 from myapp.boot import create_container
 from myapp.broker.options import celery_options, is_file
 from myapp.broker.settings import CelerySection, WorkerSettings
+from myapp.platform.startup import check_replaced
 from myapp.reports.settings import ReportsSettings
-from myapp.startup import check_replaced
 
 from .transport import PolledTransport
 

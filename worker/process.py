@@ -10,7 +10,7 @@ from pico_ioc import PicoContainer
 
 from myapp.events.relay import EventRelay
 from myapp.events.settings import EventsSettings
-from myapp.startup import exit_on_startup_error
+from myapp.platform.startup import exit_on_startup_error
 
 from .application import create_worker
 

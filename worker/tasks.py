@@ -6,7 +6,7 @@ from celery import current_task
 from pico_celery import task
 from pico_ioc import component
 
-from myapp.errors import UnavailableError
+from myapp.platform.errors import UnavailableError
 from myapp.reports.queue import TASK
 from myapp.reports.services import ReportService
 from myapp.web.request_id import continue_request

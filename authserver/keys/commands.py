@@ -15,7 +15,7 @@ keys = typer.Typer(no_args_is_help=True, help="What tokens are signed with.")
 def rotate() -> None:
     """Make a new key. Running servers publish it within a second or two, and sign with it a little later."""
     from myapp.database.types import utc_now
-    from myapp.startup import exit_on_startup_error
+    from myapp.platform.startup import exit_on_startup_error
 
     from ..boot import PROGRAM, settings_of
     from .folder import KeyFolder
@@ -34,7 +34,7 @@ def rotate() -> None:
 @keys.command("list")
 def list_keys() -> None:
     """Print all keys, the oldest first: kid, when it was made, and what it does."""
-    from myapp.startup import exit_on_startup_error
+    from myapp.platform.startup import exit_on_startup_error
 
     from ..boot import PROGRAM, settings_of
     from .folder import KeyFolder

@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from myapp.database.types import utc_now
-from myapp.errors import StartupError
+from myapp.platform.errors import StartupError
 
 BITS = 2048
 

@@ -7,7 +7,7 @@ from typing import Any
 from pico_ioc import component
 
 from myapp.database.types import utc_now
-from myapp.errors import StartupError
+from myapp.platform.errors import StartupError
 
 from ..issuer.settings import IssuerSettings
 from .folder import Key, KeyFolder

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, Response
 from pico_client_auth import allow_anonymous
 from pico_fastapi import controller
 
-from myapp.errors import DatabaseUnavailableError
+from myapp.platform.errors import DatabaseUnavailableError
 from myapp.web.routing import post
 
 from .errors import InvalidCredentialsError, LoginBusyError, LoginLockedError

@@ -1,6 +1,6 @@
 """Why a login can fail."""
 
-from myapp.errors import DomainError, UnavailableError
+from myapp.platform.errors import DomainError, UnavailableError
 
 
 class InvalidCredentialsError(DomainError):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from myapp.text import without_nul
+from myapp.platform.text import without_nul
 
 from ..users.schemas import MAX_PASSWORD, MAX_USERNAME
 

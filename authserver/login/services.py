@@ -4,7 +4,7 @@ import logging
 
 from pico_ioc import component
 
-from myapp.text import fold
+from myapp.platform.text import fold
 
 from ..issuer.tokens import AccessToken, TokenIssuer
 from ..users.services import UserService

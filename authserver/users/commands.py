@@ -80,8 +80,8 @@ def run(action: Callable[["UserService"], Awaitable[Any]]) -> Any:
 
     from pico_pydantic import ValidationFailedError
 
-    from myapp.errors import DomainError
-    from myapp.startup import exit_on_startup_error
+    from myapp.platform.errors import DomainError
+    from myapp.platform.startup import exit_on_startup_error
 
     from ..boot import PROGRAM, create_users_container
     from .services import UserService

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Boolean, CheckConstraint, String, UniqueConstraint,
 from sqlalchemy.orm import validates
 
 from myapp.database.types import UtcDateTime, utc_now
-from myapp.text import fold
+from myapp.platform.text import fold
 
 from ..schema import AuthBase
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pico_sqlalchemy import SessionManager, get_session, query, repository
 from sqlalchemy import select, update
 
-from myapp.text import fold
+from myapp.platform.text import fold
 
 from .models import User
 

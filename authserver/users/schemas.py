@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from myapp.text import without_nul
+from myapp.platform.text import without_nul
 
 MAX_USERNAME = 100
 MIN_PASSWORD = 8

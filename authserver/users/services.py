@@ -8,8 +8,8 @@ from pico_pydantic import validate
 from pico_sqlalchemy import transactional
 from sqlalchemy.exc import IntegrityError
 
-from myapp.errors import ConflictError, NotFoundError
-from myapp.text import fold
+from myapp.platform.errors import ConflictError, NotFoundError
+from myapp.platform.text import fold
 
 from .models import User
 from .passwords import Passwords

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
-from ..errors import ConflictError, DatabaseUnavailableError
+from ..platform.errors import ConflictError, DatabaseUnavailableError
 from .engine import READ_ONLY, EngineSettings, create_engine
 
 JOINING = {"REQUIRED", "SUPPORTS", "MANDATORY"}

@@ -6,7 +6,7 @@ from fastapi import Query
 from pico_fastapi import controller
 
 from ..auth.authorities import requires_permission
-from ..errors import ConflictError, NotFoundError
+from ..platform.errors import ConflictError, NotFoundError
 from ..web.paging import PageNumber, PageResponse, PageSize
 from ..web.routing import get, post
 from .schemas import DeliveryResponse, Name, RedeliveryOrder, RedeliveryResponse, State

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from pico_ioc import component
 
-from ..errors import DatabaseUnavailableError, DomainError
-from ..text import one_line
+from ..platform.errors import DatabaseUnavailableError, DomainError
+from ..platform.text import one_line
 from ..web.request_id import continue_request
 from .handlers import EventHandler
 from .queue import Claim, DeliveryQueue, LostClaimError

@@ -10,7 +10,7 @@ from pico_ioc import component
 from pico_sqlalchemy import transactional
 
 from ..database.types import utc_now
-from ..text import storable
+from ..platform.text import storable
 from .deliveries import DeliveryRepository
 from .handlers import EventHandler, RecordedEvent
 from .settings import EventsSettings

@@ -8,8 +8,8 @@ from contextvars import Context
 
 from pico_ioc import component
 
-from ..errors import StartupError
-from ..text import one_line
+from ..platform.errors import StartupError
+from ..platform.text import one_line
 from .courier import Courier
 from .handlers import EventHandler
 from .queue import DeliveryQueue

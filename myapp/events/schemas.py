@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationInfo, field_validator
 
-from ..text import without_nul
+from ..platform.text import without_nul
 from .models import MAX_NAME
 
 State = Literal["pending", "delivered", "dead"]

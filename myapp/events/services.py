@@ -6,7 +6,7 @@ from pico_ioc import component
 from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 
 from ..database.types import utc_now
-from ..errors import ConflictError, NotFoundError
+from ..platform.errors import ConflictError, NotFoundError
 from .deliveries import DeliveryRepository
 from .models import EventDelivery
 from .repositories import EventRepository

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pico_ioc import component
 
-from ..errors import StartupError
+from ..platform.errors import StartupError
 from .handlers import EventHandler
 from .models import MAX_NAME
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pico_ioc import component
 
-from ..text import one_line
+from ..platform.text import one_line
 from .queue import DeliveryQueue
 
 logger = logging.getLogger(__name__)

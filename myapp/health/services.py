@@ -9,7 +9,7 @@ from pico_sqlalchemy.migrations import AlembicMigrator
 
 from ..auth.keys import IssuerKeys
 from ..database.migrations import LockedMigrator
-from ..errors import DatabaseUnavailableError
+from ..platform.errors import DatabaseUnavailableError
 from .repositories import SchemaRepository
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pico_fastapi import controller
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from ..auth.authorities import only_with, requires_permission
-from ..errors import NotFoundError, PreconditionFailedError
+from ..platform.errors import NotFoundError, PreconditionFailedError
 from ..web.paging import Limit, PageNumber, PageResponse, PageSize, sort_order, stream_list
 from ..web.preconditions import IfMatch
 from ..web.problems import INSUFFICIENT_SCOPE

@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, CheckConstraint, Index, Integer, String, text
 from sqlalchemy.orm import validates
 
 from ..database.types import Money, UtcDateTime, as_created, utc_now
-from ..text import fold
+from ..platform.text import fold
 
 FoldedName = String(300).with_variant(String(300, collation="C"), "postgresql")
 """In the order of Unicode's code points on both databases."""

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from ..database.queries import PagedQuery, first_rows
-from ..text import fold, is_storable
+from ..platform.text import fold, is_storable
 from .models import MAX_INTEGER, Product
 from .schemas import ProductFilter
 

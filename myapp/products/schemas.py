@@ -27,9 +27,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ..events.handlers import RecordedEvent
-from ..moments import Moment
-from ..partial import UNSET, PartialUpdate
-from ..text import without_nul
+from ..platform.moments import Moment
+from ..platform.partial import UNSET, PartialUpdate
+from ..platform.text import without_nul
 from .models import MAX_INTEGER
 
 MAX_PRICE = Decimal("9999999999.99")

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..auth.actor import current_actor
 from ..auth.authorities import requires_permission
-from ..errors import (
+from ..platform.errors import (
     ConflictError,
     DatabaseUnavailableError,
     GoneError,

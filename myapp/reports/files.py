@@ -7,7 +7,7 @@ from pathlib import Path
 from pico_ioc import component
 
 from ..database.types import utc_now
-from ..errors import ConflictError, GoneError, NotFoundError
+from ..platform.errors import ConflictError, GoneError, NotFoundError
 from ..storage.files import Storage
 from .models import Report
 from .states import ReportStates

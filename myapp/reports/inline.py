@@ -6,7 +6,7 @@ import uuid
 
 from pico_ioc import component
 
-from ..errors import UnavailableError
+from ..platform.errors import UnavailableError
 from .services import ReportService
 from .settings import ReportsSettings
 

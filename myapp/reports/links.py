@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from pico_ioc import component
 
 from ..database.types import utc_now
-from ..errors import GoneError, InvalidLinkError
+from ..platform.errors import GoneError, InvalidLinkError
 from ..web.settings import WebSettings
 from .models import Report
 from .settings import ReportsSettings

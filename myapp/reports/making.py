@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from pico_ioc import component
 
 from ..database.types import utc_now
-from ..errors import StartupError, UnavailableError
-from ..text import one_line
+from ..platform.errors import StartupError, UnavailableError
+from ..platform.text import one_line
 from .attempt import Attempt, StoppedError
 from .documents.content import ReportContent
 from .files import ReportFiles

@@ -9,8 +9,8 @@ from pico_ioc import component
 
 from ..broker.options import celery_options, check
 from ..broker.settings import CelerySection, WorkerSettings
-from ..errors import BrokerUnavailableError
-from ..text import one_line
+from ..platform.errors import BrokerUnavailableError
+from ..platform.text import one_line
 from ..web.request_id import current_request_id
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from ..database.types import utc_now
-from ..moments import Moment
+from ..platform.moments import Moment
 
 Kind = Literal["inventory", "price-list", "activity"]
 Format = Literal["pdf", "csv"]

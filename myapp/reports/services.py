@@ -11,8 +11,8 @@ from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 from ..auth.actor import current_actor
 from ..auth.caller import current_email
 from ..database.types import utc_now
-from ..errors import ConflictError, GoneError, NotFoundError
 from ..events.publisher import EventPublisher
+from ..platform.errors import ConflictError, GoneError, NotFoundError
 from .events import ReportRequested
 from .files import ReportFile, ReportFiles
 from .kinds.kind import ReportKind, Scope

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, StringConstraints
 
 from ..auth.authorities import requires_permission
 from ..auth.caller import current_caller
-from ..errors import NotFoundError, OwnAccountError, PreconditionFailedError
-from ..text import on_one_line
+from ..platform.errors import NotFoundError, OwnAccountError, PreconditionFailedError
+from ..platform.text import on_one_line
 from ..web.paging import PageNumber, PageResponse, PageSize, sort_order
 from ..web.preconditions import IfMatch
 from ..web.routing import delete, get, patch

@@ -10,7 +10,7 @@ from sqlalchemy.orm import validates
 
 from ..auth.caller import MAX_EMAIL, MAX_NAME, MAX_SUBJECT
 from ..database.types import UtcDateTime, as_created, utc_now
-from ..text import fold
+from ..platform.text import fold
 
 
 def as_inserted(context: Any) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, select
 from ..auth.caller import Caller
 from ..database.queries import fetch_page
 from ..database.upsert import insert_into
-from ..text import fold
+from ..platform.text import fold
 from .models import User
 
 STATUS = select(User.is_active).where(User.subject == bindparam("subject"))

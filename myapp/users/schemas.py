@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from ..auth.caller import MAX_NAME
-from ..partial import PartialUpdate
-from ..text import on_one_line
+from ..platform.partial import PartialUpdate
+from ..platform.text import on_one_line
 
 FullName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME), AfterValidator(on_one_line)

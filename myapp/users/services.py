@@ -9,8 +9,8 @@ from pico_sqlalchemy import Page, Sort, transactional
 
 from ..auth.actor import current_actor
 from ..auth.caller import Caller
-from ..errors import InactiveCallerError, NotFoundError, OwnAccountError, PreconditionFailedError
 from ..events.publisher import EventPublisher
+from ..platform.errors import InactiveCallerError, NotFoundError, OwnAccountError, PreconditionFailedError
 from .events import UserCreated
 from .models import User
 from .repositories import UserRepository

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from ..errors import (
+from ..platform.errors import (
     AlreadyExistsError,
     BrokerUnavailableError,
     ConflictError,

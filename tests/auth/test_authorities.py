@@ -9,7 +9,7 @@ from pico_client_auth.config import AuthClientSettings
 
 from myapp.auth.authorities import AuthorityResolver, Grants, requires_permission
 from myapp.auth.settings import AuthSettings
-from myapp.errors import StartupError
+from myapp.platform.errors import StartupError
 from tests.conftest import StartContainer, client_of
 from tests.issuer import AUDIENCE, Issuer
 from tests.web.problems import assert_problem

@@ -12,7 +12,7 @@ from pico_client_auth.errors import TokenInvalidError
 
 from myapp.auth.keys import IssuerKeys
 from myapp.auth.settings import AuthSettings
-from myapp.errors import IssuerUnavailableError, StartupError
+from myapp.platform.errors import IssuerUnavailableError, StartupError
 from tests.conftest import StartContainer, client_of
 from tests.issuer import DISCOVERY, KEYS, Issuer, public_jwk
 from tests.web.problems import assert_problem

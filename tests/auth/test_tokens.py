@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import FastAPI
 
-from myapp.errors import StartupError
+from myapp.platform.errors import StartupError
 from tests.issuer import AUDIENCE, Issuer, public_jwk
 from tests.web.problems import assert_problem
 

@@ -17,7 +17,7 @@ from authserver.keys.folder import Key, KeyFolder
 from authserver.keys.ring import KeyRing
 from authserver.keys.rotation import Rotation
 from authserver.keys.settings import KeySettings
-from myapp.errors import StartupError
+from myapp.platform.errors import StartupError
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 

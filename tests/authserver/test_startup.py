@@ -7,7 +7,7 @@ import pytest
 from authserver.boot import KeySettings, create_app, settings_of
 from authserver.cli import migrate
 from authserver.issuer.settings import IssuerSettings
-from myapp.startup import STARTUP_FAILURE
+from myapp.platform.startup import STARTUP_FAILURE
 
 from .conftest import CHEAP
 

@@ -7,7 +7,7 @@ from pico_ioc import PicoContainer
 from pico_pydantic import ValidationFailedError
 
 from authserver.users.services import UserService
-from myapp.errors import ConflictError, NotFoundError
+from myapp.platform.errors import ConflictError, NotFoundError
 
 from .conftest import PASSWORD, AddUser
 

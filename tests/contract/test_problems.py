@@ -9,9 +9,9 @@ import httpx
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
-from myapp import errors
 from myapp.boot import ROOT
-from myapp.errors import DomainError, UnavailableError
+from myapp.platform import errors
+from myapp.platform.errors import DomainError, UnavailableError
 from myapp.web.problems import CATALOGUE
 
 from ..conftest import client_of

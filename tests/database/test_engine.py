@@ -12,7 +12,7 @@ from sqlalchemy import NullPool, text
 from myapp.boot import create_container
 from myapp.database.engine import EngineSettings, create_engine, driver_arguments
 from myapp.database.sessions import ProductsSessionManager
-from myapp.errors import DatabaseUnavailableError, StartupError
+from myapp.platform.errors import DatabaseUnavailableError, StartupError
 from myapp.products.services import ProductService
 from tests.databases import Databases, migrate
 from tests.issuer import Issuer

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from myapp.database.sessions import ProductsSessionManager
-from myapp.errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError
 from myapp.events.models import Event
+from myapp.platform.errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError
 from myapp.products.models import Product
 from tests.databases import free_port, libpq_url
 

@@ -18,7 +18,7 @@ from sqlalchemy import CheckConstraint, Connection, inspect, text
 from myapp.boot import ROOT
 from myapp.database.engine import EngineSettings
 from myapp.database.migrations import LockedMigrator, migration_engine, revision, run
-from myapp.errors import StartupError
+from myapp.platform.errors import StartupError
 from tests.databases import Databases, in_thread
 from tests.issuer import AUDIENCE, Issuer
 

@@ -11,7 +11,7 @@ from sqlalchemy import event, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from myapp.database.sessions import ProductsSessionManager, ReadOnlyError
-from myapp.errors import ConflictError, DatabaseUnavailableError
+from myapp.platform.errors import ConflictError, DatabaseUnavailableError
 from myapp.products.models import Product
 
 from .conftest import POOL_SIZE, Names, in_use, lamp, only_postgresql

@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
-from myapp.errors import ConflictError, NotFoundError
 from myapp.events.handlers import RecordedEvent
+from myapp.platform.errors import ConflictError, NotFoundError
 from tests.conftest import client_of
 from tests.web.problems import assert_problem
 

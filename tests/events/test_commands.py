@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from myapp.cli import cli
-from myapp.errors import ConflictError
 from myapp.operate import redeliver, show
+from myapp.platform.errors import ConflictError
 from tests.databases import Databases
 from tests.processes import Process, clean_environment
 

@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 from sqlalchemy import make_url, text
 
-from myapp.errors import DatabaseUnavailableError
 from myapp.events.handlers import RecordedEvent
+from myapp.platform.errors import DatabaseUnavailableError
 from tests.conftest import StartContainer
 from tests.databases import Databases
 from tests.proxy import Proxy

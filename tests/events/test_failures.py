@@ -10,10 +10,10 @@ from pico_client_auth import SecurityContext, TokenClaims
 from sqlalchemy import Row, update
 
 from myapp.database.types import utc_now
-from myapp.errors import ConflictError, StartupError
 from myapp.events.handlers import RecordedEvent
 from myapp.events.models import EventDelivery
 from myapp.events.queue import LostClaimError
+from myapp.platform.errors import ConflictError, StartupError
 from tests.conftest import StartContainer
 from tests.web.faulty import SECRET
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from myapp.errors import StartupError
 from myapp.events.handlers import EventHandler, RecordedEvent
 from myapp.events.subscriptions import Subscriptions
+from myapp.platform.errors import StartupError
 
 
 def handler(name: str, *types: str) -> EventHandler:

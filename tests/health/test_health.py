@@ -10,8 +10,8 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import text
 
-from myapp.errors import DatabaseUnavailableError
 from myapp.health.repositories import SchemaRepository
+from myapp.platform.errors import DatabaseUnavailableError
 
 from ..conftest import client_of
 from ..issuer import Issuer

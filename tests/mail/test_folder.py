@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from myapp.errors import MailUnavailableError
 from myapp.mail.composer import Attachment
 from myapp.mail.folder import FolderMailer
+from myapp.platform.errors import MailUnavailableError
 
 from .conftest import compose
 

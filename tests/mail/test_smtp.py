@@ -7,11 +7,11 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from myapp.errors import MailUnavailableError, StartupError
 from myapp.mail.composer import Attachment
 from myapp.mail.mailer import MailRefusedError
 from myapp.mail.settings import MailSettings
 from myapp.mail.smtp import SmtpMailer
+from myapp.platform.errors import MailUnavailableError, StartupError
 
 from ..databases import free_port
 from .certificates import Authority

@@ -10,8 +10,8 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import insert
 
+from myapp.platform.text import fold
 from myapp.products.models import Product
-from myapp.text import fold
 
 COLLECTION = "/api/v1/products/"
 

@@ -13,9 +13,9 @@ from pico_sqlalchemy import SessionManager
 from sqlalchemy import event
 
 from myapp.database.types import utc_now
-from myapp.errors import NotFoundError, PreconditionFailedError, StartupError
 from myapp.events.handlers import RecordedEvent
 from myapp.events.history import EventHistory
+from myapp.platform.errors import NotFoundError, PreconditionFailedError, StartupError
 from myapp.products.services import ProductService
 from tests.conftest import StartContainer
 

@@ -9,10 +9,10 @@ from pico_sqlalchemy import SessionManager
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from myapp.errors import ConstraintViolationError
+from myapp.platform.errors import ConstraintViolationError
+from myapp.platform.text import fold
 from myapp.products.models import Product
 from myapp.products.services import ProductService
-from myapp.text import fold
 
 WIDTH = Product.__table__.columns.name_folded.type.length
 

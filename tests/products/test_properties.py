@@ -12,10 +12,10 @@ from pico_sqlalchemy import SessionManager, Sort
 from sqlalchemy import delete, insert
 
 from myapp.database.types import Money
+from myapp.platform.text import fold
 from myapp.products.models import MAX_INTEGER, Product
 from myapp.products.schemas import SORTABLE, ProductFilter
 from myapp.products.services import ProductService
-from myapp.text import fold
 
 from .conftest import COLLECTION
 

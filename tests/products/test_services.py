@@ -11,7 +11,7 @@ from pico_ioc import PicoContainer
 from pico_pydantic import ValidationFailedError
 from pico_sqlalchemy import SessionManager, Sort
 
-from myapp.errors import NotFoundError, PreconditionFailedError
+from myapp.platform.errors import NotFoundError, PreconditionFailedError
 from myapp.products.models import MAX_INTEGER, Product
 from myapp.products.sample import SampleCatalogue
 from myapp.products.schemas import ProductChanges, ProductData, ProductFilter

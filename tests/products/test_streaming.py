@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
 from myapp.database.types import utc_now
-from myapp.errors import DatabaseUnavailableError
+from myapp.platform.errors import DatabaseUnavailableError
 from myapp.products.models import Product
 from myapp.products.services import ProductService
 

@@ -11,8 +11,8 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import select, update
 
-from myapp.errors import NotFoundError
 from myapp.events.models import Event
+from myapp.platform.errors import NotFoundError
 from myapp.reports.models import Report
 from myapp.reports.services import ReportService
 from myapp.storage.files import Storage

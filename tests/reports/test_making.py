@@ -13,7 +13,7 @@ from pico_ioc import PicoContainer
 from sqlalchemy import make_url
 
 from myapp.database.types import utc_now
-from myapp.errors import DatabaseUnavailableError, StartupError, StorageUnavailableError
+from myapp.platform.errors import DatabaseUnavailableError, StartupError, StorageUnavailableError
 from myapp.products.services import ProductService
 from myapp.reports.kinds.inventory import InventoryReport
 from myapp.reports.services import ReportService

@@ -10,8 +10,8 @@ from kombu import Connection
 from pico_ioc import PicoContainer
 
 from myapp.database.types import utc_now
-from myapp.errors import BrokerUnavailableError, StorageUnavailableError
 from myapp.events.relay import EventRelay
+from myapp.platform.errors import BrokerUnavailableError, StorageUnavailableError
 from myapp.products.services import ProductService
 from myapp.reports.services import ReportService
 from myapp.reports.states import ReportStates

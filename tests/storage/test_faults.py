@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from myapp.errors import StartupError, StorageUnavailableError
+from myapp.platform.errors import StartupError, StorageUnavailableError
 from myapp.storage.files import Storage
 from myapp.storage.settings import StorageSettings
 

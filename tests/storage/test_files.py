@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from myapp.errors import NotFoundError
+from myapp.platform.errors import NotFoundError
 from myapp.storage.files import PART, Storage
 
 KEY = "reports/7.pdf"

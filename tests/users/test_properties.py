@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pico_ioc import PicoContainer
 
 from myapp.auth.caller import Caller
-from myapp.text import fold, is_one_line
+from myapp.platform.text import fold, is_one_line
 from myapp.users.services import ProfileService, UserService
 
 from .conftest import ME, USERS, Connect, new_subject

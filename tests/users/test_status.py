@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from myapp.auth.caller import Caller
 from myapp.auth.status import CallerStatus
-from myapp.errors import DatabaseUnavailableError
+from myapp.platform.errors import DatabaseUnavailableError
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService
 

@@ -9,7 +9,7 @@ import pytest
 from pico_ioc import PicoContainer
 from pico_pydantic import ValidationFailedError
 
-from myapp.errors import NotFoundError
+from myapp.platform.errors import NotFoundError
 from myapp.users.services import UserService
 
 from ..web.problems import assert_invalid, assert_problem

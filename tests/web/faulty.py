@@ -11,7 +11,7 @@ from pico_pydantic import validate
 from pico_sqlalchemy import SessionManager, get_session, transactional
 from sqlalchemy import text
 
-from myapp.errors import (
+from myapp.platform.errors import (
     AlreadyExistsError,
     BrokerUnavailableError,
     ConflictError,

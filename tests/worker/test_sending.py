@@ -11,7 +11,7 @@ from kombu import Connection
 
 from myapp.broker.options import celery_options
 from myapp.broker.settings import CelerySection, WorkerSettings
-from myapp.errors import BrokerUnavailableError, StartupError
+from myapp.platform.errors import BrokerUnavailableError, StartupError
 from myapp.reports.queue import ReportQueue
 
 from ..databases import free_port

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pico_ioc import component
 
+from ...platform.text import fold
 from ...products.services import ProductService
-from ...text import fold
 from ..documents.content import Chart, Column, ReportContent, Table
 from ..settings import ReportsSettings
 from ..spool import Row, Spool

@@ -11,9 +11,9 @@ from pico_ioc.exceptions import ConfigurationError
 
 from myapp.auth.settings import AuthSettings
 from myapp.boot import ROOT, SECTIONS, settings_of
-from myapp.config import SettingsSource
 from myapp.database.engine import EngineSettings
-from myapp.errors import StartupError
+from myapp.platform.config import SettingsSource
+from myapp.platform.errors import StartupError
 from myapp.products.settings import ProductsSettings
 from myapp.web.settings import WebSettings
 
