@@ -22,7 +22,7 @@ from myapp.database.sessions import ProductsSessionManager
 from myapp.platform.config import SettingsSource, SettingsT
 from myapp.platform.errors import StartupError
 from myapp.platform.startup import WEB_STACK, check_replaced, complete, exit_on_startup_error, init, startup_error
-from myapp.web.settings import WebSettings
+from myapp.platform.web.settings import WebSettings
 
 from .issuer.settings import IssuerSettings
 from .keys.settings import KeySettings
@@ -84,7 +84,7 @@ def create_container() -> PicoContainer:
     Whoever creates it ends it with ``await container.ashutdown()``; an ASGI server does so by itself.
     Raises StartupError, whose message is one line that names the setting at fault.
     """
-    container = start([*WEB_STACK, "authserver", "myapp.database", "myapp.web"])
+    container = start([*WEB_STACK, "authserver", "myapp.database", "myapp.platform.web"])
     complete(container.get(FastAPI), container)
     return container
 

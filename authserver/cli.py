@@ -33,7 +33,7 @@ def serve(
     from fastapi import FastAPI
 
     from myapp.platform.startup import exit_on_startup_error
-    from myapp.web.protocol import BoundedHttpToolsProtocol
+    from myapp.platform.web.protocol import BoundedHttpToolsProtocol
 
     from .boot import FOLDER, PROGRAM, create_container
 

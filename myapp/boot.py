@@ -32,11 +32,11 @@ from .events.settings import EventsSettings
 from .mail.settings import MailSettings
 from .platform.config import SettingsSource, SettingsT
 from .platform.startup import WEB_STACK, check_replaced, complete, init, startup_error
+from .platform.web.settings import WebSettings
 from .products.settings import ProductsSettings
 from .reports.settings import ReportsSettings
 from .storage.settings import StorageSettings
 from .users.settings import UsersSettings
-from .web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 """Where application.yaml, main.py and migrations/ stand."""

@@ -33,7 +33,7 @@ def serve(
 
     from .boot import ROOT, create_container
     from .platform.startup import exit_on_startup_error
-    from .web.protocol import BoundedHttpToolsProtocol
+    from .platform.web.protocol import BoundedHttpToolsProtocol
 
     options: dict[str, Any] = {
         "host": host,

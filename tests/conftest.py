@@ -14,8 +14,8 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import AppBase, SessionManager
 
 from myapp.boot import create_container
+from myapp.platform.web.protocol import BoundedHttpToolsProtocol
 from myapp.products.services import ProductService
-from myapp.web.protocol import BoundedHttpToolsProtocol
 
 from .databases import KINDS, Databases
 from .issuer import Issuer

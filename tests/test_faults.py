@@ -19,9 +19,9 @@ from .conftest import StartContainer
 from .conftest import client_of as in_process
 from .databases import Databases, in_thread, libpq_url, postgres_server
 from .issuer import Issuer
+from .platform.web.problems import assert_problem
 from .processes import Server, serving
 from .proxy import Proxy
-from .web.problems import assert_problem
 
 PRODUCTS = "/api/v1/products/"
 LAMP = {"name": "Lamp", "price": 9.5, "stock": 1}

@@ -7,9 +7,9 @@ from pico_celery import task
 from pico_ioc import component
 
 from myapp.platform.errors import UnavailableError
+from myapp.platform.web.request_id import continue_request
 from myapp.reports.queue import TASK
 from myapp.reports.services import ReportService
-from myapp.web.request_id import continue_request
 
 
 @component

@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse, Response
 from pico_client_auth import allow_anonymous
 from pico_fastapi import controller
 
-from myapp.web.routing import get
+from myapp.platform.web.routing import get
 
 from ..keys.ring import ALGORITHM
 from .settings import IssuerSettings

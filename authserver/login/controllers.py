@@ -8,7 +8,7 @@ from pico_client_auth import allow_anonymous
 from pico_fastapi import controller
 
 from myapp.platform.errors import DatabaseUnavailableError
-from myapp.web.routing import post
+from myapp.platform.web.routing import post
 
 from .errors import InvalidCredentialsError, LoginBusyError, LoginLockedError
 from .schemas import LoginRequest, TokenResponse

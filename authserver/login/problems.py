@@ -4,7 +4,7 @@ from fastapi import FastAPI, Request, Response
 from pico_fastapi import FastApiConfigurer
 from pico_ioc import component
 
-from myapp.web.problems import REALM, HttpProblem, ProblemType, answer
+from myapp.platform.web.problems import REALM, HttpProblem, ProblemType, answer
 
 from .errors import InvalidCredentialsError, LoginLockedError
 

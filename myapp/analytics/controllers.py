@@ -7,7 +7,7 @@ from pico_fastapi import controller
 from pydantic import ConfigDict
 
 from ..auth.authorities import requires_permission
-from ..web.routing import get
+from ..platform.web.routing import get
 from .schemas import DailyCountResponse, DailyCountsQuery
 from .services import AnalyticsService
 

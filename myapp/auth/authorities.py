@@ -12,7 +12,7 @@ from pico_client_auth.config import AuthClientSettings
 from pico_ioc import component
 
 from ..platform.errors import StartupError
-from ..web.problems import forbidden
+from ..platform.web.problems import forbidden
 from .settings import AuthSettings
 
 

@@ -7,8 +7,8 @@ from pico_fastapi import controller
 
 from ..auth.authorities import requires_permission
 from ..platform.errors import ConflictError, NotFoundError
-from ..web.paging import PageNumber, PageResponse, PageSize
-from ..web.routing import get, post
+from ..platform.web.paging import PageNumber, PageResponse, PageSize
+from ..platform.web.routing import get, post
 from .schemas import DeliveryResponse, Name, RedeliveryOrder, RedeliveryResponse, State
 from .services import DeliveryService
 

@@ -9,7 +9,7 @@ from pydantic_core import to_jsonable_python
 
 from ..auth.actor import current_actor
 from ..database.types import utc_now
-from ..web.request_id import NO_REQUEST, current_request_id
+from ..platform.web.request_id import NO_REQUEST, current_request_id
 from .repositories import EventRepository
 from .subscriptions import Subscriptions
 

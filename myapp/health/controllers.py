@@ -5,8 +5,8 @@ from typing import Any
 from pico_client_auth import allow_anonymous
 from pico_fastapi import controller
 
-from ..web.problems import NOT_READY, HttpProblem
-from ..web.routing import get
+from ..platform.web.problems import NOT_READY, HttpProblem
+from ..platform.web.routing import get
 from .schemas import Liveness, Readiness
 from .services import HealthService
 

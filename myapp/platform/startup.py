@@ -15,8 +15,8 @@ from pico_ioc.exceptions import ConfigurationError
 from uvicorn.config import STARTUP_FAILURE
 
 from ..stack import check_private_names
-from ..web.route_table import leaves, put_in_order
 from .errors import StartupError
+from .web.route_table import leaves, put_in_order
 
 EXPECTED_FAILURES = (StartupError, ConfigurationError, AuthConfigurationError)
 

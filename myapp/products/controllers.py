@@ -9,10 +9,10 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from ..auth.authorities import only_with, requires_permission
 from ..platform.errors import NotFoundError, PreconditionFailedError
-from ..web.paging import Limit, PageNumber, PageResponse, PageSize, sort_order, stream_list
-from ..web.preconditions import IfMatch
-from ..web.problems import INSUFFICIENT_SCOPE
-from ..web.routing import delete, get, patch, post, put
+from ..platform.web.paging import Limit, PageNumber, PageResponse, PageSize, sort_order, stream_list
+from ..platform.web.preconditions import IfMatch
+from ..platform.web.problems import INSUFFICIENT_SCOPE
+from ..platform.web.routing import delete, get, patch, post, put
 from .schemas import (
     SORTABLE,
     NamePart,

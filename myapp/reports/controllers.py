@@ -18,9 +18,9 @@ from ..platform.errors import (
     NotFoundError,
     StorageUnavailableError,
 )
-from ..web.attachments import attachment
-from ..web.paging import PageNumber, PageResponse, PageSize, sort_order
-from ..web.routing import get, post
+from ..platform.web.attachments import attachment
+from ..platform.web.paging import PageNumber, PageResponse, PageSize, sort_order
+from ..platform.web.routing import get, post
 from .inline import InlineReports
 from .schemas import Kind, ReportOrder, ReportResponse, State
 from .services import ReportService

@@ -9,7 +9,7 @@ from pico_ioc import component
 
 from ..database.types import utc_now
 from ..platform.errors import GoneError, InvalidLinkError
-from ..web.settings import WebSettings
+from ..platform.web.settings import WebSettings
 from .models import Report
 from .settings import ReportsSettings
 

@@ -11,7 +11,7 @@ from ..broker.options import celery_options, check
 from ..broker.settings import CelerySection, WorkerSettings
 from ..platform.errors import BrokerUnavailableError
 from ..platform.text import one_line
-from ..web.request_id import current_request_id
+from ..platform.web.request_id import current_request_id
 
 if TYPE_CHECKING:
     from celery import Celery

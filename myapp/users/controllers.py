@@ -11,9 +11,9 @@ from ..auth.authorities import requires_permission
 from ..auth.caller import current_caller
 from ..platform.errors import NotFoundError, OwnAccountError, PreconditionFailedError
 from ..platform.text import on_one_line
-from ..web.paging import PageNumber, PageResponse, PageSize, sort_order
-from ..web.preconditions import IfMatch
-from ..web.routing import delete, get, patch
+from ..platform.web.paging import PageNumber, PageResponse, PageSize, sort_order
+from ..platform.web.preconditions import IfMatch
+from ..platform.web.routing import delete, get, patch
 from .schemas import ProfileUpdate, UserResponse, UserUpdate
 from .services import OLDEST_FIRST, ProfileService, UserService
 

@@ -12,7 +12,7 @@ from myapp.analytics.services import AnalyticsService
 from myapp.database.types import utc_now
 from myapp.events.handlers import RecordedEvent
 
-from ..web.problems import assert_invalid, assert_problem
+from ..platform.web.problems import assert_invalid, assert_problem
 
 PATH = "/api/v1/analytics/daily"
 MARCH = {"from": "2026-03-01", "to": "2026-03-31"}

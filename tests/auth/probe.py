@@ -10,7 +10,7 @@ from pico_fastapi import controller
 from pico_ioc import component
 
 from myapp.auth.authorities import requires_permission
-from myapp.web.routing import get
+from myapp.platform.web.routing import get
 
 
 @component

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.issuer import Issuer
-from tests.web.problems import assert_problem
+from tests.platform.web.problems import assert_problem
 
 from .conftest import Call
 from .test_tokens import FOREIGN_KEY

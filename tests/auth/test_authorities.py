@@ -12,7 +12,7 @@ from myapp.auth.settings import AuthSettings
 from myapp.platform.errors import StartupError
 from tests.conftest import StartContainer, client_of
 from tests.issuer import AUDIENCE, Issuer
-from tests.web.problems import assert_problem
+from tests.platform.web.problems import assert_problem
 
 from .conftest import PROBE, Call, caller
 

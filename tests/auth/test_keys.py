@@ -15,7 +15,7 @@ from myapp.auth.settings import AuthSettings
 from myapp.platform.errors import IssuerUnavailableError, StartupError
 from tests.conftest import StartContainer, client_of
 from tests.issuer import DISCOVERY, KEYS, Issuer, public_jwk
-from tests.web.problems import assert_problem
+from tests.platform.web.problems import assert_problem
 
 from .conftest import PAUSE, PROBE, caller, fetches, validator_of
 from .test_tokens import FOREIGN_KEY, encoded, hmac_signed

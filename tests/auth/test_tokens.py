@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from myapp.platform.errors import StartupError
 from tests.issuer import AUDIENCE, Issuer, public_jwk
-from tests.web.problems import assert_problem
+from tests.platform.web.problems import assert_problem
 
 from .conftest import Call, validator_of
 

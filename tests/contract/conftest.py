@@ -12,10 +12,10 @@ from pico_ioc import PicoContainer
 from starlette.routing import Route
 
 from myapp.auth.caller import Caller
+from myapp.platform.web.docs import document
+from myapp.platform.web.route_table import leaves
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService
-from myapp.web.docs import document
-from myapp.web.route_table import leaves
 
 from ..issuer import Issuer
 

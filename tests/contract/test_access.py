@@ -16,11 +16,11 @@ from pico_ioc import PicoContainer
 
 from myapp.auth.authorities import is_permission
 from myapp.auth.settings import AuthSettings
-from myapp.web.docs import ASSETS
+from myapp.platform.web.docs import ASSETS
 
 from ..conftest import client_of
 from ..issuer import Issuer
-from ..web.problems import assert_problem
+from ..platform.web.problems import assert_problem
 from .conftest import send
 
 PUBLIC = "(public)"

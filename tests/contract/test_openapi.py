@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from myapp.web.problems import CATALOGUE, MEDIA_TYPE
+from myapp.platform.web.problems import CATALOGUE, MEDIA_TYPE
 
 from ..conftest import client_of
 from ..issuer import Issuer

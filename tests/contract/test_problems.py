@@ -12,11 +12,11 @@ from pico_ioc import PicoContainer
 from myapp.boot import ROOT
 from myapp.platform import errors
 from myapp.platform.errors import DomainError, UnavailableError
-from myapp.web.problems import CATALOGUE
+from myapp.platform.web.problems import CATALOGUE
 
 from ..conftest import client_of
 from ..issuer import Issuer
-from ..web.problems import assert_problem
+from ..platform.web.problems import assert_problem
 
 ABSTRACT = {DomainError, UnavailableError}
 PRODUCTS = "/api/v1/products/"
@@ -61,7 +61,7 @@ class TestEveryKind:
             "AUTH_CLIENT__ISSUER": own_issuer.url,
             "AUTH__JWKS_REFRESH_PAUSE": "0.001",
         }
-        app = start(environment, modules=["tests.web.faulty"]).get(FastAPI)
+        app = start(environment, modules=["tests.platform.web.faulty"]).get(FastAPI)
         own_issuer.stop()
         async with client_of(app, own_issuer.token("admin", roles=["admin", "product-manager"])) as client:
             problems = {

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.convertors import UUIDConvertor
 from starlette.routing import Route
 
-from myapp.web.route_table import RouteTable
+from myapp.platform.web.route_table import RouteTable
 
 PARAMETER = re.compile(r"{(\w+)(:\w+)?}")
 IDS = {"[0-9]{1,10}": "7", UUIDConvertor.regex: "00000000-0000-4000-8000-000000000000"}

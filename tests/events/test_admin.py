@@ -11,7 +11,7 @@ from pico_ioc import PicoContainer
 from myapp.events.handlers import RecordedEvent
 from myapp.platform.errors import ConflictError, NotFoundError
 from tests.conftest import client_of
-from tests.web.problems import assert_problem
+from tests.platform.web.problems import assert_problem
 
 from .room import Room
 from .things import Counted

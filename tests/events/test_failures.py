@@ -15,7 +15,7 @@ from myapp.events.models import EventDelivery
 from myapp.events.queue import LostClaimError
 from myapp.platform.errors import ConflictError, StartupError
 from tests.conftest import StartContainer
-from tests.web.faulty import SECRET
+from tests.platform.web.faulty import SECRET
 
 from .room import Room, until
 from .things import Counted, Happened

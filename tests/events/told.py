@@ -12,7 +12,7 @@ from pico_sqlalchemy import SessionManager
 from myapp.auth.actor import current_actor
 from myapp.events.handlers import EventHandler, RecordedEvent
 from myapp.events.publisher import EventPublisher
-from myapp.web.request_id import current_request_id
+from myapp.platform.web.request_id import current_request_id
 
 from .things import Counted, Happened, Noted
 

@@ -15,7 +15,7 @@ from myapp.platform.errors import DatabaseUnavailableError
 
 from ..conftest import client_of
 from ..issuer import Issuer
-from ..web.problems import assert_problem
+from ..platform.web.problems import assert_problem
 
 LIVE = "/api/v1/health"
 READY = "/api/v1/health/ready"

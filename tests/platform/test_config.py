@@ -14,8 +14,8 @@ from myapp.boot import ROOT, SECTIONS, settings_of
 from myapp.database.engine import EngineSettings
 from myapp.platform.config import SettingsSource
 from myapp.platform.errors import StartupError
+from myapp.platform.web.settings import WebSettings
 from myapp.products.settings import ProductsSettings
-from myapp.web.settings import WebSettings
 
 Read = Callable[..., Mapping[str, Any]]
 

@@ -15,7 +15,7 @@ from sqlalchemy import update
 from myapp.products.models import Product
 
 from ..conftest import client_of
-from ..web.problems import assert_invalid, assert_problem
+from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import COLLECTION
 
 PAGED = COLLECTION + "paged"

@@ -16,7 +16,7 @@ from myapp.products.services import ProductService
 from tests.conftest import client_of
 from tests.issuer import Issuer
 
-from ..web.problems import assert_invalid, assert_problem
+from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import COLLECTION
 
 Create = Callable[..., Awaitable[dict[str, Any]]]

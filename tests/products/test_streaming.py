@@ -17,7 +17,7 @@ from myapp.products.models import Product
 from myapp.products.services import ProductService
 
 from ..conftest import client_of, serving
-from ..web.problems import assert_problem
+from ..platform.web.problems import assert_problem
 from .conftest import COLLECTION
 
 BATCH = 50

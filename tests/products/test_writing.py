@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ..web.problems import assert_invalid, assert_problem
+from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import COLLECTION
 
 Create = Callable[..., Awaitable[dict[str, Any]]]

@@ -16,7 +16,7 @@ from myapp.storage.settings import StorageSettings
 
 from ..conftest import client_of
 from ..issuer import Issuer
-from ..web.problems import assert_problem
+from ..platform.web.problems import assert_problem
 from .conftest import QUICK, REPORTS, Ask, Json, is_stored
 from .gate import GatedStorage
 

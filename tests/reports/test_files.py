@@ -16,7 +16,7 @@ from myapp.storage.files import Storage
 
 from ..conftest import client_of
 from ..issuer import Issuer
-from ..web.problems import assert_invalid, assert_problem
+from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import ORDER, REFUSING, REPORTS, Ask, Make
 
 Rewrite = Callable[..., Awaitable[None]]

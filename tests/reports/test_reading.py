@@ -10,7 +10,7 @@ from myapp.database.types import utc_now
 
 from ..conftest import client_of
 from ..issuer import Issuer
-from ..web.problems import assert_invalid, assert_problem
+from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import REPORTS, Ask
 
 NOBODYS = "8a2f7a4e-5b0c-4c3e-9d0f-0f6f4c1f2b3a"

@@ -16,7 +16,7 @@ from myapp.reports.services import ReportService
 
 from ..conftest import client_of
 from ..issuer import Issuer
-from ..web.problems import assert_invalid, assert_problem
+from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import REPORTS, Ask, Json
 
 INVENTORY = {"kind": "inventory", "format": "pdf"}

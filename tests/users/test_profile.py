@@ -17,7 +17,7 @@ from myapp.platform.errors import InactiveCallerError, PreconditionFailedError
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService
 
-from ..web.problems import assert_invalid, assert_problem
+from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import ME, Connect, new_subject, statements
 
 ANN = {"email": "ann@example.com", "name": "Ann Lee"}

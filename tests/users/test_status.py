@@ -20,8 +20,8 @@ from myapp.users.services import ProfileService, UserService
 from ..conftest import StartContainer, client_of
 from ..databases import Databases
 from ..issuer import Issuer
+from ..platform.web.problems import assert_problem
 from ..proxy import Proxy
-from ..web.problems import assert_problem
 from .conftest import ME, USERS, Connect, new_subject, statements
 
 NOWHERE = "/nowhere"

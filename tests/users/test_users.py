@@ -12,7 +12,7 @@ from pico_pydantic import ValidationFailedError
 from myapp.platform.errors import NotFoundError
 from myapp.users.services import UserService
 
-from ..web.problems import assert_invalid, assert_problem
+from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import ME, NOBODY, USERS, Connect, See, new_subject
 
 NO_IDS = [

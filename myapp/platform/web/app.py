@@ -28,7 +28,7 @@ class AppFactory:
     """pico-fastapi 0.4.4 has settings for four of FastAPI's arguments and no way to give it the others."""
 
     # The longest name wins among several providers of one type (pico-ioc 2.5.2).
-    @provides(FastAPI, name="myapp.web:products-fastapi-application", primary=True)
+    @provides(FastAPI, name="myapp.platform.web:products-fastapi-application", primary=True)
     def products_fastapi_application(self, settings: FastApiSettings, web: WebSettings) -> FastAPI:
         app = FastAPI(
             title=settings.title,

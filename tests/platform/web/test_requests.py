@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from pico_ioc import PicoContainer
 from starlette.types import Message, Receive, Scope, Send
 
-from myapp.web.requests import FailureMiddleware, RequestMiddleware
+from myapp.platform.web.requests import FailureMiddleware, RequestMiddleware
 
-from ..conftest import client_of, serving
-from ..issuer import Issuer
+from ...conftest import client_of, serving
+from ...issuer import Issuer
 from .problems import assert_problem
 
 PRODUCTS = "/api/v1/products/"
@@ -182,7 +182,7 @@ class TestLogLines:
         self, start: Start, shared_url: str, issuer: Issuer, capsys: pytest.CaptureFixture[str]
     ) -> None:
         environment = {"DATABASE__URL": shared_url, "WEB__LOG_JSON": "true"}
-        app = start(environment, modules=["tests.web.faulty"]).get(FastAPI)
+        app = start(environment, modules=["tests.platform.web.faulty"]).get(FastAPI)
         capsys.readouterr()
         async with client_of(app, issuer.token("viewer", sub="ann")) as client:
             await client.get(PRODUCTS, headers={"X-Request-ID": "request-1"})
@@ -222,7 +222,7 @@ class TestLogLines:
             "WEB__LOG_LEVEL": "DEBUG",
             "WEB__LOG_JSON": json_lines,
         }
-        app = start(environment, modules=["tests.web.faulty"]).get(FastAPI)
+        app = start(environment, modules=["tests.platform.web.faulty"]).get(FastAPI)
         token = own_issuer.token(roles=["admin", "product-manager"], email="ann-of-the-claims@example.com")
         body = {"name": "Name of the body", "description": "Text of the body", "price": 1}
         async with client_of(app, token) as client:

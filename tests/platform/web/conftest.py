@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 
-from ..conftest import build
-from ..issuer import Issuer
+from ...conftest import build
+from ...issuer import Issuer
 
 SHOP = "https://shop.example.com"
 
@@ -18,6 +18,6 @@ async def faulty_app(shared_url: str, issuer: Issuer) -> AsyncIterator[FastAPI]:
         "AUTH_CLIENT__ISSUER": issuer.url,
         "WEB__CORS_ORIGINS": f'["{SHOP}"]',
     }
-    container = build(environment, modules=["tests.web.faulty"])
+    container = build(environment, modules=["tests.platform.web.faulty"])
     yield container.get(FastAPI)
     await container.ashutdown()

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from myapp.web.protocol import MAX_HEADER_BYTES
+from myapp.platform.web.protocol import MAX_HEADER_BYTES
 
-from ..conftest import serving
+from ...conftest import serving
 
 CREATE = (
     "POST /api/v1/products/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"

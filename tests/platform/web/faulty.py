@@ -26,8 +26,8 @@ from myapp.platform.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
+from myapp.platform.web.routing import get
 from myapp.products.schemas import ProductData
-from myapp.web.routing import get
 
 SECRET = "s3cret-of-the-inside"
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from ..platform.errors import (
+from ..errors import (
     AlreadyExistsError,
     BrokerUnavailableError,
     ConflictError,

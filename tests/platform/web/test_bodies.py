@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
-from ..conftest import client_of, serving
-from ..issuer import Issuer
+from ...conftest import client_of, serving
+from ...issuer import Issuer
 from .problems import assert_problem
 
 PRODUCTS = "/api/v1/products/"

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pico_client_auth import allow_anonymous
 from pico_fastapi import controller
 
-from myapp.web.routing import get
+from myapp.platform.web.routing import get
 
 
 @controller(prefix="/mirror", scope="singleton")

@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 
-from myapp.web.route_table import RouteTable, leaves, put_in_order
-from myapp.web.routing import IdConvertor, get
+from myapp.platform.web.route_table import RouteTable, leaves, put_in_order
+from myapp.platform.web.routing import IdConvertor, get
 
 
 def scope(method: str, path: str, root_path: str = "") -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
-from ..conftest import client_of
+from ...conftest import client_of
 from .faulty import SECRET
 from .problems import assert_problem
 

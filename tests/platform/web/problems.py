@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from myapp.web.problems import CATALOGUE
+from myapp.platform.web.problems import CATALOGUE
 
 KINDS = {kind.code: kind for kind in CATALOGUE}
 MEMBERS = {"type", "title", "status", "detail", "instance", "code", "request_id"}

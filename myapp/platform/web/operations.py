@@ -8,7 +8,7 @@ from fastapi import Response
 from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_GROUPS, PICO_REQUIRED_ROLES
 from pico_client_auth.scope import PICO_REQUIRED_SCOPES
 
-from ..platform.errors import DatabaseUnavailableError, DomainError, InactiveCallerError, IssuerUnavailableError
+from ..errors import DatabaseUnavailableError, DomainError, InactiveCallerError, IssuerUnavailableError
 from . import problems
 from .preconditions import IF_MATCH, IF_NONE_MATCH, IfMatch
 from .problems import ProblemType

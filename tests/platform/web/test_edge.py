@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
-from ..conftest import client_of
-from ..issuer import Issuer
+from ...conftest import client_of
+from ...issuer import Issuer
 from .conftest import SHOP
 from .problems import assert_problem
 
@@ -140,13 +140,13 @@ class TestTrustedProxies:
 
     async def test_are_believed_and_others_are_not(self, start: Start, shared_url: str) -> None:
         environment = {"DATABASE__URL": shared_url, "WEB__TRUSTED_PROXIES": '["10.0.0.1", "10.1.0.0/16", "::2"]'}
-        app = start(environment, modules=["tests.web.mirror"]).get(FastAPI)
+        app = start(environment, modules=["tests.platform.web.mirror"]).get(FastAPI)
         for peer in ("10.0.0.1", "10.1.2.3", "::2"):
             assert await self.seen(app, peer) == ("203.0.113.7", "https")
         for peer in ("10.0.0.2", "10.2.0.1", "::1", "203.0.113.7"):
             assert await self.seen(app, peer) == (peer, "http")
 
     async def test_are_none_unless_set(self, start: Start, shared_url: str) -> None:
-        app = start({"DATABASE__URL": shared_url}, modules=["tests.web.mirror"]).get(FastAPI)
+        app = start({"DATABASE__URL": shared_url}, modules=["tests.platform.web.mirror"]).get(FastAPI)
         for peer in ("127.0.0.1", "10.0.0.1"):
             assert await self.seen(app, peer) == (peer, "http")
