@@ -18,10 +18,6 @@ from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 
-from .auth.keys import IssuerKeys
-from .auth.middleware import AsgiAuthConfigurer
-from .auth.settings import AuthSettings
-from .auth.tokens import AccessTokenValidator
 from .broker.settings import CelerySection, WorkerSettings
 from .database.engine import EngineSettings
 from .database.migrations import LockedMigrator
@@ -30,6 +26,10 @@ from .database.sessions import ProductsSessionManager
 from .events.relay import EventRelay
 from .events.settings import EventsSettings
 from .mail.settings import MailSettings
+from .platform.auth.keys import IssuerKeys
+from .platform.auth.middleware import AsgiAuthConfigurer
+from .platform.auth.settings import AuthSettings
+from .platform.auth.tokens import AccessTokenValidator
 from .platform.config import SettingsSource, SettingsT
 from .platform.startup import WEB_STACK, check_replaced, complete, init, startup_error
 from .platform.web.settings import WebSettings

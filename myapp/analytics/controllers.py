@@ -6,7 +6,7 @@ from fastapi import Query
 from pico_fastapi import controller
 from pydantic import ConfigDict
 
-from ..auth.authorities import requires_permission
+from ..platform.auth.authorities import requires_permission
 from ..platform.web.routing import get
 from .schemas import DailyCountResponse, DailyCountsQuery
 from .services import AnalyticsService

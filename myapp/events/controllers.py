@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query
 from pico_fastapi import controller
 
-from ..auth.authorities import requires_permission
+from ..platform.auth.authorities import requires_permission
 from ..platform.errors import ConflictError, NotFoundError
 from ..platform.web.paging import PageNumber, PageResponse, PageSize
 from ..platform.web.routing import get, post

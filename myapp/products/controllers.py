@@ -7,7 +7,7 @@ from fastapi import Query, Response
 from pico_fastapi import controller
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
-from ..auth.authorities import only_with, requires_permission
+from ..platform.auth.authorities import only_with, requires_permission
 from ..platform.errors import NotFoundError, PreconditionFailedError
 from ..platform.web.paging import Limit, PageNumber, PageResponse, PageSize, sort_order, stream_list
 from ..platform.web.preconditions import IfMatch

@@ -7,9 +7,9 @@ from pico_ioc import component
 from pico_pydantic import validate
 from pico_sqlalchemy import Page, Sort, transactional
 
-from ..auth.actor import current_actor
-from ..auth.caller import Caller
 from ..events.publisher import EventPublisher
+from ..platform.auth.actor import current_actor
+from ..platform.auth.caller import Caller
 from ..platform.errors import InactiveCallerError, NotFoundError, OwnAccountError, PreconditionFailedError
 from .events import UserCreated
 from .models import User

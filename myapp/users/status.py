@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pico_ioc import component
 
-from ..auth.status import CallerStatus
+from ..platform.auth.status import CallerStatus
 from ..platform.errors import DatabaseUnavailableError
 from .services import UserService
 from .settings import UsersSettings

@@ -14,8 +14,8 @@ from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_GROU
 from pico_client_auth.scope import PICO_REQUIRED_SCOPES
 from pico_ioc import PicoContainer
 
-from myapp.auth.authorities import is_permission
-from myapp.auth.settings import AuthSettings
+from myapp.platform.auth.authorities import is_permission
+from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.web.docs import ASSETS
 
 from ..conftest import client_of

@@ -9,9 +9,9 @@ from pico_client_auth import SecurityContext
 from pico_ioc import component
 from pico_sqlalchemy import SessionManager
 
-from myapp.auth.actor import current_actor
 from myapp.events.handlers import EventHandler, RecordedEvent
 from myapp.events.publisher import EventPublisher
+from myapp.platform.auth.actor import current_actor
 from myapp.platform.web.request_id import current_request_id
 
 from .things import Counted, Happened, Noted

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pico_ioc.exceptions import ConfigurationError
 
-from myapp.auth.settings import AuthSettings
 from myapp.boot import ROOT, SECTIONS, settings_of
 from myapp.database.engine import EngineSettings
+from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.config import SettingsSource
 from myapp.platform.errors import StartupError
 from myapp.platform.web.settings import WebSettings

@@ -11,8 +11,8 @@ from pico_client_auth import RoleResolver, SecurityContext, TokenClaims, require
 from pico_client_auth.config import AuthClientSettings
 from pico_ioc import component
 
-from ..platform.errors import StartupError
-from ..platform.web.problems import forbidden
+from ..errors import StartupError
+from ..web.problems import forbidden
 from .settings import AuthSettings
 
 

@@ -9,14 +9,14 @@ from fastapi import FastAPI
 from pico_client_auth.config import AuthClientSettings
 from pico_client_auth.revocation_cache import RevocationCache
 
-from myapp.auth.keys import IssuerKeys
-from myapp.auth.settings import AuthSettings
-from myapp.auth.tokens import AccessTokenValidator
+from myapp.platform.auth.keys import IssuerKeys
+from myapp.platform.auth.settings import AuthSettings
+from myapp.platform.auth.tokens import AccessTokenValidator
 from tests.conftest import build, client_of
 from tests.databases import Databases
 from tests.issuer import AUDIENCE, KEYS, Issuer
 
-PROBE = "tests.auth.probe"
+PROBE = "tests.platform.auth.probe"
 PAUSE = 0.2
 """Between two fetches of the keys, so that tests need not wait for long."""
 

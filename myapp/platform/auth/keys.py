@@ -12,7 +12,7 @@ from pico_client_auth.config import AuthClientSettings
 from pico_client_auth.jwks_client import JWKSClient
 from pico_ioc import component
 
-from ..platform.errors import IssuerUnavailableError, StartupError
+from ..errors import IssuerUnavailableError, StartupError
 from .settings import AuthSettings
 
 logger = logging.getLogger(__name__)

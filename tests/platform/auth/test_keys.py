@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from pico_client_auth.config import AuthClientSettings
 from pico_client_auth.errors import TokenInvalidError
 
-from myapp.auth.keys import IssuerKeys
-from myapp.auth.settings import AuthSettings
+from myapp.platform.auth.keys import IssuerKeys
+from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.errors import IssuerUnavailableError, StartupError
 from tests.conftest import StartContainer, client_of
 from tests.issuer import DISCOVERY, KEYS, Issuer, public_jwk

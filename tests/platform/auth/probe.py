@@ -9,7 +9,7 @@ from pico_client_auth.agent_context import AgentContext
 from pico_fastapi import controller
 from pico_ioc import component
 
-from myapp.auth.authorities import requires_permission
+from myapp.platform.auth.authorities import requires_permission
 from myapp.platform.web.routing import get
 
 

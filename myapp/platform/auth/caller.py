@@ -7,7 +7,7 @@ from typing import Any
 
 from pico_client_auth.errors import MissingTokenError
 
-from ..platform.text import is_one_line
+from ..text import is_one_line
 
 MAX_SUBJECT = 255
 """OpenID Connect Core §2."""

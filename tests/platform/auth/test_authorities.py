@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from pico_client_auth import TokenClaims
 from pico_client_auth.config import AuthClientSettings
 
-from myapp.auth.authorities import AuthorityResolver, Grants, requires_permission
-from myapp.auth.settings import AuthSettings
+from myapp.platform.auth.authorities import AuthorityResolver, Grants, requires_permission
+from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.errors import StartupError
 from tests.conftest import StartContainer, client_of
 from tests.issuer import AUDIENCE, Issuer
@@ -247,7 +247,7 @@ class TestOwnResolver:
     async def test_it_replaces_ours_and_what_its_roles_grant_still_counts(
         self, start: StartContainer, empty_database: str, issuer: Issuer
     ) -> None:
-        container = start({"DATABASE__URL": empty_database}, modules=[PROBE, "tests.auth.own_resolver"])
+        container = start({"DATABASE__URL": empty_database}, modules=[PROBE, "tests.platform.auth.own_resolver"])
         async with client_of(container.get(FastAPI)) as client:
             call = caller(client)
             staff = await call(issuer.token("viewer", email="eve@staff.example"))

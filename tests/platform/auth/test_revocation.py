@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pico_client_auth.errors import TokenInvalidError
 
-from myapp.auth.tokens import AccessTokenValidator
+from myapp.platform.auth.tokens import AccessTokenValidator
 from tests.issuer import Issuer
 
 from .conftest import validator_of

@@ -14,8 +14,8 @@ from pico_client_auth.revocation_cache import RevocationCache
 from pico_client_auth.token_validator import TokenValidator
 from pico_ioc import component
 
-from ..platform.errors import DomainError, StartupError
-from ..platform.text import is_storable
+from ..errors import DomainError, StartupError
+from ..text import is_storable
 from .caller import MAX_SUBJECT
 from .keys import IssuerKeys
 from .settings import AuthSettings
