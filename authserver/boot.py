@@ -15,11 +15,11 @@ from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 
-from myapp.database.engine import EngineSettings
-from myapp.database.migrations import LockedMigrator
-from myapp.database.queries import EntityQueryInterceptor
-from myapp.database.sessions import ProductsSessionManager
 from myapp.platform.config import SettingsSource, SettingsT
+from myapp.platform.database.engine import EngineSettings
+from myapp.platform.database.migrations import LockedMigrator
+from myapp.platform.database.queries import EntityQueryInterceptor
+from myapp.platform.database.sessions import ProductsSessionManager
 from myapp.platform.errors import StartupError
 from myapp.platform.startup import WEB_STACK, check_replaced, complete, exit_on_startup_error, init, startup_error
 from myapp.platform.web.settings import WebSettings
@@ -84,14 +84,14 @@ def create_container() -> PicoContainer:
     Whoever creates it ends it with ``await container.ashutdown()``; an ASGI server does so by itself.
     Raises StartupError, whose message is one line that names the setting at fault.
     """
-    container = start([*WEB_STACK, "authserver", "myapp.database", "myapp.platform.web"])
+    container = start([*WEB_STACK, "authserver", "myapp.platform.database", "myapp.platform.web"])
     complete(container.get(FastAPI), container)
     return container
 
 
 def create_users_container() -> PicoContainer:
     """Only what the commands for users need: no web framework, no keys. Raises StartupError."""
-    return start(["pico_sqlalchemy", "pico_pydantic", "myapp.database", "authserver.users"])
+    return start(["pico_sqlalchemy", "pico_pydantic", "myapp.platform.database", "authserver.users"])
 
 
 def start(modules: Sequence[str]) -> PicoContainer:

@@ -61,8 +61,8 @@ def migrate() -> None:
     """Bring the database's schema up to date; several at once wait for each other."""
     from pico_sqlalchemy.config import DatabaseSettings
 
-    from myapp.database.engine import EngineSettings
-    from myapp.database.migrations import LockedMigrator
+    from myapp.platform.database.engine import EngineSettings
+    from myapp.platform.database.migrations import LockedMigrator
     from myapp.platform.errors import StartupError
     from myapp.platform.startup import exit_on_startup_error
 

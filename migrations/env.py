@@ -11,10 +11,10 @@ from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import Connection
 
 from myapp.boot import ROOT, settings_of
-from myapp.database import types
-from myapp.database.engine import EngineSettings
-from myapp.database.migrations import lock, migration_engine
-from myapp.database.triggers import TriggerKeeper
+from myapp.platform.database import types
+from myapp.platform.database.engine import EngineSettings
+from myapp.platform.database.migrations import lock, migration_engine
+from myapp.platform.database.triggers import TriggerKeeper
 
 for models in sorted(ROOT.glob("myapp/*/models.py")):  # they fill the metadata that autogenerate compares with
     import_module(f"myapp.{models.parent.name}.models")

@@ -19,10 +19,6 @@ from pico_sqlalchemy.migrations import AlembicMigrator
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 
 from .broker.settings import CelerySection, WorkerSettings
-from .database.engine import EngineSettings
-from .database.migrations import LockedMigrator
-from .database.queries import EntityQueryInterceptor
-from .database.sessions import ProductsSessionManager
 from .events.relay import EventRelay
 from .events.settings import EventsSettings
 from .mail.settings import MailSettings
@@ -31,6 +27,10 @@ from .platform.auth.middleware import AsgiAuthConfigurer
 from .platform.auth.settings import AuthSettings
 from .platform.auth.tokens import AccessTokenValidator
 from .platform.config import SettingsSource, SettingsT
+from .platform.database.engine import EngineSettings
+from .platform.database.migrations import LockedMigrator
+from .platform.database.queries import EntityQueryInterceptor
+from .platform.database.sessions import ProductsSessionManager
 from .platform.startup import WEB_STACK, check_replaced, complete, init, startup_error
 from .platform.web.settings import WebSettings
 from .products.settings import ProductsSettings

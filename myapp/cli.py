@@ -79,8 +79,8 @@ def migrate() -> None:
     from pico_sqlalchemy.config import DatabaseSettings
 
     from .boot import settings_of
-    from .database.engine import EngineSettings
-    from .database.migrations import LockedMigrator
+    from .platform.database.engine import EngineSettings
+    from .platform.database.migrations import LockedMigrator
     from .platform.startup import exit_on_startup_error
 
     with exit_on_startup_error():

@@ -21,8 +21,8 @@ from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import make_url
 
 from myapp.boot import ROOT
-from myapp.database.engine import EngineSettings
-from myapp.database.migrations import LockedMigrator
+from myapp.platform.database.engine import EngineSettings
+from myapp.platform.database.migrations import LockedMigrator
 
 KINDS = ("sqlite", "postgresql")
 

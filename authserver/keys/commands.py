@@ -14,7 +14,7 @@ keys = typer.Typer(no_args_is_help=True, help="What tokens are signed with.")
 @keys.command()
 def rotate() -> None:
     """Make a new key. Running servers publish it within a second or two, and sign with it a little later."""
-    from myapp.database.types import utc_now
+    from myapp.platform.database.types import utc_now
     from myapp.platform.startup import exit_on_startup_error
 
     from ..boot import PROGRAM, settings_of
@@ -57,7 +57,7 @@ def rotation_of(folder: "KeyFolder") -> "Rotation":
 
 
 def state(rotation: "Rotation", key: "Key") -> str:
-    from myapp.database.types import utc_now
+    from myapp.platform.database.types import utc_now
 
     if key is rotation.signing(utc_now()):
         return "signs"

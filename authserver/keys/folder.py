@@ -12,7 +12,7 @@ from pathlib import Path
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 from myapp.platform.errors import StartupError
 
 BITS = 2048

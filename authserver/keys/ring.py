@@ -6,7 +6,7 @@ from typing import Any
 
 from pico_ioc import component
 
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 from myapp.platform.errors import StartupError
 
 from ..issuer.settings import IssuerSettings

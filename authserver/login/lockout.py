@@ -7,7 +7,7 @@ from datetime import timedelta
 from pico_ioc import component
 from pico_sqlalchemy import transactional
 
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 
 from .errors import LoginLockedError
 from .repositories import LoginAttemptRepository

@@ -5,7 +5,7 @@ from datetime import datetime
 from pico_sqlalchemy import Mapped, mapped_column
 from sqlalchemy import CheckConstraint, Index, Integer, PrimaryKeyConstraint, String
 
-from myapp.database.types import UtcDateTime, utc_now
+from myapp.platform.database.types import UtcDateTime, utc_now
 
 from ..schema import AuthBase
 

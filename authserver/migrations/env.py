@@ -10,8 +10,8 @@ import authserver.login.models
 import authserver.users.models  # noqa: F401 - these two fill the metadata that autogenerate compares with
 from authserver.boot import settings_of
 from authserver.schema import AuthBase
-from myapp.database.engine import EngineSettings
-from myapp.database.migrations import lock, migration_engine
+from myapp.platform.database.engine import EngineSettings
+from myapp.platform.database.migrations import lock, migration_engine
 
 
 def migrate(connection: Connection) -> None:

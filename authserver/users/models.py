@@ -7,7 +7,7 @@ from pico_sqlalchemy import Mapped, mapped_column
 from sqlalchemy import JSON, Boolean, CheckConstraint, String, UniqueConstraint, Uuid
 from sqlalchemy.orm import validates
 
-from myapp.database.types import UtcDateTime, utc_now
+from myapp.platform.database.types import UtcDateTime, utc_now
 from myapp.platform.text import fold
 
 from ..schema import AuthBase

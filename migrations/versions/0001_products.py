@@ -6,7 +6,7 @@ Revision: 0001
 import sqlalchemy as sa
 from alembic import op
 
-from myapp.database.types import Money, UtcDateTime
+from myapp.platform.database.types import Money, UtcDateTime
 
 revision = "0001"
 down_revision = None

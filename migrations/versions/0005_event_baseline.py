@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from myapp.database.types import Money, UtcDateTime
+from myapp.platform.database.types import Money, UtcDateTime
 
 revision = "0005"
 down_revision = "0004"

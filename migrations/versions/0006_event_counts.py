@@ -6,7 +6,7 @@ Revision: 0006, after 0005
 import sqlalchemy as sa
 from alembic import op
 
-from myapp.database.types import UtcDateTime
+from myapp.platform.database.types import UtcDateTime
 
 revision = "0006"
 down_revision = "0005"

@@ -6,7 +6,7 @@ Revision: 0007, after 0006
 import sqlalchemy as sa
 from alembic import op
 
-from myapp.database.types import UtcDateTime
+from myapp.platform.database.types import UtcDateTime
 
 revision = "0007"
 down_revision = "0006"

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import CheckConstraint, Date, Integer, String
 
-from ..database.types import UtcDateTime
+from ..platform.database.types import UtcDateTime
 
 
 class EventCount(AppBase):

@@ -6,8 +6,8 @@ from datetime import date
 from pico_sqlalchemy import SessionManager, get_session, repository
 from sqlalchemy import select
 
-from ..database.types import utc_now
-from ..database.upsert import insert_into
+from ..platform.database.types import utc_now
+from ..platform.database.upsert import insert_into
 from .models import EventCount
 
 

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ..database.types import utc_now
+from ..platform.database.types import utc_now
 from .events import COUNTED
 
 DAYS = 30

@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased, selectinload
 
-from ..database.queries import fetch_page
-from ..database.types import UtcDateTime
+from ..platform.database.queries import fetch_page
+from ..platform.database.types import UtcDateTime
 from .handlers import RecordedEvent
 from .models import Event, EventDelivery
 from .repositories import recorded

@@ -7,8 +7,8 @@ from pico_ioc import component
 from pico_sqlalchemy import transactional
 from pydantic_core import to_jsonable_python
 
-from ..database.types import utc_now
 from ..platform.auth.actor import current_actor
+from ..platform.database.types import utc_now
 from ..platform.web.request_id import NO_REQUEST, current_request_id
 from .repositories import EventRepository
 from .subscriptions import Subscriptions

@@ -9,7 +9,7 @@ from typing import Any
 from pico_ioc import component
 from pico_sqlalchemy import transactional
 
-from ..database.types import utc_now
+from ..platform.database.types import utc_now
 from ..platform.text import storable
 from .deliveries import DeliveryRepository
 from .handlers import EventHandler, RecordedEvent

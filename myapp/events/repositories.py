@@ -7,7 +7,7 @@ from typing import Any
 from pico_sqlalchemy import AppBase, Page, PageRequest, SessionManager, get_session, repository
 from sqlalchemy import func, insert, select
 
-from ..database.queries import fetch_page
+from ..platform.database.queries import fetch_page
 from .handlers import RecordedEvent
 from .models import Event
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pico_ioc import component
 from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 
-from ..database.types import utc_now
+from ..platform.database.types import utc_now
 from ..platform.errors import ConflictError, NotFoundError
 from .deliveries import DeliveryRepository
 from .models import EventDelivery

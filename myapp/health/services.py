@@ -7,8 +7,8 @@ from pico_client_auth.jwks_client import JWKSClient
 from pico_ioc import component
 from pico_sqlalchemy.migrations import AlembicMigrator
 
-from ..database.migrations import LockedMigrator
 from ..platform.auth.keys import IssuerKeys
+from ..platform.database.migrations import LockedMigrator
 from ..platform.errors import DatabaseUnavailableError
 from .repositories import SchemaRepository
 

@@ -8,7 +8,7 @@ from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import Boolean, CheckConstraint, Index, Integer, String, text
 from sqlalchemy.orm import validates
 
-from ..database.types import Money, UtcDateTime, as_created, utc_now
+from ..platform.database.types import Money, UtcDateTime, as_created, utc_now
 from ..platform.text import fold
 
 FoldedName = String(300).with_variant(String(300, collation="C"), "postgresql")

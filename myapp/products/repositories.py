@@ -18,7 +18,7 @@ from sqlalchemy import (
     table,
 )
 
-from ..database.queries import PagedQuery, first_rows
+from ..platform.database.queries import PagedQuery, first_rows
 from ..platform.text import fold, is_storable
 from .models import MAX_INTEGER, Product
 from .schemas import ProductFilter

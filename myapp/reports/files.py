@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pico_ioc import component
 
-from ..database.types import utc_now
+from ..platform.database.types import utc_now
 from ..platform.errors import ConflictError, GoneError, NotFoundError
 from ..storage.files import Storage
 from .models import Report

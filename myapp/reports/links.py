@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from pico_ioc import component
 
-from ..database.types import utc_now
+from ..platform.database.types import utc_now
 from ..platform.errors import GoneError, InvalidLinkError
 from ..platform.web.settings import WebSettings
 from .models import Report

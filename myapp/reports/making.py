@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from pico_ioc import component
 
-from ..database.types import utc_now
+from ..platform.database.types import utc_now
 from ..platform.errors import StartupError, UnavailableError
 from ..platform.text import one_line
 from .attempt import Attempt, StoppedError

@@ -8,7 +8,7 @@ from typing import Any
 from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, repository
 from sqlalchemy import case, literal_column, or_, select, update
 
-from ..database.queries import fetch_page
+from ..platform.database.queries import fetch_page
 from .models import Report
 
 UNFINISHED = ("queued", "running")

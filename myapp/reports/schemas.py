@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from ..database.types import utc_now
+from ..platform.database.types import utc_now
 from ..platform.moments import Moment
 
 Kind = Literal["inventory", "price-list", "activity"]

@@ -8,10 +8,10 @@ from pico_ioc import component
 from pico_pydantic import validate
 from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 
-from ..database.types import utc_now
 from ..events.publisher import EventPublisher
 from ..platform.auth.actor import current_actor
 from ..platform.auth.caller import current_email
+from ..platform.database.types import utc_now
 from ..platform.errors import ConflictError, GoneError, NotFoundError
 from .events import ReportRequested
 from .files import ReportFile, ReportFiles

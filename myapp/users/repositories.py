@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session, query, repository
 from sqlalchemy import Select, bindparam, select
 
-from ..database.queries import fetch_page
-from ..database.upsert import insert_into
 from ..platform.auth.caller import Caller
+from ..platform.database.queries import fetch_page
+from ..platform.database.upsert import insert_into
 from ..platform.text import fold
 from .models import User
 

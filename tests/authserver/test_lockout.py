@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 
 from authserver.login.lockout import Lockout
 from authserver.login.models import LoginAttempts
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 
 from .conftest import PASSWORD, AddUser, StartAuthServer, client_of, login
 

@@ -18,8 +18,8 @@ from authserver.boot import FOLDER
 from authserver.login.models import LoginAttempts
 from authserver.schema import AuthBase
 from authserver.users.models import User
-from myapp.database.engine import EngineSettings
-from myapp.database.migrations import LockedMigrator, migration_engine
+from myapp.platform.database.engine import EngineSettings
+from myapp.platform.database.migrations import LockedMigrator, migration_engine
 
 from ..databases import Databases
 

@@ -11,7 +11,6 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import AppBase, SessionManager
 from sqlalchemy import Row, select, update
 
-from myapp.database.types import utc_now
 from myapp.events.deliveries import DeliveryRepository
 from myapp.events.models import Event, EventDelivery
 from myapp.events.publisher import DomainEvent, EventPublisher
@@ -19,6 +18,7 @@ from myapp.events.queue import DeliveryQueue
 from myapp.events.relay import EventRelay
 from myapp.events.services import DeliveryService
 from myapp.events.settings import EventsSettings
+from myapp.platform.database.types import utc_now
 
 from .things import Happened
 from .told import Clerk, Listener, Neighbour

@@ -9,10 +9,10 @@ import pytest
 from pico_client_auth import SecurityContext, TokenClaims
 from sqlalchemy import Row, update
 
-from myapp.database.types import utc_now
 from myapp.events.handlers import RecordedEvent
 from myapp.events.models import EventDelivery
 from myapp.events.queue import LostClaimError
+from myapp.platform.database.types import utc_now
 from myapp.platform.errors import ConflictError, StartupError
 from tests.conftest import StartContainer
 from tests.platform.web.faulty import SECRET

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy.event
 from sqlalchemy import insert, text
 
-from myapp.database.types import utc_now
 from myapp.events.models import Event, EventDelivery
+from myapp.platform.database.types import utc_now
 from tests.conftest import StartContainer
 
 from .conftest import SETTINGS

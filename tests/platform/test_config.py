@@ -10,9 +10,9 @@ import pytest
 from pico_ioc.exceptions import ConfigurationError
 
 from myapp.boot import ROOT, SECTIONS, settings_of
-from myapp.database.engine import EngineSettings
 from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.config import SettingsSource
+from myapp.platform.database.engine import EngineSettings
 from myapp.platform.errors import StartupError
 from myapp.platform.web.settings import WebSettings
 from myapp.products.settings import ProductsSettings

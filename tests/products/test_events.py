@@ -12,9 +12,9 @@ from pico_pydantic import ValidationFailedError
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import event
 
-from myapp.database.types import utc_now
 from myapp.events.handlers import RecordedEvent
 from myapp.events.history import EventHistory
+from myapp.platform.database.types import utc_now
 from myapp.platform.errors import NotFoundError, PreconditionFailedError, StartupError
 from myapp.products.services import ProductService
 from tests.conftest import StartContainer

@@ -11,7 +11,7 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager, Sort
 from sqlalchemy import delete, insert
 
-from myapp.database.types import Money
+from myapp.platform.database.types import Money
 from myapp.platform.text import fold
 from myapp.products.models import MAX_INTEGER, Product
 from myapp.products.schemas import SORTABLE, ProductFilter

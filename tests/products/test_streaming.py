@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 from myapp.platform.errors import DatabaseUnavailableError
 from myapp.products.models import Product
 from myapp.products.services import ProductService

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 from myapp.reports.services import ReportService
 from myapp.storage.files import Storage
 

@@ -11,7 +11,7 @@ import pytest
 from pico_ioc import PicoContainer
 from pypdf import PdfReader
 
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 from myapp.reports.making import ReportMaker
 from myapp.reports.schemas import Kind
 from myapp.reports.services import ReportService

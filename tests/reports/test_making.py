@@ -12,7 +12,7 @@ import pytest
 from pico_ioc import PicoContainer
 from sqlalchemy import make_url
 
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 from myapp.platform.errors import DatabaseUnavailableError, StartupError, StorageUnavailableError
 from myapp.products.services import ProductService
 from myapp.reports.kinds.inventory import InventoryReport

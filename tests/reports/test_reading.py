@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 
 from ..conftest import client_of
 from ..issuer import Issuer

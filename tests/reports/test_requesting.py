@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from pico_pydantic import ValidationFailedError
 
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 from myapp.reports.services import ReportService
 
 from ..conftest import client_of

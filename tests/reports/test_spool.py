@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myapp.database.types import utc_now
+from myapp.platform.database.types import utc_now
 from myapp.reports.spool import Spool
 
 PLACES = st.one_of(st.lists(st.integers(-(2**40), 2**40)), st.lists(st.text(st.characters(codec="utf-8"))))

@@ -5,8 +5,8 @@ from typing import Any
 from alembic import command
 from sqlalchemy import Connection, text
 
-from ..database.test_migrations import alembic, read
 from ..databases import Databases
+from ..platform.database.test_migrations import alembic, read
 from .conftest import NOBODY
 
 ROW = {

@@ -6,7 +6,7 @@ Revision: authserver_0001
 import sqlalchemy as sa
 from alembic import op
 
-from myapp.database.types import UtcDateTime
+from myapp.platform.database.types import UtcDateTime
 
 # Not 0001, which the API's database has: a URL that names the wrong one of the two must not look migrated.
 revision = "authserver_0001"

@@ -1,4 +1,4 @@
-"""``python -m tests.database.start_together 8`` starts the application in eight processes at the same moment.
+"""``python -m tests.platform.database.start_together 8`` starts the application in eight processes at the same moment.
 
 Exits with the number of processes that did not come up.
 """

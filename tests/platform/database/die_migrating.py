@@ -1,4 +1,4 @@
-"""``python -m tests.database.die_migrating 5`` migrates the database of the settings, and is killed (SIGKILL) when the
+"""``python -m tests.platform.database.die_migrating 5`` migrates the database of the settings, and is killed (SIGKILL) when the
 fifth batch of events is written."""
 
 import os

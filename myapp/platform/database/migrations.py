@@ -17,8 +17,8 @@ from sqlalchemy import Connection, NullPool, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from ..platform.errors import StartupError
-from ..platform.text import one_line
+from ..errors import StartupError
+from ..text import one_line
 from .engine import EngineSettings, driver_arguments
 from .faults import is_passing
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
-from ..platform.errors import ConflictError, DatabaseUnavailableError
+from ..errors import ConflictError, DatabaseUnavailableError
 from .engine import READ_ONLY, EngineSettings, create_engine
 
 JOINING = {"REQUIRED", "SUPPORTS", "MANDATORY"}
@@ -124,7 +124,7 @@ def refuse_write(_connection: object, _cursor: object, statement: str, *_: objec
 @factory
 class SessionManagerFactory:
     # The longest name wins among several providers of one type (pico-ioc 2.5.2).
-    @provides(SessionManager, name="myapp.database:products-session-manager", primary=True)
+    @provides(SessionManager, name="myapp.platform.database:products-session-manager", primary=True)
     def products_session_manager(self, database: DatabaseSettings, engine: EngineSettings) -> SessionManager:
         return ProductsSessionManager(create_engine(database, engine))
 

@@ -13,8 +13,8 @@ from pico_sqlalchemy import SessionManager
 from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import delete, make_url, select
 
-from myapp.database.engine import EngineSettings, create_engine
-from myapp.database.sessions import ProductsSessionManager
+from myapp.platform.database.engine import EngineSettings, create_engine
+from myapp.platform.database.sessions import ProductsSessionManager
 from myapp.products.models import Product
 from tests.conftest import build
 from tests.databases import Databases, in_thread, libpq_url
@@ -108,7 +108,7 @@ def execute(url: str, *statements: str) -> None:
 @pytest.fixture(scope="session")
 async def probe_application(database_kind: str, databases: Databases, issuer: Issuer) -> AsyncIterator[PicoContainer]:
     environment = {"DATABASE__URL": databases.migrated(database_kind), "AUTH_CLIENT__ISSUER": issuer.url}
-    container = build(environment, modules=["tests.database.probe"])
+    container = build(environment, modules=["tests.platform.database.probe"])
     yield container
     await container.ashutdown()
 

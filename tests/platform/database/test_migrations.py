@@ -16,8 +16,8 @@ from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import CheckConstraint, Connection, inspect, text
 
 from myapp.boot import ROOT
-from myapp.database.engine import EngineSettings
-from myapp.database.migrations import LockedMigrator, migration_engine, revision, run
+from myapp.platform.database.engine import EngineSettings
+from myapp.platform.database.migrations import LockedMigrator, migration_engine, revision, run
 from myapp.platform.errors import StartupError
 from tests.databases import Databases, in_thread
 from tests.issuer import AUDIENCE, Issuer
@@ -286,7 +286,7 @@ class TestAtStart:
             "AUTH_CLIENT__AUDIENCE": AUDIENCE,
         }
         finished = subprocess.run(
-            [sys.executable, "-m", "tests.database.start_together", "8"],
+            [sys.executable, "-m", "tests.platform.database.start_together", "8"],
             cwd=ROOT,
             env=environment,
             capture_output=True,

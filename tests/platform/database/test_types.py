@@ -11,7 +11,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from myapp.database.types import Money, UtcDateTime
+from myapp.platform.database.types import Money, UtcDateTime
 
 from .conftest import only_postgresql, session_manager
 

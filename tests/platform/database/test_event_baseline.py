@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, text
 
 from myapp.boot import ROOT
-from myapp.database.migrations import lock
+from myapp.platform.database.migrations import lock
 from tests.conftest import StartContainer, client_of
 from tests.databases import Databases
 from tests.issuer import AUDIENCE, Issuer
@@ -120,7 +120,7 @@ async def test_a_killed_migration_goes_on_when_it_is_started_again(
     empty_url: str, issuer: Issuer, is_sqlite: bool
 ) -> None:
     await make_old(empty_url, [old_product(number) for number in range(1, 10_001)])
-    killed = run_module("tests.database.die_migrating", "5", environment=environment_of(empty_url, issuer))
+    killed = run_module("tests.platform.database.die_migrating", "5", environment=environment_of(empty_url, issuer))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert await counts(empty_url) == ((0, 0) if is_sqlite else (5000, 5000))
     assert await read(empty_url, revision) == BEFORE
@@ -133,6 +133,6 @@ async def test_a_killed_migration_goes_on_when_it_is_started_again(
 @pytest.mark.slow
 async def test_eight_processes_at_once_on_an_old_database(empty_url: str, issuer: Issuer) -> None:
     await make_old(empty_url, [old_product(number) for number in range(1, 2501)])
-    started = run_module("tests.database.start_together", "8", environment=environment_of(empty_url, issuer))
+    started = run_module("tests.platform.database.start_together", "8", environment=environment_of(empty_url, issuer))
     assert started.returncode == 0, started.stderr
     assert await counts(empty_url) == (2500, 2500)

@@ -10,8 +10,8 @@ from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import NullPool, text
 
 from myapp.boot import create_container
-from myapp.database.engine import EngineSettings, create_engine, driver_arguments
-from myapp.database.sessions import ProductsSessionManager
+from myapp.platform.database.engine import EngineSettings, create_engine, driver_arguments
+from myapp.platform.database.sessions import ProductsSessionManager
 from myapp.platform.errors import DatabaseUnavailableError, StartupError
 from myapp.products.services import ProductService
 from tests.databases import Databases, migrate

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from ..platform.errors import DatabaseUnavailableError, StartupError
+from ..errors import DatabaseUnavailableError, StartupError
 from .faults import translate_faults
 
 READ_ONLY = "read_only"

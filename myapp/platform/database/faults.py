@@ -9,8 +9,8 @@ from sqlalchemy import Constraint, Engine, UniqueConstraint, event
 from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import IntegrityError
 
-from ..platform.errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError, DomainError
-from ..platform.text import one_line
+from ..errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError, DomainError
+from ..text import one_line
 
 logger = logging.getLogger(__name__)
 

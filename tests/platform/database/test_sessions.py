@@ -10,7 +10,7 @@ from pico_sqlalchemy import SessionManager, get_session
 from sqlalchemy import event, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from myapp.database.sessions import ProductsSessionManager, ReadOnlyError
+from myapp.platform.database.sessions import ProductsSessionManager, ReadOnlyError
 from myapp.platform.errors import ConflictError, DatabaseUnavailableError
 from myapp.products.models import Product
 
