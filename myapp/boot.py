@@ -18,24 +18,24 @@ from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 
-from .broker.settings import CelerySection, WorkerSettings
 from .events.relay import EventRelay
 from .events.settings import EventsSettings
-from .mail.settings import MailSettings
 from .platform.auth.keys import IssuerKeys
 from .platform.auth.middleware import AsgiAuthConfigurer
 from .platform.auth.settings import AuthSettings
 from .platform.auth.tokens import AccessTokenValidator
+from .platform.broker.settings import CelerySection, WorkerSettings
 from .platform.config import SettingsSource, SettingsT
 from .platform.database.engine import EngineSettings
 from .platform.database.migrations import LockedMigrator
 from .platform.database.queries import EntityQueryInterceptor
 from .platform.database.sessions import ProductsSessionManager
+from .platform.mail.settings import MailSettings
 from .platform.startup import WEB_STACK, check_replaced, complete, init, startup_error
+from .platform.storage.settings import StorageSettings
 from .platform.web.settings import WebSettings
 from .products.settings import ProductsSettings
 from .reports.settings import ReportsSettings
-from .storage.settings import StorageSettings
 from .users.settings import UsersSettings
 
 ROOT = Path(__file__).resolve().parent.parent

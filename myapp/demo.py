@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import httpx
 
 from .boot import ROOT, create_container, settings_of
-from .mail.settings import MailSettings
 from .platform.errors import StartupError
+from .platform.mail.settings import MailSettings
 from .platform.startup import exit_on_startup_error
 from .products.sample import SampleCatalogue
 

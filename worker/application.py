@@ -10,8 +10,8 @@ from celery import Celery, Task, signals
 from pico_ioc import PicoContainer, factory, provides
 
 from myapp.boot import create_container
-from myapp.broker.options import celery_options, is_file
-from myapp.broker.settings import CelerySection, WorkerSettings
+from myapp.platform.broker.options import celery_options, is_file
+from myapp.platform.broker.settings import CelerySection, WorkerSettings
 from myapp.platform.startup import check_replaced
 from myapp.reports.settings import ReportsSettings
 

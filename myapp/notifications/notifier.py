@@ -7,8 +7,8 @@ from email.headerregistry import Address
 from pico_ioc import component
 
 from ..events.handlers import EventHandler, RecordedEvent
-from ..mail.composer import Attachment, Composer
-from ..mail.mailer import Mailer
+from ..platform.mail.composer import Attachment, Composer
+from ..platform.mail.mailer import Mailer
 from .texts import Text
 
 

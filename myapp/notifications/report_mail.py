@@ -6,8 +6,8 @@ from uuid import UUID
 from pico_ioc import component
 
 from ..events.handlers import EventHandler, RecordedEvent
-from ..mail.addresses import address
-from ..mail.composer import Attachment
+from ..platform.mail.addresses import address
+from ..platform.mail.composer import Attachment
 from ..reports.services import ReportService
 from ..reports.settings import ReportsSettings
 from .notifier import Notifier

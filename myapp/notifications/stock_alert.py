@@ -5,8 +5,8 @@ from typing import ClassVar
 from pico_ioc import component
 
 from ..events.handlers import EventHandler, RecordedEvent
-from ..mail.addresses import named_address
-from ..mail.settings import MailSettings
+from ..platform.mail.addresses import named_address
+from ..platform.mail.settings import MailSettings
 from .notifier import Notifier
 from .texts import stock_low
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pico_ioc import component
 
 from ..events.handlers import EventHandler, RecordedEvent
-from ..mail.addresses import address
+from ..platform.mail.addresses import address
 from .notifier import Notifier
 from .texts import welcome
 

@@ -8,7 +8,7 @@ from pico_ioc import component
 
 from ..platform.database.types import utc_now
 from ..platform.errors import ConflictError, GoneError, NotFoundError
-from ..storage.files import Storage
+from ..platform.storage.files import Storage
 from .models import Report
 from .states import ReportStates
 

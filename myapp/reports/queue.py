@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pico_ioc import component
 
-from ..broker.options import celery_options, check
-from ..broker.settings import CelerySection, WorkerSettings
+from ..platform.broker.options import celery_options, check
+from ..platform.broker.settings import CelerySection, WorkerSettings
 from ..platform.errors import BrokerUnavailableError
 from ..platform.text import one_line
 from ..platform.web.request_id import current_request_id

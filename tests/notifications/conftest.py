@@ -14,7 +14,7 @@ from myapp.events.relay import EventRelay
 
 from ..conftest import build
 from ..issuer import Issuer
-from ..mail.server import MailServer
+from ..platform.mail.server import MailServer
 
 QUICK = {
     "EVENTS__BACKOFF": "0.01",

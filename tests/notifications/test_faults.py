@@ -9,7 +9,7 @@ from pico_ioc import PicoContainer
 from myapp.events.relay import EventRelay
 
 from ..conftest import client_of
-from ..mail.server import DROP, MailServer
+from ..platform.mail.server import DROP, MailServer
 from .conftest import deliver, deliveries, settings_for
 from .test_stock_alert import sell
 

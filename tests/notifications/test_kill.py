@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
 from ..conftest import client_of
-from ..mail.server import MailServer
+from ..platform.mail.server import MailServer
 from ..processes import Server
 from .conftest import deliveries, settings_for
 from .test_stock_alert import sell

@@ -15,7 +15,7 @@ from myapp.reports.services import ReportService
 
 from ..conftest import client_of
 from ..issuer import Issuer
-from ..mail.server import MailServer
+from ..platform.mail.server import MailServer
 from .conftest import deliver, settings_for
 
 REPORTS = "/api/v1/reports/"

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
 from ..conftest import client_of
-from ..mail.server import MailServer
+from ..platform.mail.server import MailServer
 from .conftest import deliver, settings_for
 
 Create = Callable[..., Awaitable[dict[str, Any]]]

@@ -10,7 +10,7 @@ from pico_ioc import PicoContainer
 
 from ..conftest import client_of
 from ..issuer import Issuer
-from ..mail.server import MailServer
+from ..platform.mail.server import MailServer
 from .conftest import deliver
 
 ME = "/api/v1/me"

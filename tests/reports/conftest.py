@@ -13,14 +13,14 @@ from sqlalchemy import select, update
 
 from myapp.events.models import Event
 from myapp.platform.errors import NotFoundError
+from myapp.platform.storage.files import Storage
 from myapp.reports.models import Report
 from myapp.reports.services import ReportService
-from myapp.storage.files import Storage
 
 from ..conftest import build, client_of
 from ..issuer import Issuer
+from ..platform.storage.conftest import s3_server as s3_server
 from ..products.conftest import fill as fill
-from ..storage.conftest import s3_server as s3_server
 
 REPORTS = "/api/v1/reports/"
 

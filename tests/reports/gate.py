@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from myapp.storage.files import Storage
+from myapp.platform.storage.files import Storage
 
 
 class GatedStorage(Storage):

@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
+from myapp.platform.storage.files import Storage
+from myapp.platform.storage.settings import StorageSettings
 from myapp.reports.services import ReportService
-from myapp.storage.files import Storage
-from myapp.storage.settings import StorageSettings
 
 from ..conftest import client_of
 from ..issuer import Issuer

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
 from myapp.platform.database.types import utc_now
+from myapp.platform.storage.files import Storage
 from myapp.reports.services import ReportService
-from myapp.storage.files import Storage
 
 from ..conftest import client_of
 from ..issuer import Issuer

@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
 from myapp.boot import ROOT
-from myapp.storage.files import Storage
-from myapp.storage.settings import StorageSettings
+from myapp.platform.storage.files import Storage
+from myapp.platform.storage.settings import StorageSettings
 
 from ..conftest import client_of, serving
 from ..issuer import Issuer

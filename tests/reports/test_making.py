@@ -14,12 +14,12 @@ from sqlalchemy import make_url
 
 from myapp.platform.database.types import utc_now
 from myapp.platform.errors import DatabaseUnavailableError, StartupError, StorageUnavailableError
+from myapp.platform.storage.files import Storage
+from myapp.platform.storage.settings import StorageSettings
 from myapp.products.services import ProductService
 from myapp.reports.kinds.inventory import InventoryReport
 from myapp.reports.services import ReportService
 from myapp.reports.states import ReportStates
-from myapp.storage.files import Storage
-from myapp.storage.settings import StorageSettings
 
 from ..proxy import Proxy
 from .conftest import ORDER, QUICK, REFUSING, REPORTS, Ask, Json, Make, rewrite_in

@@ -17,10 +17,10 @@ from pico_sqlalchemy import SessionManager
 from sqlalchemy import func, insert, select
 
 from myapp.events.models import Event
+from myapp.platform.storage.files import Storage
 from myapp.products.models import Product
 from myapp.reports.models import Report
 from myapp.reports.services import ReportService
-from myapp.storage.files import Storage
 
 from ..conftest import StartContainer
 from ..processes import Process

@@ -9,8 +9,8 @@ from socket import create_server
 import pytest
 from kombu import Connection
 
-from myapp.broker.options import celery_options
-from myapp.broker.settings import CelerySection, WorkerSettings
+from myapp.platform.broker.options import celery_options
+from myapp.platform.broker.settings import CelerySection, WorkerSettings
 from myapp.platform.errors import BrokerUnavailableError, StartupError
 from myapp.reports.queue import ReportQueue
 

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from myapp.storage.files import Storage
-from myapp.storage.settings import StorageSettings
+from myapp.platform.storage.files import Storage
+from myapp.platform.storage.settings import StorageSettings
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from ..platform.errors import MailUnavailableError
+from ..errors import MailUnavailableError
 from .mailer import Mailer
 
 UNSAFE = re.compile(r"[^A-Za-z0-9@._-]")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from myapp.platform.errors import StartupError, StorageUnavailableError
-from myapp.storage.files import Storage
-from myapp.storage.settings import StorageSettings
+from myapp.platform.storage.files import Storage
+from myapp.platform.storage.settings import StorageSettings
 
-from ..databases import free_port
+from ...databases import free_port
 from .conftest import s3
 
 KEY = "reports/7.pdf"

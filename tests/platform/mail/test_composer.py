@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from myapp.mail.addresses import address, named_address, one_header_line
-from myapp.mail.composer import Attachment, Composer
-from myapp.mail.mailer import MailRefusedError
-from myapp.mail.settings import MailSettings
+from myapp.platform.mail.addresses import address, named_address, one_header_line
+from myapp.platform.mail.composer import Attachment, Composer
+from myapp.platform.mail.mailer import MailRefusedError
+from myapp.platform.mail.settings import MailSettings
 
 from .conftest import compose
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from ..databases import free_port
+from ...databases import free_port
 
 DROP = "drop"
 """The connection breaks off."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import NullPool
 
-from ..platform.errors import StartupError
+from ..errors import StartupError
 from .settings import CelerySection, WorkerSettings
 
 AMQP = ("amqp://", "amqps://")

@@ -3,8 +3,8 @@
 import pytest
 
 from myapp.boot import settings_of
-from myapp.mail.settings import MailSettings
 from myapp.platform.errors import StartupError
+from myapp.platform.mail.settings import MailSettings
 
 
 def test_default_is_a_folder() -> None:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
-from ..platform.errors import MailUnavailableError, StartupError
-from ..platform.text import one_line
+from ..errors import MailUnavailableError, StartupError
+from ..text import one_line
 from .addresses import named_address
 from .mailer import Mailer, MailRefusedError
 from .settings import MailSettings

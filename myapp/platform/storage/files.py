@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pico_ioc import component
 
-from ..platform.errors import NotFoundError
+from ..errors import NotFoundError
 from .settings import StorageSettings
 from .store import check, open_store, translated
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pico_ioc import configured
 from pydantic import Field
 
-from ..platform.config import RelativePath
+from ..config import RelativePath
 
 Seconds = Annotated[float, Field(gt=0)]
 

@@ -10,7 +10,7 @@ from mimetypes import guess_type
 
 from pico_ioc import component
 
-from ..platform.database.types import utc_now
+from ..database.types import utc_now
 from .addresses import SURROGATE, named_address, one_header_line
 from .settings import MailSettings
 

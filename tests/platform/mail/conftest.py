@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from myapp.mail.addresses import address
-from myapp.mail.composer import Composer
-from myapp.mail.settings import MailSettings
-from myapp.mail.smtp import SmtpMailer
+from myapp.platform.mail.addresses import address
+from myapp.platform.mail.composer import Composer
+from myapp.platform.mail.settings import MailSettings
+from myapp.platform.mail.smtp import SmtpMailer
 
 from .certificates import Authority
 from .server import MailServer

@@ -7,13 +7,13 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from myapp.mail.composer import Attachment
-from myapp.mail.mailer import MailRefusedError
-from myapp.mail.settings import MailSettings
-from myapp.mail.smtp import SmtpMailer
 from myapp.platform.errors import MailUnavailableError, StartupError
+from myapp.platform.mail.composer import Attachment
+from myapp.platform.mail.mailer import MailRefusedError
+from myapp.platform.mail.settings import MailSettings
+from myapp.platform.mail.smtp import SmtpMailer
 
-from ..databases import free_port
+from ...databases import free_port
 from .certificates import Authority
 from .conftest import compose, mailer_for
 from .server import DROP, PASSWORD, SILENCE, MailServer

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from myapp.mail.composer import Attachment
-from myapp.mail.folder import FolderMailer
 from myapp.platform.errors import MailUnavailableError
+from myapp.platform.mail.composer import Attachment
+from myapp.platform.mail.folder import FolderMailer
 
 from .conftest import compose
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..platform.errors import NotFoundError, StartupError, StorageUnavailableError
-from ..platform.text import one_line
+from ..errors import NotFoundError, StartupError, StorageUnavailableError
+from ..text import one_line
 from .settings import StorageSettings
 
 if TYPE_CHECKING:

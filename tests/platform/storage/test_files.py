@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from myapp.platform.errors import NotFoundError
-from myapp.storage.files import PART, Storage
+from myapp.platform.storage.files import PART, Storage
 
 KEY = "reports/7.pdf"
 

@@ -7,7 +7,7 @@ from pico_ioc import configured
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from ..platform.config import RelativePath
+from ..config import RelativePath
 from .addresses import named_address
 from .mailer import MailRefusedError
 
