@@ -6,8 +6,8 @@ from celery import current_task
 from pico_celery import task
 from pico_ioc import component
 
+from myapp.platform.context.request_id import continue_request
 from myapp.platform.errors import UnavailableError
-from myapp.platform.web.request_id import continue_request
 from myapp.reports.queue import TASK
 from myapp.reports.services import ReportService
 

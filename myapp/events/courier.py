@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from pico_ioc import component
 
+from ..platform.context.request_id import continue_request
 from ..platform.errors import DatabaseUnavailableError, DomainError
 from ..platform.text import one_line
-from ..platform.web.request_id import continue_request
 from .handlers import EventHandler
 from .queue import Claim, DeliveryQueue, LostClaimError
 from .settings import EventsSettings

@@ -7,9 +7,9 @@ from pico_ioc import component
 from pico_sqlalchemy import transactional
 from pydantic_core import to_jsonable_python
 
-from ..platform.auth.actor import current_actor
+from ..platform.context.actor import current_actor
+from ..platform.context.request_id import NO_REQUEST, current_request_id
 from ..platform.database.types import utc_now
-from ..platform.web.request_id import NO_REQUEST, current_request_id
 from .repositories import EventRepository
 from .subscriptions import Subscriptions
 

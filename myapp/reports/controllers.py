@@ -8,8 +8,8 @@ from pico_client_auth import SecurityContext, allow_anonymous
 from pico_fastapi import controller
 from pydantic import Field
 
-from ..platform.auth.actor import current_actor
 from ..platform.auth.authorities import requires_permission
+from ..platform.context.actor import current_actor
 from ..platform.errors import (
     ConflictError,
     DatabaseUnavailableError,

@@ -7,7 +7,7 @@ from datetime import datetime
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, LargeBinary, String, Uuid, text
 
-from ..platform.auth.caller import MAX_EMAIL, MAX_SUBJECT
+from ..platform.context.claims import MAX_EMAIL, MAX_SUBJECT
 from ..platform.database.types import UtcDateTime, as_created, utc_now
 
 MAX_ERROR = 500

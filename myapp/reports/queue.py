@@ -9,9 +9,9 @@ from pico_ioc import component
 
 from ..platform.broker.options import celery_options, check
 from ..platform.broker.settings import CelerySection, WorkerSettings
+from ..platform.context.request_id import current_request_id
 from ..platform.errors import BrokerUnavailableError
 from ..platform.text import one_line
-from ..platform.web.request_id import current_request_id
 
 if TYPE_CHECKING:
     from celery import Celery

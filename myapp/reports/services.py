@@ -9,8 +9,8 @@ from pico_pydantic import validate
 from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 
 from ..events.publisher import EventPublisher
-from ..platform.auth.actor import current_actor
-from ..platform.auth.caller import current_email
+from ..platform.context.actor import current_actor
+from ..platform.context.claims import current_email
 from ..platform.database.types import utc_now
 from ..platform.errors import ConflictError, GoneError, NotFoundError
 from .events import ReportRequested

@@ -8,7 +8,7 @@ from pico_fastapi import controller
 from pydantic import AfterValidator, StringConstraints
 
 from ..platform.auth.authorities import requires_permission
-from ..platform.auth.caller import current_caller
+from ..platform.context.claims import current_caller
 from ..platform.errors import NotFoundError, OwnAccountError, PreconditionFailedError
 from ..platform.text import on_one_line
 from ..platform.web.paging import PageNumber, PageResponse, PageSize, sort_order

@@ -8,7 +8,7 @@ from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import Boolean, CheckConstraint, Index, Integer, String, UniqueConstraint, Uuid
 from sqlalchemy.orm import validates
 
-from ..platform.auth.caller import MAX_EMAIL, MAX_NAME, MAX_SUBJECT
+from ..platform.context.claims import MAX_EMAIL, MAX_NAME, MAX_SUBJECT
 from ..platform.database.types import UtcDateTime, as_created, utc_now
 from ..platform.text import fold
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session, query, repository
 from sqlalchemy import Select, bindparam, select
 
-from ..platform.auth.caller import Caller
+from ..platform.context.claims import Caller
 from ..platform.database.queries import fetch_page
 from ..platform.database.upsert import insert_into
 from ..platform.text import fold

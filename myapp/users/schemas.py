@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from ..platform.auth.caller import MAX_NAME
+from ..platform.context.claims import MAX_NAME
 from ..platform.partial import PartialUpdate
 from ..platform.text import on_one_line
 

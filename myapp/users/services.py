@@ -8,8 +8,8 @@ from pico_pydantic import validate
 from pico_sqlalchemy import Page, Sort, transactional
 
 from ..events.publisher import EventPublisher
-from ..platform.auth.actor import current_actor
-from ..platform.auth.caller import Caller
+from ..platform.context.actor import current_actor
+from ..platform.context.claims import Caller
 from ..platform.errors import InactiveCallerError, NotFoundError, OwnAccountError, PreconditionFailedError
 from .events import UserCreated
 from .models import User

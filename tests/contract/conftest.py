@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pico_ioc import PicoContainer
 from starlette.routing import Route
 
-from myapp.platform.auth.caller import Caller
+from myapp.platform.context.claims import Caller
 from myapp.platform.web.docs import document
 from myapp.platform.web.route_table import leaves
 from myapp.users.models import User

@@ -3,7 +3,7 @@
 import pytest
 from pico_client_auth import SecurityContext, TokenClaims
 
-from myapp.platform.web.request_id import continue_request
+from myapp.platform.context.request_id import continue_request
 
 from .room import Room
 from .things import Happened, Noted

@@ -11,8 +11,8 @@ from pico_sqlalchemy import SessionManager
 
 from myapp.events.handlers import EventHandler, RecordedEvent
 from myapp.events.publisher import EventPublisher
-from myapp.platform.auth.actor import current_actor
-from myapp.platform.web.request_id import current_request_id
+from myapp.platform.context.actor import current_actor
+from myapp.platform.context.request_id import current_request_id
 
 from .things import Counted, Happened, Noted
 

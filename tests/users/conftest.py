@@ -12,7 +12,7 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import event
 
-from myapp.platform.auth.caller import Caller
+from myapp.platform.context.claims import Caller
 from myapp.users.services import ProfileService
 
 from ..conftest import client_of

@@ -12,7 +12,7 @@ from pico_sqlalchemy import SessionManager
 from sqlalchemy import func, select
 
 from myapp.events.models import Event
-from myapp.platform.auth.caller import Caller, current_caller
+from myapp.platform.context.claims import Caller, current_caller
 from myapp.platform.errors import InactiveCallerError, PreconditionFailedError
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService

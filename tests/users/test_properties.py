@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pico_ioc import PicoContainer
 
-from myapp.platform.auth.caller import Caller
+from myapp.platform.context.claims import Caller
 from myapp.platform.text import fold, is_one_line
 from myapp.users.services import ProfileService, UserService
 

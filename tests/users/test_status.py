@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from pico_ioc import PicoContainer
 from sqlalchemy import make_url
 
-from myapp.platform.auth.caller import Caller
 from myapp.platform.auth.status import CallerStatus
+from myapp.platform.context.claims import Caller
 from myapp.platform.errors import DatabaseUnavailableError
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService

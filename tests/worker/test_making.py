@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import make_url
 
-from myapp.platform.web.request_id import continue_request
+from myapp.platform.context.request_id import continue_request
 
 from ..conftest import StartContainer
 from ..databases import free_port

@@ -15,12 +15,12 @@ from pico_client_auth.token_validator import TokenValidator
 from pico_ioc import component
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..context.claims import remember_claims
 from ..errors import InactiveCallerError
 from ..web.problems import forbidden, invalid_token, method_unknown, route_unknown, unauthenticated
 from ..web.requests import info_of
 from ..web.route_table import Target
 from .authorities import Grants
-from .caller import remember_claims
 from .status import CallerStatus
 
 logger = logging.getLogger(__name__)

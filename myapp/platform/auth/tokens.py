@@ -14,9 +14,9 @@ from pico_client_auth.revocation_cache import RevocationCache
 from pico_client_auth.token_validator import TokenValidator
 from pico_ioc import component
 
+from ..context.claims import MAX_SUBJECT
 from ..errors import DomainError, StartupError
 from ..text import is_storable
-from .caller import MAX_SUBJECT
 from .keys import IssuerKeys
 from .settings import AuthSettings
 

@@ -7,7 +7,7 @@ from pico_fastapi import FastApiConfigurer
 from pico_ioc import component
 from pythonjsonlogger.json import JsonFormatter
 
-from .request_id import current_request_id
+from ..context.request_id import current_request_id
 from .settings import WebSettings
 
 TEXT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from ..context.request_id import current_request_id
 from ..errors import (
     AlreadyExistsError,
     BrokerUnavailableError,
@@ -34,7 +35,6 @@ from ..errors import (
     StorageUnavailableError,
     UnavailableError,
 )
-from .request_id import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
 REALM = "products-api"

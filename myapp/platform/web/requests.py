@@ -9,8 +9,8 @@ from pico_fastapi import FastApiConfigurer
 from pico_ioc import component
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..context.request_id import assign_request_id, current_request_id
 from .problems import INTERNAL_ERROR, problem_of, render
-from .request_id import assign_request_id, current_request_id
 from .route_table import RouteTable, Target
 from .settings import WebSettings
 
