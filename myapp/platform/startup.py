@@ -14,8 +14,8 @@ from pico_ioc import ContextConfig, PicoContainer
 from pico_ioc.exceptions import ConfigurationError
 from uvicorn.config import STARTUP_FAILURE
 
-from ..stack import check_private_names
 from .errors import StartupError
+from .pico.private_names import check_private_names
 from .web.route_table import leaves, put_in_order
 
 EXPECTED_FAILURES = (StartupError, ConfigurationError, AuthConfigurationError)

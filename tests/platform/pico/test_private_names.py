@@ -4,7 +4,7 @@ import pytest
 from pico_sqlalchemy import session
 
 from myapp.platform.errors import StartupError
-from myapp.stack import check_private_names
+from myapp.platform.pico.private_names import check_private_names
 
 
 def test_the_installed_one_is_as_expected() -> None:

@@ -8,7 +8,7 @@ from pico_sqlalchemy import SessionManager, session
 from pico_sqlalchemy.migrations import AlembicMigrator
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 
-from .platform.errors import StartupError
+from ..errors import StartupError
 
 REPLACED_CLASSES = (
     AlembicMigrator,

@@ -37,10 +37,10 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from myapp.boot import ROOT
 from myapp.products.models import Product
 
-from .conftest import client_of
-from .databases import Databases, in_thread
-from .issuer import AUDIENCE, KEYS, Issuer
-from .stock import Resource
+from ...conftest import client_of
+from ...databases import Databases, in_thread
+from ...issuer import AUDIENCE, KEYS, Issuer
+from ...stock import Resource
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What we mend in the pico stack."""
