@@ -18,8 +18,6 @@ from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 
-from .events.relay import EventRelay
-from .events.settings import EventsSettings
 from .platform.auth.keys import IssuerKeys
 from .platform.auth.middleware import AsgiAuthConfigurer
 from .platform.auth.settings import AuthSettings
@@ -31,6 +29,8 @@ from .platform.database.migrations import LockedMigrator
 from .platform.database.queries import EntityQueryInterceptor
 from .platform.database.sessions import ProductsSessionManager
 from .platform.mail.settings import MailSettings
+from .platform.outbox.relay import EventRelay
+from .platform.outbox.settings import EventsSettings
 from .platform.startup import WEB_STACK, check_replaced, complete, init, startup_error
 from .platform.storage.settings import StorageSettings
 from .platform.web.settings import WebSettings

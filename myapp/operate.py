@@ -9,10 +9,10 @@ from typing import TypeVar
 from pico_ioc import PicoContainer
 
 from .boot import create_container
-from .events.relay import EventRelay
-from .events.schemas import State
-from .events.services import DeliveryService
 from .platform.errors import DomainError, StartupError
+from .platform.outbox.relay import EventRelay
+from .platform.outbox.schemas import State
+from .platform.outbox.services import DeliveryService
 from .platform.startup import exit_on_startup_error
 
 logger = logging.getLogger(__name__)

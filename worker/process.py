@@ -8,8 +8,8 @@ from contextlib import contextmanager, nullcontext
 from celery import Celery
 from pico_ioc import PicoContainer
 
-from myapp.events.relay import EventRelay
-from myapp.events.settings import EventsSettings
+from myapp.platform.outbox.relay import EventRelay
+from myapp.platform.outbox.settings import EventsSettings
 from myapp.platform.startup import exit_on_startup_error
 
 from .application import create_worker

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pico_ioc import component
 
-from ..events.handlers import EventHandler, RecordedEvent
+from ..platform.events.handler import EventHandler, RecordedEvent
 from .events import COUNTED
 from .services import AnalyticsService
 

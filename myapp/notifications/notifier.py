@@ -6,7 +6,7 @@ from email.headerregistry import Address
 
 from pico_ioc import component
 
-from ..events.handlers import EventHandler, RecordedEvent
+from ..platform.events.handler import EventHandler, RecordedEvent
 from ..platform.mail.composer import Attachment, Composer
 from ..platform.mail.mailer import Mailer
 from .texts import Text

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pico_ioc import component
 
-from ..events.handlers import EventHandler, RecordedEvent
+from ..platform.events.handler import EventHandler, RecordedEvent
 from ..platform.mail.addresses import address
 from ..platform.mail.composer import Attachment
 from ..reports.services import ReportService

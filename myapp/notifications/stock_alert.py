@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pico_ioc import component
 
-from ..events.handlers import EventHandler, RecordedEvent
+from ..platform.events.handler import EventHandler, RecordedEvent
 from ..platform.mail.addresses import named_address
 from ..platform.mail.settings import MailSettings
 from .notifier import Notifier

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pico_ioc import component
 
-from ..events.handlers import EventHandler, RecordedEvent
+from ..platform.events.handler import EventHandler, RecordedEvent
 from ..platform.mail.addresses import address
 from .notifier import Notifier
 from .texts import welcome

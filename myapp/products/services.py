@@ -6,10 +6,10 @@ from pico_ioc import component
 from pico_pydantic import validate
 from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 
-from ..events.handlers import RecordedEvent
-from ..events.history import EventHistory
-from ..events.publisher import EventPublisher
 from ..platform.errors import NotFoundError, PreconditionFailedError
+from ..platform.events.handler import RecordedEvent
+from ..platform.events.history import EventHistory
+from ..platform.events.publisher import EventPublisher
 from .events import CHANGES, Fields, changes, created, deleted, fields_of
 from .models import MAX_INTEGER, Product
 from .repositories import ProductRepository, is_possible_id

@@ -8,11 +8,11 @@ from pico_ioc import component
 from pico_pydantic import validate
 from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 
-from ..events.publisher import EventPublisher
 from ..platform.context.actor import current_actor
 from ..platform.context.claims import current_email
 from ..platform.database.types import utc_now
 from ..platform.errors import ConflictError, GoneError, NotFoundError
+from ..platform.events.publisher import EventPublisher
 from .events import ReportRequested
 from .files import ReportFile, ReportFiles
 from .kinds.kind import ReportKind, Scope

@@ -8,8 +8,8 @@ from typing import Any
 from pico_ioc import component
 from pico_sqlalchemy import transactional
 
-from ..events.publisher import EventPublisher
 from ..platform.database.types import utc_now
+from ..platform.events.publisher import EventPublisher
 from .events import ReportFailed, ReportFinished
 from .models import MAX_ERROR, Report
 from .repositories import ReportRepository

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pico_ioc import component
 
-from ..events.sweeps import Sweep
+from ..platform.outbox.sweeps import Sweep
 from .files import ReportFiles
 from .queue import ReportQueue
 from .states import ReportStates

@@ -7,10 +7,10 @@ from pico_ioc import component
 from pico_pydantic import validate
 from pico_sqlalchemy import Page, Sort, transactional
 
-from ..events.publisher import EventPublisher
 from ..platform.context.actor import current_actor
 from ..platform.context.claims import Caller
 from ..platform.errors import InactiveCallerError, NotFoundError, OwnAccountError, PreconditionFailedError
+from ..platform.events.publisher import EventPublisher
 from .events import UserCreated
 from .models import User
 from .repositories import UserRepository

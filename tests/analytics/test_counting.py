@@ -15,11 +15,11 @@ from sqlalchemy import event
 from myapp.analytics.events import COUNTED
 from myapp.analytics.handlers import AnalyticsHandler
 from myapp.analytics.services import AnalyticsService
-from myapp.events.handlers import RecordedEvent
-from myapp.events.publisher import DomainEvent
-from myapp.events.queue import DeliveryQueue, LostClaimError
-from myapp.events.relay import EventRelay
 from myapp.platform.database.types import utc_now
+from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.events.publisher import DomainEvent
+from myapp.platform.outbox.queue import DeliveryQueue, LostClaimError
+from myapp.platform.outbox.relay import EventRelay
 from myapp.products.services import ProductService
 
 Counts = dict[tuple[str, str], int]

@@ -9,8 +9,8 @@ from pico_ioc import PicoContainer
 
 from myapp.analytics.events import COUNTED
 from myapp.analytics.services import AnalyticsService
-from myapp.events.handlers import RecordedEvent
 from myapp.platform.database.types import utc_now
+from myapp.platform.events.handler import RecordedEvent
 
 from ..platform.web.problems import assert_invalid, assert_problem
 

@@ -9,8 +9,8 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import select
 
-from myapp.events.models import EventDelivery
-from myapp.events.relay import EventRelay
+from myapp.platform.events.models import EventDelivery
+from myapp.platform.outbox.relay import EventRelay
 
 from ..conftest import build
 from ..issuer import Issuer

@@ -6,7 +6,7 @@ import httpx
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
-from myapp.events.relay import EventRelay
+from myapp.platform.outbox.relay import EventRelay
 
 from ..conftest import client_of
 from ..platform.mail.server import DROP, MailServer

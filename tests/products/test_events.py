@@ -12,10 +12,10 @@ from pico_pydantic import ValidationFailedError
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import event
 
-from myapp.events.handlers import RecordedEvent
-from myapp.events.history import EventHistory
 from myapp.platform.database.types import utc_now
 from myapp.platform.errors import NotFoundError, PreconditionFailedError, StartupError
+from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.events.history import EventHistory
 from myapp.products.services import ProductService
 from tests.conftest import StartContainer
 

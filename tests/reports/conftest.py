@@ -11,8 +11,8 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import select, update
 
-from myapp.events.models import Event
 from myapp.platform.errors import NotFoundError
+from myapp.platform.events.models import Event
 from myapp.platform.storage.files import Storage
 from myapp.reports.models import Report
 from myapp.reports.services import ReportService

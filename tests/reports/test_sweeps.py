@@ -9,9 +9,9 @@ import pytest
 from kombu import Connection
 from pico_ioc import PicoContainer
 
-from myapp.events.relay import EventRelay
 from myapp.platform.database.types import utc_now
 from myapp.platform.errors import BrokerUnavailableError, StorageUnavailableError
+from myapp.platform.outbox.relay import EventRelay
 from myapp.products.services import ProductService
 from myapp.reports.services import ReportService
 from myapp.reports.states import ReportStates

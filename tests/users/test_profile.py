@@ -11,9 +11,9 @@ from pico_pydantic import ValidationFailedError
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import func, select
 
-from myapp.events.models import Event
 from myapp.platform.context.claims import Caller, current_caller
 from myapp.platform.errors import InactiveCallerError, PreconditionFailedError
+from myapp.platform.events.models import Event
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService
 

@@ -16,7 +16,7 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import func, insert, select
 
-from myapp.events.models import Event
+from myapp.platform.events.models import Event
 from myapp.platform.storage.files import Storage
 from myapp.products.models import Product
 from myapp.reports.models import Report

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pico_ioc import component
 
-from ...events.history import EventHistory
+from ...platform.events.history import EventHistory
 from ...products.events import CHANGES
 from ..documents.content import Chart, Column, ReportContent, Table
 from ..settings import ReportsSettings

@@ -12,9 +12,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from myapp.events.models import Event
 from myapp.platform.database.sessions import ProductsSessionManager
 from myapp.platform.errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError
+from myapp.platform.events.models import Event
 from myapp.products.models import Product
 from tests.databases import free_port, libpq_url
 

@@ -9,11 +9,11 @@ import pytest
 from pico_client_auth import SecurityContext, TokenClaims
 from sqlalchemy import Row, update
 
-from myapp.events.handlers import RecordedEvent
-from myapp.events.models import EventDelivery
-from myapp.events.queue import LostClaimError
 from myapp.platform.database.types import utc_now
 from myapp.platform.errors import ConflictError, StartupError
+from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.events.models import EventDelivery
+from myapp.platform.outbox.queue import LostClaimError
 from tests.conftest import StartContainer
 from tests.platform.web.faulty import SECRET
 
@@ -50,7 +50,7 @@ class TestFailing:
         assert await room.relay.deliver_due() == 0
         assert len(room.listener.told) == 3
         assert len(room.neighbour.done) == 1
-        lines = [record for record in caplog.records if record.name == "myapp.events.courier"]
+        lines = [record for record in caplog.records if record.name == "myapp.platform.outbox.courier"]
         assert [record.levelname for record in lines] == ["WARNING", "WARNING", "ERROR"]
         assert not any(record.exc_info for record in lines)  # it was expected
 

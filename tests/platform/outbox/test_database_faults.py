@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 from sqlalchemy import make_url, text
 
-from myapp.events.handlers import RecordedEvent
 from myapp.platform.errors import DatabaseUnavailableError
+from myapp.platform.events.handler import RecordedEvent
 from tests.conftest import StartContainer
 from tests.databases import Databases
 from tests.proxy import Proxy
@@ -48,7 +48,7 @@ def proxy(databases: Databases) -> Iterator[Proxy]:
 @pytest.fixture
 def room(fault: str, databases: Databases, request: pytest.FixtureRequest, start: StartContainer) -> Room:
     url = databases.migrated("sqlite") if fault == "sqlite" else request.getfixturevalue("proxy").url
-    return Room(start({"DATABASE__URL": url} | SETTINGS | IMPATIENT, modules=["tests.events.told"]))
+    return Room(start({"DATABASE__URL": url} | SETTINGS | IMPATIENT, modules=["tests.platform.outbox.told"]))
 
 
 @pytest.fixture

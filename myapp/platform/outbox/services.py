@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pico_ioc import component
 from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 
-from ..platform.database.types import utc_now
-from ..platform.errors import ConflictError, NotFoundError
-from .deliveries import DeliveryRepository
-from .models import EventDelivery
-from .repositories import EventRepository
+from ..database.types import utc_now
+from ..errors import ConflictError, NotFoundError
+from ..events.models import EventDelivery
+from ..events.repositories import EventRepository
+from .repositories import DeliveryRepository
 from .schemas import RedeliveryResponse, State
 
 NEWEST_FIRST = (Sort("event_id", "DESC"),)

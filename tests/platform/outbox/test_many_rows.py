@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy.event
 from sqlalchemy import insert, text
 
-from myapp.events.models import Event, EventDelivery
 from myapp.platform.database.types import utc_now
+from myapp.platform.events.models import Event, EventDelivery
 from tests.conftest import StartContainer
 
 from .conftest import SETTINGS
@@ -27,7 +27,7 @@ OF_ONE = 10_000
 @pytest.fixture
 async def crowded(start: StartContainer, database_url: str) -> Room:
     """As a burst leaves it: PostgreSQL has no statistics of it yet."""
-    room = Room(start({"DATABASE__URL": database_url} | SETTINGS, modules=["tests.events.told"]))
+    room = Room(start({"DATABASE__URL": database_url} | SETTINGS, modules=["tests.platform.outbox.told"]))
     moment = utc_now() - timedelta(hours=1)
     numbers = range(1, ALL + 1)
     things = [{"aggregate": "thing", "aggregate_id": "hot" if n <= OF_ONE else str(n % 5000)} for n in numbers]

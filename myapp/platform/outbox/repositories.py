@@ -19,11 +19,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased, selectinload
 
-from ..platform.database.queries import fetch_page
-from ..platform.database.types import UtcDateTime
-from .handlers import RecordedEvent
-from .models import Event, EventDelivery
-from .repositories import recorded
+from ..database.queries import fetch_page
+from ..database.types import UtcDateTime
+from ..events.handler import RecordedEvent
+from ..events.models import Event, EventDelivery
+from ..events.repositories import recorded
 
 OTHER = aliased(EventDelivery)
 UPDATE = update(EventDelivery).execution_options(synchronize_session=False)

@@ -7,11 +7,11 @@ from pico_ioc import component
 from pico_sqlalchemy import transactional
 from pydantic_core import to_jsonable_python
 
-from ..platform.context.actor import current_actor
-from ..platform.context.request_id import NO_REQUEST, current_request_id
-from ..platform.database.types import utc_now
+from ..context.actor import current_actor
+from ..context.request_id import NO_REQUEST, current_request_id
+from ..database.types import utc_now
+from ..outbox.subscriptions import Subscriptions
 from .repositories import EventRepository
-from .subscriptions import Subscriptions
 
 
 @dataclass(frozen=True, kw_only=True)

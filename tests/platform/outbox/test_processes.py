@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from myapp.analytics.models import EventCount
-from myapp.events.models import EventDelivery
+from myapp.platform.events.models import EventDelivery
 from tests.conftest import StartContainer
 from tests.issuer import Issuer
 from tests.processes import Process, Server
@@ -44,7 +44,7 @@ def environment(database_url: str, issuer: Issuer, folders: dict[str, str], tmp_
 def room(start: StartContainer, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Room:
     """Of this process, which publishes, and delivers where a test says so."""
     monkeypatch.setenv("SCRIBE_FOLDER", environment["SCRIBE_FOLDER"])
-    return Room(start(environment, modules=["tests.events.scribe"]))
+    return Room(start(environment, modules=["tests.platform.outbox.scribe"]))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def start_relay(environment: dict[str, str], tmp_path: Path) -> Iterator[StartRe
     relays: list[Process] = []
 
     def start_one() -> Process:
-        command = [sys.executable, "-m", "tests.events.scribe"]
+        command = [sys.executable, "-m", "tests.platform.outbox.scribe"]
         relays.append(Process(command, environment, tmp_path / f"output{len(relays)}"))
         return relays[-1]
 

@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
-from myapp.events.handlers import RecordedEvent
 from myapp.platform.errors import ConflictError, NotFoundError
+from myapp.platform.events.handler import RecordedEvent
 from tests.conftest import client_of
 from tests.platform.web.problems import assert_problem
 

@@ -9,10 +9,10 @@ from typing import Any
 from pico_ioc import component
 from pico_sqlalchemy import transactional
 
-from ..platform.database.types import utc_now
-from ..platform.text import storable
-from .deliveries import DeliveryRepository
-from .handlers import EventHandler, RecordedEvent
+from ..database.types import utc_now
+from ..events.handler import EventHandler, RecordedEvent
+from ..text import storable
+from .repositories import DeliveryRepository
 from .settings import EventsSettings
 
 MAX_ERROR = 500

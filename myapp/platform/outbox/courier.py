@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from pico_ioc import component
 
-from ..platform.context.request_id import continue_request
-from ..platform.errors import DatabaseUnavailableError, DomainError
-from ..platform.text import one_line
-from .handlers import EventHandler
+from ..context.request_id import continue_request
+from ..errors import DatabaseUnavailableError, DomainError
+from ..events.handler import EventHandler
+from ..text import one_line
 from .queue import Claim, DeliveryQueue, LostClaimError
 from .settings import EventsSettings
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationInfo, field_validator
 
-from ..platform.text import without_nul
-from .models import MAX_NAME
+from ..events.models import MAX_NAME
+from ..text import without_nul
 
 State = Literal["pending", "delivered", "dead"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(without_nul)]

@@ -8,10 +8,10 @@ from contextvars import Context
 
 from pico_ioc import component
 
-from ..platform.errors import StartupError
-from ..platform.text import one_line
+from ..errors import StartupError
+from ..events.handler import EventHandler
+from ..text import one_line
 from .courier import Courier
-from .handlers import EventHandler
 from .queue import DeliveryQueue
 from .settings import EventsSettings
 from .subscriptions import Subscriptions

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from sqlalchemy import event as sqlalchemy_event
 
-from myapp.events.handlers import RecordedEvent
-from myapp.events.sweeps import DeliveredSweep, Sweep, repeat
 from myapp.platform.database.types import utc_now
+from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.outbox.sweeps import DeliveredSweep, Sweep, repeat
 
 from .room import Room, until
 from .things import Counted

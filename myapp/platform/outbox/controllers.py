@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import Query
 from pico_fastapi import controller
 
-from ..platform.auth.authorities import requires_permission
-from ..platform.errors import ConflictError, NotFoundError
-from ..platform.web.paging import PageNumber, PageResponse, PageSize
-from ..platform.web.routing import get, post
+from ..auth.authorities import requires_permission
+from ..errors import ConflictError, NotFoundError
+from ..web.paging import PageNumber, PageResponse, PageSize
+from ..web.routing import get, post
 from .schemas import DeliveryResponse, Name, RedeliveryOrder, RedeliveryResponse, State
 from .services import DeliveryService
 

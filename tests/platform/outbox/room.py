@@ -11,14 +11,14 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import AppBase, SessionManager
 from sqlalchemy import Row, select, update
 
-from myapp.events.deliveries import DeliveryRepository
-from myapp.events.models import Event, EventDelivery
-from myapp.events.publisher import DomainEvent, EventPublisher
-from myapp.events.queue import DeliveryQueue
-from myapp.events.relay import EventRelay
-from myapp.events.services import DeliveryService
-from myapp.events.settings import EventsSettings
 from myapp.platform.database.types import utc_now
+from myapp.platform.events.models import Event, EventDelivery
+from myapp.platform.events.publisher import DomainEvent, EventPublisher
+from myapp.platform.outbox.queue import DeliveryQueue
+from myapp.platform.outbox.relay import EventRelay
+from myapp.platform.outbox.repositories import DeliveryRepository
+from myapp.platform.outbox.services import DeliveryService
+from myapp.platform.outbox.settings import EventsSettings
 
 from .things import Happened
 from .told import Clerk, Listener, Neighbour

@@ -9,10 +9,10 @@ from pico_client_auth import SecurityContext
 from pico_ioc import component
 from pico_sqlalchemy import SessionManager
 
-from myapp.events.handlers import EventHandler, RecordedEvent
-from myapp.events.publisher import EventPublisher
 from myapp.platform.context.actor import current_actor
 from myapp.platform.context.request_id import current_request_id
+from myapp.platform.events.handler import EventHandler, RecordedEvent
+from myapp.platform.events.publisher import EventPublisher
 
 from .things import Counted, Happened, Noted
 

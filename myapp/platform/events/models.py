@@ -7,7 +7,7 @@ from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import relationship
 
-from ..platform.database.types import UtcDateTime, utc_now
+from ..database.types import UtcDateTime, utc_now
 
 MAX_NAME = 64
 """Characters of the name of a handler or a type of event."""

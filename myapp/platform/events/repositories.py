@@ -7,8 +7,8 @@ from typing import Any
 from pico_sqlalchemy import AppBase, Page, PageRequest, SessionManager, get_session, repository
 from sqlalchemy import func, insert, select
 
-from ..platform.database.queries import fetch_page
-from .handlers import RecordedEvent
+from ..database.queries import fetch_page
+from .handler import RecordedEvent
 from .models import Event
 
 # Into the tables: by way of the entities, each INSERT would take half as long again, in every write there is.

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
 
-from myapp.events.handlers import RecordedEvent
+from myapp.platform.events.handler import RecordedEvent
 from tests.conftest import StartContainer
 
 from .conftest import SETTINGS
@@ -14,7 +14,10 @@ from .things import Counted
 
 async def test_four_relays(start: StartContainer, database_url: str) -> None:
     """In one process, which makes them meet more often."""
-    rooms = [Room(start({"DATABASE__URL": database_url} | SETTINGS, modules=["tests.events.told"])) for _ in range(4)]
+    rooms = [
+        Room(start({"DATABASE__URL": database_url} | SETTINGS, modules=["tests.platform.outbox.told"]))
+        for _ in range(4)
+    ]
     done: list[tuple[str, str, int]] = []
 
     async def note(event: RecordedEvent) -> None:

@@ -26,7 +26,7 @@ async def room_application(
     database_kind: str, databases: Databases, issuer: Issuer, folders: dict[str, str]
 ) -> AsyncIterator[PicoContainer]:
     environment = {"DATABASE__URL": databases.migrated(database_kind), "AUTH_CLIENT__ISSUER": issuer.url}
-    container = build(environment | folders | SETTINGS, modules=["tests.events.told"])
+    container = build(environment | folders | SETTINGS, modules=["tests.platform.outbox.told"])
     yield container
     await container.ashutdown()
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from myapp.events.handlers import EventHandler, RecordedEvent
-from myapp.events.subscriptions import Subscriptions
 from myapp.platform.errors import StartupError
+from myapp.platform.events.handler import EventHandler, RecordedEvent
+from myapp.platform.outbox.subscriptions import Subscriptions
 
 
 def handler(name: str, *types: str) -> EventHandler:

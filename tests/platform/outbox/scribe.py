@@ -1,6 +1,6 @@
 """Handlers that write down, in a file, what they are told; for relays in processes of their own.
 
-``python -m tests.events.scribe`` is such a relay: `products-api relay` with the handlers of this module.
+``python -m tests.platform.outbox.scribe`` is such a relay: `products-api relay` with the handlers of this module.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from typing import ClassVar
 from pico_ioc import PicoContainer, component
 
 from myapp.boot import create_container
-from myapp.events.handlers import EventHandler, RecordedEvent
-from myapp.events.publisher import EventPublisher
 from myapp.operate import relay
+from myapp.platform.events.handler import EventHandler, RecordedEvent
+from myapp.platform.events.publisher import EventPublisher
 
 from .things import Counted, Happened, Noted
 
@@ -82,4 +82,4 @@ async def main(container: PicoContainer) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(create_container(modules=["tests.events.scribe"])))
+    asyncio.run(main(create_container(modules=["tests.platform.outbox.scribe"])))

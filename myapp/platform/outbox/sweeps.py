@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pico_ioc import component
 
-from ..platform.text import one_line
+from ..text import one_line
 from .queue import DeliveryQueue
 
 logger = logging.getLogger(__name__)

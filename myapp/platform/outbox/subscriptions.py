@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from pico_ioc import component
 
-from ..platform.errors import StartupError
-from .handlers import EventHandler
-from .models import MAX_NAME
+from ..errors import StartupError
+from ..events.handler import EventHandler
+from ..events.models import MAX_NAME
 
 
 @component
