@@ -16,8 +16,8 @@ from myapp.platform.database.engine import EngineSettings
 from myapp.platform.database.migrations import lock, migration_engine
 from myapp.platform.database.triggers import TriggerKeeper
 
-for models in sorted(ROOT.glob("myapp/*/models.py")):  # they fill the metadata that autogenerate compares with
-    import_module(f"myapp.{models.parent.name}.models")
+for models in sorted(ROOT.glob("myapp/**/models.py")):  # they fill the metadata that autogenerate compares with
+    import_module(".".join(models.relative_to(ROOT).with_suffix("").parts))
 
 
 def include_object(_item: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:

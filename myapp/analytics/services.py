@@ -8,7 +8,7 @@ from pico_ioc import component
 from pico_pydantic import validate
 from pico_sqlalchemy import transactional
 
-from ..platform.events.handler import RecordedEvent
+from ..platform.events.event import RecordedEvent
 from .models import EventCount
 from .repositories import EventCountRepository
 from .schemas import DailyCountsQuery

@@ -6,7 +6,8 @@ from email.headerregistry import Address
 
 from pico_ioc import component
 
-from ..platform.events.handler import EventHandler, RecordedEvent
+from ..platform.events.event import RecordedEvent
+from ..platform.events.handler import EventHandler
 from ..platform.mail.composer import Attachment, Composer
 from ..platform.mail.mailer import Mailer
 from .texts import Text

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pico_ioc import component
 
-from ..platform.events.handler import EventHandler, RecordedEvent
+from ..platform.events.event import RecordedEvent
+from ..platform.events.handler import EventHandler
 from ..platform.mail.addresses import address
 from ..platform.mail.composer import Attachment
 from ..reports.services import ReportService

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..platform.events.publisher import DomainEvent
+from ..platform.events.event import DomainEvent
 from .models import Product
 
 Fields = dict[str, Any]

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ..platform.events.handler import RecordedEvent
+from ..platform.events.event import RecordedEvent
 from ..platform.moments import Moment
 from ..platform.partial import UNSET, PartialUpdate
 from ..platform.text import without_nul

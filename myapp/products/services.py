@@ -7,7 +7,7 @@ from pico_pydantic import validate
 from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 
 from ..platform.errors import NotFoundError, PreconditionFailedError
-from ..platform.events.handler import RecordedEvent
+from ..platform.events.event import RecordedEvent
 from ..platform.events.history import EventHistory
 from ..platform.events.publisher import EventPublisher
 from .events import CHANGES, Fields, changes, created, deleted, fields_of

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from pico_ioc import component
 
-from ..platform.events.handler import EventHandler, RecordedEvent
+from ..platform.events.event import RecordedEvent
+from ..platform.events.handler import EventHandler
 from .events import ReportRequested
 from .queue import ReportQueue
 

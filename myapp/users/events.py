@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..platform.events.publisher import DomainEvent
+from ..platform.events.event import DomainEvent
 
 
 @dataclass(frozen=True, kw_only=True)

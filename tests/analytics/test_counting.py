@@ -16,8 +16,7 @@ from myapp.analytics.events import COUNTED
 from myapp.analytics.handlers import AnalyticsHandler
 from myapp.analytics.services import AnalyticsService
 from myapp.platform.database.types import utc_now
-from myapp.platform.events.handler import RecordedEvent
-from myapp.platform.events.publisher import DomainEvent
+from myapp.platform.events.event import DomainEvent, RecordedEvent
 from myapp.platform.outbox.queue import DeliveryQueue, LostClaimError
 from myapp.platform.outbox.relay import EventRelay
 from myapp.products.services import ProductService

@@ -10,7 +10,7 @@ from pico_ioc import PicoContainer
 from myapp.analytics.events import COUNTED
 from myapp.analytics.services import AnalyticsService
 from myapp.platform.database.types import utc_now
-from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.events.event import RecordedEvent
 
 from ..platform.web.problems import assert_invalid, assert_problem
 

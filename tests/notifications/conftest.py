@@ -9,7 +9,7 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import select
 
-from myapp.platform.events.models import EventDelivery
+from myapp.platform.outbox.models import EventDelivery
 from myapp.platform.outbox.relay import EventRelay
 
 from ..conftest import build

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from myapp.platform.database.types import utc_now
 from myapp.platform.errors import NotFoundError, PreconditionFailedError, StartupError
-from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.events.event import RecordedEvent
 from myapp.platform.events.history import EventHistory
 from myapp.products.services import ProductService
 from tests.conftest import StartContainer

@@ -1,25 +1,10 @@
 """What a feature implements to hear of events, of its own or of others."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
-
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
-    """An event as the database holds it; ``payload`` is plain JSON."""
-
-    id: int
-    type: str
-    aggregate: str
-    aggregate_id: str
-    version: int
-    payload: Mapping[str, Any]
-    actor: str
-    request_id: str | None
-    occurred_at: datetime
+from .event import RecordedEvent
 
 
 class EventHandler(ABC):

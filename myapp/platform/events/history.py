@@ -6,7 +6,7 @@ from datetime import datetime
 from pico_ioc import component
 from pico_sqlalchemy import Page, PageRequest, transactional
 
-from .handler import RecordedEvent
+from .event import RecordedEvent
 from .repositories import EventRepository, recorded
 
 

@@ -1,71 +1,56 @@
-"""Domain events and how they are written."""
+"""Write events in the transaction of the change that they tell of."""
 
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from pico_ioc import component
 from pico_sqlalchemy import transactional
-from pydantic_core import to_jsonable_python
 
 from ..context.actor import current_actor
 from ..context.request_id import NO_REQUEST, current_request_id
 from ..database.types import utc_now
-from ..outbox.subscriptions import Subscriptions
+from .event import DomainEvent, RecordedEvent
 from .repositories import EventRepository
 
 
-@dataclass(frozen=True, kw_only=True)
-class DomainEvent:
-    """Something that has happened to an aggregate, named in the past tense; it holds ids and values, no entities.
+class Outbox(ABC):
+    """Take published events for delivery. One component implements this port."""
 
-    ``type`` is ``aggregate.verb``; ``version`` is the aggregate's after the change. The other fields are the payload.
-    """
-
-    type: ClassVar[str]
-    aggregate: ClassVar[str]
-
-    aggregate_id: str
-    version: int
-
-    def payload(self) -> dict[str, Any]:
-        own = [field.name for field in fields(self) if field.name not in ("aggregate_id", "version")]
-        values: dict[str, Any] = to_jsonable_python({name: getattr(self, name) for name in own})
-        return values
+    @abstractmethod
+    async def enqueue(self, events: Sequence[RecordedEvent]) -> None:
+        """Write what must be delivered, in the transaction of the caller."""
 
 
 @component
 class EventPublisher:
-    def __init__(self, repo: EventRepository, subscriptions: Subscriptions) -> None:
+    def __init__(self, repo: EventRepository, outbox: Outbox) -> None:
         self._repo = repo
-        self._subscriptions = subscriptions
+        self._outbox = outbox
 
     @transactional(propagation="MANDATORY")
     async def publish(self, *events: DomainEvent) -> None:
-        """Write ``events``, in order, and their deliveries in the caller's transaction: they are delivered if and only
-        if it commits. The caller holds the lock of the aggregate's row."""
-        now = utc_now()
-        request_id = None if current_request_id() == NO_REQUEST else current_request_id()
-        for event in events:
-            row = {
-                "type": event.type,
-                "aggregate": event.aggregate,
-                "aggregate_id": event.aggregate_id,
-                "version": event.version,
-                "payload": event.payload(),
-                "actor": current_actor(),
-                "request_id": request_id,
-                "occurred_at": now,
-            }
-            event_id = await self._repo.add(row)
-            deliveries = [
-                {
-                    "event_id": event_id,
-                    "handler": handler,
-                    "aggregate": event.aggregate,
-                    "aggregate_id": event.aggregate_id,
-                    "next_at": now,
-                }
-                for handler in self._subscriptions.handlers_of(event.type)
-            ]
-            if deliveries:
-                await self._repo.add_deliveries(deliveries)
+        """Write ``events``, in order, and their deliveries in the caller's transaction.
+
+        They are delivered if and only if that transaction commits. The caller holds the lock of the aggregate's row.
+        Any number of events takes two statements: one for the events, one for the deliveries.
+        """
+        if events:
+            now = utc_now()
+            rows = [self._row(event, now) for event in events]
+            ids = await self._repo.add(rows)
+            await self._outbox.enqueue([RecordedEvent(id, **row) for id, row in zip(ids, rows, strict=True)])
+
+    def _row(self, event: DomainEvent, now: datetime) -> dict[str, Any]:
+        request_id = current_request_id()
+        return {
+            "type": event.type,
+            "aggregate": event.aggregate,
+            "aggregate_id": event.aggregate_id,
+            "version": event.version,
+            "payload": event.payload(),
+            "actor": current_actor(),
+            "request_id": None if request_id == NO_REQUEST else request_id,
+            "occurred_at": now,
+        }

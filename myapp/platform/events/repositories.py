@@ -8,13 +8,12 @@ from pico_sqlalchemy import AppBase, Page, PageRequest, SessionManager, get_sess
 from sqlalchemy import func, insert, select
 
 from ..database.queries import fetch_page
-from .handler import RecordedEvent
+from .event import RecordedEvent
 from .models import Event
 
-# Into the tables: by way of the entities, each INSERT would take half as long again, in every write there is.
-EVENTS, DELIVERIES = AppBase.metadata.tables["events"], AppBase.metadata.tables["event_deliveries"]
-INSERT_EVENT = insert(EVENTS).returning(EVENTS.c.id)
-INSERT_DELIVERY = insert(DELIVERIES)
+# Into the table: by way of the entity, each INSERT would take half as long again, in every write.
+EVENTS = AppBase.metadata.tables[Event.__tablename__]
+INSERT = insert(EVENTS).returning(EVENTS.c.id, sort_by_parameter_order=True)
 
 
 @repository
@@ -22,13 +21,10 @@ class EventRepository:
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
 
-    async def add(self, row: dict[str, Any]) -> int:
-        """The new event's id."""
-        event_id: int = (await get_session(self._manager).execute(INSERT_EVENT, row)).scalar_one()
-        return event_id
-
-    async def add_deliveries(self, rows: Sequence[dict[str, Any]]) -> None:
-        await get_session(self._manager).execute(INSERT_DELIVERY, rows)
+    async def add(self, rows: Sequence[dict[str, Any]]) -> Sequence[int]:
+        """Insert ``rows`` in one statement. Return the new ids, in the order of the rows."""
+        ids: Sequence[int] = (await get_session(self._manager).scalars(INSERT, rows)).all()
+        return ids
 
     async def exists(self, event_id: int) -> bool:
         return await get_session(self._manager).scalar(select(Event.id).where(Event.id == event_id)) is not None

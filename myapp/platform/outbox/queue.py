@@ -10,7 +10,8 @@ from pico_ioc import component
 from pico_sqlalchemy import transactional
 
 from ..database.types import utc_now
-from ..events.handler import EventHandler, RecordedEvent
+from ..events.event import RecordedEvent
+from ..events.handler import EventHandler
 from ..text import storable
 from .repositories import DeliveryRepository
 from .settings import EventsSettings

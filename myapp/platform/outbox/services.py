@@ -7,8 +7,8 @@ from pico_sqlalchemy import Page, PageRequest, Sort, transactional
 
 from ..database.types import utc_now
 from ..errors import ConflictError, NotFoundError
-from ..events.models import EventDelivery
 from ..events.repositories import EventRepository
+from .models import EventDelivery
 from .repositories import DeliveryRepository
 from .schemas import RedeliveryResponse, State
 

@@ -1,5 +1,7 @@
-"""``python -m tests.platform.database.die_migrating 5`` migrates the database of the settings, and is killed (SIGKILL) when the
-fifth batch of events is written."""
+"""Migrate the database of the settings and end by SIGKILL when a batch of events is written.
+
+``python -m tests.platform.database.die_migrating 5`` ends at the fifth batch.
+"""
 
 import os
 import signal

@@ -12,8 +12,10 @@ from pico_sqlalchemy import AppBase, SessionManager
 from sqlalchemy import Row, select, update
 
 from myapp.platform.database.types import utc_now
-from myapp.platform.events.models import Event, EventDelivery
-from myapp.platform.events.publisher import DomainEvent, EventPublisher
+from myapp.platform.events.event import DomainEvent
+from myapp.platform.events.models import Event
+from myapp.platform.events.publisher import EventPublisher
+from myapp.platform.outbox.models import EventDelivery
 from myapp.platform.outbox.queue import DeliveryQueue
 from myapp.platform.outbox.relay import EventRelay
 from myapp.platform.outbox.repositories import DeliveryRepository

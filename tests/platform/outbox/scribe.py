@@ -12,7 +12,8 @@ from pico_ioc import PicoContainer, component
 
 from myapp.boot import create_container
 from myapp.operate import relay
-from myapp.platform.events.handler import EventHandler, RecordedEvent
+from myapp.platform.events.event import RecordedEvent
+from myapp.platform.events.handler import EventHandler
 from myapp.platform.events.publisher import EventPublisher
 
 from .things import Counted, Happened, Noted

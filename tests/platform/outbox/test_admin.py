@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
 from myapp.platform.errors import ConflictError, NotFoundError
-from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.events.event import RecordedEvent
 from tests.conftest import client_of
 from tests.platform.web.problems import assert_problem
 

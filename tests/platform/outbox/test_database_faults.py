@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from myapp.platform.errors import DatabaseUnavailableError
-from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.events.event import RecordedEvent
 from tests.conftest import StartContainer
 from tests.databases import Databases
 from tests.proxy import Proxy

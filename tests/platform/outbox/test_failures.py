@@ -11,8 +11,8 @@ from sqlalchemy import Row, update
 
 from myapp.platform.database.types import utc_now
 from myapp.platform.errors import ConflictError, StartupError
-from myapp.platform.events.handler import RecordedEvent
-from myapp.platform.events.models import EventDelivery
+from myapp.platform.events.event import RecordedEvent
+from myapp.platform.outbox.models import EventDelivery
 from myapp.platform.outbox.queue import LostClaimError
 from tests.conftest import StartContainer
 from tests.platform.web.faulty import SECRET

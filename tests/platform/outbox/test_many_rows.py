@@ -11,7 +11,8 @@ import sqlalchemy.event
 from sqlalchemy import insert, text
 
 from myapp.platform.database.types import utc_now
-from myapp.platform.events.models import Event, EventDelivery
+from myapp.platform.events.models import Event
+from myapp.platform.outbox.models import EventDelivery
 from tests.conftest import StartContainer
 
 from .conftest import SETTINGS

@@ -1,6 +1,6 @@
 """In order for each handler and aggregate; nobody waits for another aggregate or another handler."""
 
-from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.events.event import RecordedEvent
 
 from .room import Room
 from .things import Counted

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from myapp.analytics.models import EventCount
-from myapp.platform.events.models import EventDelivery
+from myapp.platform.outbox.models import EventDelivery
 from tests.conftest import StartContainer
 from tests.issuer import Issuer
 from tests.processes import Process, Server

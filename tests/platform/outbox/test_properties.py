@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.events.event import RecordedEvent
 
 from .room import Room
 from .things import Counted, Happened

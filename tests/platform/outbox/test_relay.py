@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from sqlalchemy import event as sqlalchemy_event
 
 from myapp.platform.database.types import utc_now
-from myapp.platform.events.handler import RecordedEvent
+from myapp.platform.events.event import RecordedEvent
 from myapp.platform.outbox.sweeps import DeliveredSweep, Sweep, repeat
 
 from .room import Room, until

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from myapp.platform.errors import StartupError
-from myapp.platform.events.handler import EventHandler, RecordedEvent
+from myapp.platform.events.event import RecordedEvent
+from myapp.platform.events.handler import EventHandler
 from myapp.platform.outbox.subscriptions import Subscriptions
 
 

@@ -11,7 +11,8 @@ from pico_sqlalchemy import SessionManager
 
 from myapp.platform.context.actor import current_actor
 from myapp.platform.context.request_id import current_request_id
-from myapp.platform.events.handler import EventHandler, RecordedEvent
+from myapp.platform.events.event import RecordedEvent
+from myapp.platform.events.handler import EventHandler
 from myapp.platform.events.publisher import EventPublisher
 
 from .things import Counted, Happened, Noted

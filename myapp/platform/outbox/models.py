@@ -1,0 +1,54 @@
+"""The table ``event_deliveries``."""
+
+from datetime import datetime
+
+from pico_sqlalchemy import AppBase, Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, text
+from sqlalchemy.orm import relationship
+
+from ..database.types import UtcDateTime, utc_now
+from ..events.models import MAX_NAME, BigId, Event
+
+
+def index_of(state: str, name: str, *columns: str) -> Index:
+    where = text(f"state = '{state}'")
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+class EventDelivery(AppBase):
+    """One event on its way to one handler.
+
+    ``attempts`` counts the claims and tells them apart: who claimed attempt 2 cannot mark attempt 3. A pending delivery
+    may be claimed from ``next_at`` on: a claim sets it to its own end, a failure to the next attempt, and whoever finds
+    that an earlier event of the aggregate is pending puts it off.
+    """
+
+    __tablename__ = "event_deliveries"
+    __table_args__ = (
+        index_of("pending", "ix_event_deliveries_pending", "handler", "aggregate", "aggregate_id", "event_id"),
+        index_of("pending", "ix_event_deliveries_due", "handler", "next_at", "event_id"),
+        index_of("delivered", "ix_event_deliveries_delivered", "finished_at"),
+        index_of("dead", "ix_event_deliveries_dead", "event_id"),
+        CheckConstraint("state IN ('pending', 'delivered', 'dead')", name="ck_event_deliveries_state"),
+    )
+
+    event_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("events.id", name="fk_event_deliveries_event_id_events"), primary_key=True
+    )
+    handler: Mapped[str] = mapped_column(String(MAX_NAME), primary_key=True)
+    aggregate: Mapped[str] = mapped_column(String(32), nullable=False)
+    aggregate_id: Mapped[str] = mapped_column(String(36), nullable=False)
+    state: Mapped[str] = mapped_column(String(16), nullable=False, default="pending")
+    attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    error: Mapped[str | None] = mapped_column(String(500), nullable=True)
+    event: Mapped[Event] = relationship(lazy="raise")
+
+    @property
+    def type(self) -> str:
+        return self.event.type
+
+    @property
+    def occurred_at(self) -> datetime:
+        return self.event.occurred_at
