@@ -10,18 +10,14 @@ from fastapi import FastAPI
 from pico_client_auth.config import AuthClientSettings
 from pico_fastapi import FastApiSettings
 from pico_ioc import PicoContainer, configuration
-from pico_sqlalchemy import SessionManager
 from pico_sqlalchemy.config import DatabaseSettings
-from pico_sqlalchemy.migrations import AlembicMigrator
-from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 
 from myapp.platform.config import SettingsSource, SettingsT
 from myapp.platform.database.engine import EngineSettings
-from myapp.platform.database.migrations import LockedMigrator
-from myapp.platform.database.queries import EntityQueryInterceptor
-from myapp.platform.database.sessions import ProductsSessionManager
 from myapp.platform.errors import StartupError
-from myapp.platform.startup import WEB_STACK, check_replaced, complete, exit_on_startup_error, init, startup_error
+from myapp.platform.pico.container import WEB_STACK, make_container
+from myapp.platform.startup import exit_on_startup_error, startup_error
+from myapp.platform.web.app import complete
 from myapp.platform.web.settings import WebSettings
 
 from .issuer.settings import IssuerSettings
@@ -46,13 +42,6 @@ SECTIONS: dict[str, type] = {
     "auth_client": AuthClientSettings,
     "web": WebSettings,
 }
-
-REPLACED: dict[type, type] = {
-    SessionManager: ProductsSessionManager,
-    RepositoryQueryInterceptor: EntityQueryInterceptor,
-    AlembicMigrator: LockedMigrator,
-}
-"""Components of the stack that those of the API stand in for, here too."""
 
 VARIABLE = re.compile(rf"\((?!{ENV_PREFIX})(?=[A-Z_]+__[A-Z])")
 
@@ -96,11 +85,9 @@ def create_users_container() -> PicoContainer:
 
 def start(modules: Sequence[str]) -> PicoContainer:
     try:
-        container = init(modules, configuration(source()))
+        return make_container(modules, configuration(source()))
     except Exception as error:
         raise named_for_here(startup_error(error)) from error
-    check_replaced(container, REPLACED)
-    return container
 
 
 def source() -> SettingsSource:

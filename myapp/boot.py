@@ -8,31 +8,21 @@ from typing import Any
 
 from fastapi import FastAPI
 from pico_client_auth.config import AuthClientSettings
-from pico_client_auth.configurer import AuthFastapiConfigurer
-from pico_client_auth.jwks_client import JWKSClient
-from pico_client_auth.token_validator import TokenValidator
 from pico_fastapi import FastApiSettings
 from pico_ioc import PicoContainer, configuration
-from pico_sqlalchemy import SessionManager
 from pico_sqlalchemy.config import DatabaseSettings
-from pico_sqlalchemy.migrations import AlembicMigrator
-from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 
-from .platform.auth.keys import IssuerKeys
-from .platform.auth.middleware import AsgiAuthConfigurer
 from .platform.auth.settings import AuthSettings
-from .platform.auth.tokens import AccessTokenValidator
 from .platform.broker.settings import CelerySection, WorkerSettings
 from .platform.config import SettingsSource, SettingsT
 from .platform.database.engine import EngineSettings
-from .platform.database.migrations import LockedMigrator
-from .platform.database.queries import EntityQueryInterceptor
-from .platform.database.sessions import ProductsSessionManager
 from .platform.mail.settings import MailSettings
 from .platform.outbox.relay import EventRelay
 from .platform.outbox.settings import EventsSettings
-from .platform.startup import WEB_STACK, check_replaced, complete, init, startup_error
+from .platform.pico.container import WEB_STACK, make_container
+from .platform.startup import startup_error
 from .platform.storage.settings import StorageSettings
+from .platform.web.app import complete
 from .platform.web.settings import WebSettings
 from .products.settings import ProductsSettings
 from .reports.settings import ReportsSettings
@@ -58,19 +48,6 @@ SECTIONS: dict[str, type] = {
     "worker": WorkerSettings,
 }
 
-OFTEN_ASKED = ("/api/v1/health", "/api/v1/products/")
-"""Looked for before other paths, each of which costs a request some microseconds."""
-
-REPLACED: dict[type, type] = {
-    SessionManager: ProductsSessionManager,
-    RepositoryQueryInterceptor: EntityQueryInterceptor,
-    AlembicMigrator: LockedMigrator,
-    JWKSClient: IssuerKeys,
-    TokenValidator: AccessTokenValidator,
-    AuthFastapiConfigurer: AsgiAuthConfigurer,
-}
-"""Components of the stack that ours stand in for; which one pico-ioc picks is a matter of naming, so it is checked."""
-
 
 def create_container(overrides: Mapping[type, Any] | None = None, modules: Sequence[str] = ()) -> PicoContainer:
     """The whole application, configured by application.yaml and the environment.
@@ -81,12 +58,11 @@ def create_container(overrides: Mapping[type, Any] | None = None, modules: Seque
     Raises StartupError, whose message is one line that names the setting at fault.
     """
     try:
-        container = init([*WEB_STACK, "myapp", *modules], configuration(source()), overrides)
+        container = make_container([*WEB_STACK, "myapp", *modules], configuration(source()), overrides)
     except Exception as error:
         raise startup_error(error) from error
-    check_replaced(container, {key: ours for key, ours in REPLACED.items() if key not in (overrides or {})})
     background = container.get(EventRelay).running if container.get(EventsSettings).relay else nullcontext
-    complete(container.get(FastAPI), container, background, OFTEN_ASKED)
+    complete(container.get(FastAPI), container, background)
     return container
 
 

@@ -12,11 +12,9 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
-from myapp.boot import REPLACED, ROOT
+from myapp.boot import ROOT
 from myapp.platform.errors import StartupError
 from myapp.platform.startup import startup_error
-from myapp.products.repositories import ProductRepository
-from myapp.products.services import ProductService
 
 from .conftest import build
 from .databases import Databases, free_port, in_thread
@@ -114,14 +112,6 @@ class TestRefusedStart:
 
 
 class TestContainer:
-    def test_a_component_that_does_not_stand_in_for_its_original_stops_the_start(
-        self, databases: Databases, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Which of two candidates pico-ioc takes is a matter of their names."""
-        monkeypatch.setitem(REPLACED, ProductService, ProductRepository)
-        with pytest.raises(StartupError, match=r"ProductService is .*, not ProductRepository"):
-            in_thread(lambda: build({"DATABASE__URL": databases.migrated("sqlite")}))
-
     def test_an_unexpected_error_keeps_its_traceback(self) -> None:
         error = RuntimeError("nobody thought of this")
         assert startup_error(error) is error

@@ -7,12 +7,12 @@ from typing import Any
 
 from billiard.util import get_logger
 from celery import Celery, Task, signals
-from pico_ioc import PicoContainer, factory, provides
+from pico_ioc import PicoContainer, factory
 
 from myapp.boot import create_container
 from myapp.platform.broker.options import celery_options, is_file
 from myapp.platform.broker.settings import CelerySection, WorkerSettings
-from myapp.platform.startup import check_replaced
+from myapp.platform.pico.replacing import replaces
 from myapp.reports.settings import ReportsSettings
 
 from .transport import PolledTransport
@@ -31,9 +31,7 @@ class ReportsCelery(Celery):  # type: ignore[misc] # Celery has no types
 
 def create_worker() -> PicoContainer:
     """The whole application with its tasks. Raises StartupError."""
-    container = create_container(modules=["pico_celery", "worker"])
-    check_replaced(container, {Celery: ReportsCelery})
-    return container
+    return create_container(modules=["pico_celery", "worker"])
 
 
 def celery_of_pool_process() -> Celery:
@@ -46,11 +44,8 @@ def celery_of_pool_process() -> Celery:
 class CeleryFactory:
     """pico-celery 0.2.4 has settings for three of Celery's options and no way to give it the others."""
 
-    # The longest name wins among several providers of one type (pico-ioc 2.5.2).
-    @provides(Celery, name="worker.application:products-celery-application", primary=True)
-    def products_celery_application(
-        self, section: CelerySection, worker: WorkerSettings, reports: ReportsSettings
-    ) -> Celery:
+    @replaces(Celery)
+    def create_celery(self, section: CelerySection, worker: WorkerSettings, reports: ReportsSettings) -> Celery:
         class ReportTask(Task):  # type: ignore[misc]
             # Before the sweep, which sees to a retry that was lost, after `reports.retry_pause`.
             retry_backoff = max(1, int(reports.retry_pause / 2))

@@ -4,6 +4,12 @@ from typing import Any, TypeVar, overload
 
 _T = TypeVar("_T")
 
+class ProviderMetadata:
+    concrete_class: type[Any] | None
+    factory_class: type[Any] | None
+    factory_method: str | None
+    infra: str | None
+
 class PicoContainer:
     container_id: str
     @classmethod
@@ -16,6 +22,7 @@ class PicoContainer:
     def deactivate(self, token: Token[str | None]) -> None: ...
     def as_current(self) -> AbstractContextManager[PicoContainer]: ...
     def refresh_config(self) -> frozenset[str]: ...
+    def metadata_for(self, key: str | type[Any]) -> ProviderMetadata | None: ...
     def has(self, key: str | type[Any]) -> bool: ...
     def keys(self) -> list[str | type[Any]]: ...
     @overload

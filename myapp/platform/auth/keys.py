@@ -3,16 +3,16 @@
 import asyncio
 import logging
 import time
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import jwt
 from pico_client_auth.config import AuthClientSettings
 from pico_client_auth.jwks_client import JWKSClient
-from pico_ioc import component
 
 from ..errors import IssuerUnavailableError, StartupError
+from ..pico.replacing import replaces
 from .settings import AuthSettings
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-@component(name=JWKSClient)
+@replaces(JWKSClient)
 class IssuerKeys(JWKSClient):
     """pico-client-auth 0.7.1 fetches for every unknown ``kid`` and every caller at once, fails when a refresh does
     although its keys are still good, and rebuilds a key for each token.
@@ -29,8 +29,6 @@ class IssuerKeys(JWKSClient):
     a new key can be seen. Keys are refreshed when ``auth_client.jwks_ttl_seconds`` have passed and a token comes;
     if that fails, the old ones stay.
     """
-
-    _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
 
     def __init__(self, settings: AuthClientSettings, auth: AuthSettings) -> None:
         # Not super().__init__(): its state and its guess of the endpoint are not used.

@@ -1,7 +1,7 @@
 """Authentication and authorisation of every request, before its body is read."""
 
 import logging
-from typing import Any, ClassVar
+from typing import Any
 
 from fastapi import FastAPI
 from pico_client_auth import RoleResolver, SecurityContext
@@ -12,11 +12,12 @@ from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_GROU
 from pico_client_auth.errors import AuthClientError
 from pico_client_auth.scope import PICO_REQUIRED_SCOPES, any_scope_matches
 from pico_client_auth.token_validator import TokenValidator
-from pico_ioc import component
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..context.claims import remember_claims
 from ..errors import InactiveCallerError
+from ..pico.replacing import replaces
+from ..web.middleware import Layer
 from ..web.problems import forbidden, invalid_token, method_unknown, route_unknown, unauthenticated
 from ..web.requests import info_of
 from ..web.route_table import Target
@@ -121,14 +122,12 @@ def strings(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
-@component(name=AuthFastapiConfigurer)
+@replaces(AuthFastapiConfigurer)
 class AsgiAuthConfigurer(AuthFastapiConfigurer):
     """pico-client-auth 0.7.1 authenticates in a ``BaseHTTPMiddleware`` that costs more than the check itself, answers
     403 from a service as 401, and knows only ``Bearer`` in exactly this case."""
 
-    _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
-
-    priority = -100  # inside of CORS, and outside of pico's request scope, which a refused request does not need
+    priority = Layer.AUTHENTICATION
 
     def __init__(
         self,

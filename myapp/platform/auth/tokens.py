@@ -3,7 +3,7 @@
 import hashlib
 import time
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import jwt
 from pico_client_auth import TokenClaims
@@ -12,10 +12,10 @@ from pico_client_auth.errors import AuthClientError, TokenExpiredError, TokenInv
 from pico_client_auth.jwks_client import JWKSClient
 from pico_client_auth.revocation_cache import RevocationCache
 from pico_client_auth.token_validator import TokenValidator
-from pico_ioc import component
 
 from ..context.claims import MAX_SUBJECT
 from ..errors import DomainError, StartupError
+from ..pico.replacing import replaces
 from ..text import is_storable
 from .keys import IssuerKeys
 from .settings import AuthSettings
@@ -34,15 +34,13 @@ class Verified:
     raw: dict[str, Any]
 
 
-@component(name=TokenValidator)
+@replaces(TokenValidator)
 class AccessTokenValidator(TokenValidator):
     """pico-client-auth 0.7.1 fails with 500 on malformed headers and claims, allows the clocks no leeway, takes any
     kind of token, and repeats all of its work for a token it has just seen.
 
     A verified token is remembered, by its hash, until it expires or its key is no longer published.
     """
-
-    _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
 
     def __init__(
         self,

@@ -3,14 +3,13 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from pico_ioc import component
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from sqlalchemy import Connection, NullPool, make_url
@@ -18,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..errors import StartupError
+from ..pico.replacing import replaces
 from ..text import one_line
 from .engine import EngineSettings, driver_arguments
 from .faults import is_passing
@@ -29,14 +29,12 @@ LOCK_PAUSE = 0.1
 """Seconds between two tries to get it."""
 
 
-@component(name=AlembicMigrator)
+@replaces(AlembicMigrator)
 class LockedMigrator(AlembicMigrator):
     """Upgrades the schema behind a lock, so that any number of processes may start at once.
 
     pico-sqlalchemy 0.5.3 migrates without a lock and cannot read a URL with ``%`` in it.
     """
-
-    _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
 
     def __init__(self, settings: DatabaseSettings, engine: EngineSettings) -> None:
         super().__init__(settings)

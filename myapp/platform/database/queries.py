@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
-from pico_ioc import MethodCtx, component
+from pico_ioc import MethodCtx
 from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session
 from pico_sqlalchemy.decorators import QUERY_META, REPOSITORY_META
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..pico.replacing import replaces
 
 NO_COLUMNS: Mapping[str, ColumnElement[Any]] = MappingProxyType({})
 
@@ -66,12 +68,10 @@ class Plan:
         return self.pages[key]
 
 
-@component(name=RepositoryQueryInterceptor)
+@replaces(RepositoryQueryInterceptor)
 class EntityQueryInterceptor(RepositoryQueryInterceptor):
     """pico-sqlalchemy 0.5.3 answers ``@query(expr=...)`` with rows of raw driver values instead of entities, and
     numbers pages without a total order; ``@query(sql=...)`` is left to it."""
-
-    _pico_meta: ClassVar[dict[str, Any]] = {}  # the base class's registration must not be written into (pico-ioc 2.5.2)
 
     def __init__(self, session_manager: SessionManager) -> None:
         super().__init__(session_manager)

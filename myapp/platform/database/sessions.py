@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from pico_ioc import cleanup, component, factory, provides
+from pico_ioc import cleanup, component, factory
 from pico_sqlalchemy import SessionManager
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.session import TransactionContext, _tx_context
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
 from ..errors import ConflictError, DatabaseUnavailableError
+from ..pico.replacing import replaces
 from .engine import READ_ONLY, EngineSettings, create_engine
 
 JOINING = {"REQUIRED", "SUPPORTS", "MANDATORY"}
@@ -123,9 +124,8 @@ def refuse_write(_connection: object, _cursor: object, statement: str, *_: objec
 
 @factory
 class SessionManagerFactory:
-    # The longest name wins among several providers of one type (pico-ioc 2.5.2).
-    @provides(SessionManager, name="myapp.platform.database:products-session-manager", primary=True)
-    def products_session_manager(self, database: DatabaseSettings, engine: EngineSettings) -> SessionManager:
+    @replaces(SessionManager)
+    def create_session_manager(self, database: DatabaseSettings, engine: EngineSettings) -> SessionManager:
         return ProductsSessionManager(create_engine(database, engine))
 
 

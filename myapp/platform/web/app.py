@@ -1,35 +1,26 @@
-"""The FastAPI application itself, and what stands before everything else: proxies and CORS."""
+"""The FastAPI application: how it is made, and how it starts and ends."""
+
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any
 
 from fastapi import FastAPI
-from pico_fastapi import FastApiConfigurer, FastApiSettings
-from pico_ioc import component, factory, provides
-from starlette.datastructures import Headers
-from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from pico_fastapi import FastApiSettings
+from pico_ioc import PicoContainer, factory
 
+from ..errors import StartupError
+from ..pico.replacing import replaces
+from .route_table import leaves, put_in_order
 from .settings import WebSettings
-
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-REQUEST_HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID"]
-RESPONSE_HEADERS = [
-    "Content-Disposition",
-    "ETag",
-    "Link",
-    "Location",
-    "Retry-After",
-    "WWW-Authenticate",
-    "X-Request-ID",
-]
 
 
 @factory
 class AppFactory:
     """pico-fastapi 0.4.4 has settings for four of FastAPI's arguments and no way to give it the others."""
 
-    # The longest name wins among several providers of one type (pico-ioc 2.5.2).
-    @provides(FastAPI, name="myapp.platform.web:products-fastapi-application", primary=True)
-    def products_fastapi_application(self, settings: FastApiSettings, web: WebSettings) -> FastAPI:
+    @replaces(FastAPI)
+    def create_app(self, settings: FastApiSettings, web: WebSettings) -> FastAPI:
         app = FastAPI(
             title=settings.title,
             version=settings.version,
@@ -44,32 +35,37 @@ class AppFactory:
         return app
 
 
-class QuietCors(CORSMiddleware):
-    """Starlette 1.10 refuses a preflight request in plain text; a browser needs no more than the missing headers."""
+def complete(
+    app: FastAPI,
+    container: PicoContainer,
+    background: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext,
+) -> None:
+    """Order and check the routes, and set the lifespan, after pico-fastapi has registered the controllers.
 
-    def preflight_response(self, request_headers: Headers) -> Response:
-        answer = super().preflight_response(request_headers)
-        kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
-        return Response(status_code=204, headers=kept)
+    ``background`` is entered while the application serves. Raises StartupError for a root path that cannot work.
+
+    pico-fastapi 0.4.4 overwrites a lifespan that was set before; its own runs each ``@cleanup`` twice on shutdown and
+    leaves asynchronous ones un-awaited.
+    """
+    put_in_order(app.router.routes)
+    check_root_path(app)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        gc.collect()
+        gc.freeze()  # what start-up made stays until the end: later collections need not look at it
+        async with background():
+            yield
+        await container.ashutdown()
+
+    app.router.lifespan_context = lifespan
 
 
-@component
-class EdgeConfigurer(FastApiConfigurer):
-    """Around authentication: a preflight request has no token, and a 401 needs CORS headers too."""
+def check_root_path(app: FastAPI) -> None:
+    """Refuse a root path with which a route begins.
 
-    priority = -50
-
-    def __init__(self, settings: WebSettings) -> None:
-        self._settings = settings
-
-    def configure_app(self, app: FastAPI) -> None:
-        if self._settings.cors_origins:
-            app.add_middleware(
-                QuietCors,
-                allow_origins=self._settings.cors_origins,
-                allow_methods=METHODS,
-                allow_headers=REQUEST_HEADERS,
-                expose_headers=RESPONSE_HEADERS,
-            )
-        if self._settings.trusted_proxies:
-            app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=self._settings.trusted_proxies)
+    Such a route would be taken for one whose prefix the proxy has not stripped. Raises StartupError.
+    """
+    root = app.root_path
+    if root and (not root.startswith("/") or any(route.path.startswith(f"{root}/") for route in leaves(app.routes))):
+        raise StartupError("web.root_path (WEB__ROOT_PATH): must begin with / and not be where a route begins")

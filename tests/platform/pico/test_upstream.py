@@ -367,7 +367,7 @@ class TestConfiguration:
 
 
 class TestComponents:
-    """`_pico_meta = {}` in every subclass of a component, and the long names of factory products."""
+    """platform/pico/replacing.py"""
 
     def test_a_decorated_subclass_writes_into_its_base(self) -> None:
         @component
@@ -376,4 +376,4 @@ class TestComponents:
         @component(scope="prototype")
         class Derived(Base): ...
 
-        assert Base._pico_meta is Derived._pico_meta, mended("pico-ioc", "each `_pico_meta` in myapp/")  # type: ignore[attr-defined]
+        assert Base._pico_meta is Derived._pico_meta, mended("pico-ioc", "`_pico_meta` in `replaces`")  # type: ignore[attr-defined]
