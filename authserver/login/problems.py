@@ -15,8 +15,6 @@ would show a dialog of its own, and a ``Bearer`` token is what the client has co
 
 @component
 class LoginProblemConfigurer(FastApiConfigurer):
-    priority = 0
-
     def configure_app(self, app: FastAPI) -> None:
         app.add_exception_handler(InvalidCredentialsError, challenge)
         app.add_exception_handler(LoginLockedError, come_back_later)

@@ -53,8 +53,6 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 
 @component
 class DocsConfigurer(FastApiConfigurer):
-    priority = 0
-
     def configure_app(self, app: FastAPI) -> None:
         app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
         pages = {"/openapi.json": openapi, "/docs": swagger_ui, "/redoc": redoc}

@@ -6,6 +6,7 @@ from pico_ioc import component
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .middleware import Layer
 from .problems import BODY_TOO_LARGE, HttpProblem
 from .settings import WebSettings
 
@@ -48,9 +49,7 @@ class BodyLimitMiddleware:
 
 @component
 class BodyLimitConfigurer(FastApiConfigurer):
-    """Inside of the authentication: who may not ask is told so first."""
-
-    priority = 5
+    priority = Layer.BODY_LIMIT
 
     def __init__(self, settings: WebSettings) -> None:
         self._limit = settings.max_body_bytes

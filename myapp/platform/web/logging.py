@@ -24,8 +24,6 @@ class RequestIdFilter(logging.Filter):
 class LoggingConfigurer(FastApiConfigurer):
     """Configures logging for a process that serves the application; a script keeps its own."""
 
-    priority = 0
-
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
 

@@ -250,8 +250,6 @@ class ProblemConfigurer(FastApiConfigurer):
     """Errors of the application become problems where Starlette handles them, so that streams and middleware see a
     response; those of the middleware itself become one in ``requests.py``."""
 
-    priority = 0
-
     def configure_app(self, app: FastAPI) -> None:
         kinds: tuple[type[Exception], ...] = (HTTPException, RequestValidationError, ValidationFailedError, DomainError)
         for kind in (*kinds, InsufficientPermissionsError, MissingTokenError):

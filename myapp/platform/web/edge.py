@@ -1,0 +1,63 @@
+"""What meets a request before authentication: trusted proxies and CORS."""
+
+from fastapi import FastAPI
+from pico_fastapi import FastApiConfigurer
+from pico_ioc import component
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from .middleware import Layer
+from .settings import WebSettings
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+REQUEST_HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID"]
+RESPONSE_HEADERS = [
+    "Content-Disposition",
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+]
+
+
+@component
+class ProxyConfigurer(FastApiConfigurer):
+    priority = Layer.PROXIES
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._trusted = settings.trusted_proxies
+
+    def configure_app(self, app: FastAPI) -> None:
+        if self._trusted:
+            app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=self._trusted)
+
+
+class QuietCors(CORSMiddleware):
+    """Starlette 1.10 refuses a preflight request in plain text; a browser needs no more than the missing headers."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        answer = super().preflight_response(request_headers)
+        kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        return Response(status_code=204, headers=kept)
+
+
+@component
+class CorsConfigurer(FastApiConfigurer):
+    priority = Layer.CORS
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._origins = settings.cors_origins
+
+    def configure_app(self, app: FastAPI) -> None:
+        if self._origins:
+            app.add_middleware(
+                QuietCors,
+                allow_origins=self._origins,
+                allow_methods=METHODS,
+                allow_headers=REQUEST_HEADERS,
+                expose_headers=RESPONSE_HEADERS,
+            )
