@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context
@@ -74,6 +75,16 @@ class EventRelay:
                 task.cancel()
             await ended(unfinished, HEED)
             self._end.clear()
+
+    async def run_until_signal(self) -> None:
+        """Deliver and sweep until SIGTERM or Ctrl-C, then finish what was begun."""
+        asked_to_stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+        async with self.running():
+            logger.info("the relay runs")
+            await asked_to_stop.wait()
+        logger.info("the relay has ended")
 
     async def deliver_due(self) -> int:
         """Deliver until nothing is due, for scripts and tests; how many deliveries were tried."""

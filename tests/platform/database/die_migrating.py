@@ -9,7 +9,7 @@ import sys
 
 from sqlalchemy import Engine, event
 
-from myapp.cli import migrate
+from myapp.cli.processes import migrate
 
 
 def main(batches: int) -> None:

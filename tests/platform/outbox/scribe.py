@@ -11,10 +11,10 @@ from typing import ClassVar
 from pico_ioc import PicoContainer, component
 
 from myapp.boot import create_container
-from myapp.operate import relay
 from myapp.platform.events.event import RecordedEvent
 from myapp.platform.events.handler import EventHandler
 from myapp.platform.events.publisher import EventPublisher
+from myapp.platform.outbox.relay import EventRelay
 
 from .things import Counted, Happened, Noted
 
@@ -78,7 +78,7 @@ class Accountant(EventHandler):
 
 
 async def main(container: PicoContainer) -> None:
-    await relay(container)
+    await container.get(EventRelay).run_until_signal()
     await container.ashutdown()
 
 

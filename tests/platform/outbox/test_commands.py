@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from myapp.cli import cli
-from myapp.operate import redeliver, show
+from myapp.cli.events import redeliver, show
+from myapp.cli.main import cli
 from myapp.platform.errors import ConflictError
 from tests.databases import Databases
 from tests.processes import Process, clean_environment
@@ -33,31 +33,31 @@ async def dead(room: Room) -> int:
 
 class TestEvents:
     async def test_list(self, room: Room, dead: int, capsys: pytest.CaptureFixture[str]) -> None:
-        await show(room.container, "dead", None)
+        await show(room.service, "dead", None)
         assert capsys.readouterr().out == f"{dead}\tthing.happened\tthing/a\tlistener\t3\tValueError:  [31mno way\n"
-        await show(room.container, "dead", "neighbour")
+        await show(room.service, "dead", "neighbour")
         assert capsys.readouterr().out == ""
-        await show(room.container, "delivered", None)
+        await show(room.service, "delivered", None)
         assert capsys.readouterr().out == f"{dead}\tthing.happened\tthing/a\tneighbour\t1\t\n"
 
     async def test_list_of_many(self, room: Room, capsys: pytest.CaptureFixture[str]) -> None:
         await room.happen(*"a" * 102)
-        await show(room.container, "pending", "listener")
+        await show(room.service, "pending", "listener")
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 101
         assert lines[-1] == "... and 2 older ones"
 
     async def test_redeliver(self, room: Room, dead: int, capsys: pytest.CaptureFixture[str]) -> None:
-        await redeliver(room.container, dead, None)
+        await redeliver(room.service, dead, None)
         assert capsys.readouterr().out == f"event {dead} goes to listener again\n"
         with pytest.raises(ConflictError):
-            await redeliver(room.container, dead, None)
+            await redeliver(room.service, dead, None)
         await room.relay.deliver_due()
         assert await room.states("listener") == ["delivered"]
 
     async def test_redeliver_all(self, room: Room, dead: int, capsys: pytest.CaptureFixture[str]) -> None:
-        await redeliver(room.container, None, "neighbour")
-        await redeliver(room.container, None, None)
+        await redeliver(room.service, None, "neighbour")
+        await redeliver(room.service, None, None)
         assert capsys.readouterr().out == "0 deliveries will be tried again\n1 deliveries will be tried again\n"
 
 

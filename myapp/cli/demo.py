@@ -10,13 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-import httpx
-
-from .boot import ROOT, create_container, settings_of
-from .platform.errors import StartupError
-from .platform.mail.settings import MailSettings
-from .platform.startup import exit_on_startup_error
-from .products.sample import SampleCatalogue
+from ..platform.errors import StartupError
+from .processes import Host, Port
+from .token import login
 
 USERS = {"viewer": "viewer", "manager": "product-manager", "admin": "admin"}
 """Demo users and the role of each."""
@@ -28,8 +24,10 @@ START_TIMEOUT = 30.0
 STOP_TIMEOUT = 35.0
 
 
-def run(host: str, port: int, auth_port: int) -> None:
-    """Returns when a signal or the end of one of the processes has ended the others."""
+def demo(host: Host = "127.0.0.1", port: Port = 8000, auth_port: Port = 8100) -> None:
+    """Run auth server, API and worker with sample products and demo users; Ctrl-C stops all."""
+    from ..platform.startup import exit_on_startup_error
+
     issuer, api = f"http://127.0.0.1:{auth_port}", f"http://{host}:{port}"
     os.environ |= {"AUTHSERVER__ISSUER__URL": issuer, "AUTH_CLIENT__ISSUER": issuer, "WEB__PUBLIC_URL": api}
     os.environ.setdefault("REPORTS__INLINE_ROWS", INLINE_ROWS)
@@ -58,6 +56,9 @@ def interrupt(_signal: int, _frame: object) -> None:
 
 
 async def load_sample() -> int:
+    from ..boot import create_container
+    from ..products.sample import SampleCatalogue
+
     container = create_container()
     try:
         return await container.get(SampleCatalogue).load()
@@ -78,6 +79,8 @@ def make_users() -> dict[str, str]:
 
 
 def authserver(arguments: list[str], standard_input: str) -> bool:
+    from ..boot import ROOT
+
     command = [sys.executable, "-m", "authserver.cli", *arguments]
     return subprocess.run(command, input=standard_input, cwd=ROOT, text=True, capture_output=True).returncode == 0
 
@@ -85,6 +88,8 @@ def authserver(arguments: list[str], standard_input: str) -> bool:
 @contextlib.contextmanager
 def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, so that Ctrl-C reaches this one alone, which stops it in order."""
+    from ..boot import ROOT
+
     process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, start_new_session=True)
     try:
         yield process
@@ -97,6 +102,8 @@ def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
+    import httpx
+
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx.HTTPError):
@@ -106,24 +113,10 @@ def wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
     raise StartupError(f"nothing healthy at {url}; is the port taken?")
 
 
-def login(issuer: str, username: str, password: str) -> str:
-    """A bearer token. Raises StartupError when the auth server refuses or does not answer."""
-    try:
-        answer = httpx.post(
-            f"{issuer}/login",
-            json={"username": username, "password": password},
-            timeout=5,
-            trust_env=issuer.startswith("https:"),
-        )
-    except httpx.HTTPError as error:
-        raise StartupError(f"the auth server at {issuer} does not answer ({type(error).__name__})") from error
-    if not answer.is_success:
-        raise StartupError(f"the auth server refused the login: {answer.json().get('title', answer.status_code)}")
-    token: str = answer.json()["access_token"]
-    return token
-
-
 def introduce(api: str, issuer: str, passwords: dict[str, str]) -> None:
+    from ..boot import settings_of
+    from ..platform.mail.settings import MailSettings
+
     tokens = {name: login(issuer, name, password) for name, password in passwords.items()}
     print(f"\nAPI          {api}/api/v1/products/\nSwagger UI   {api}/docs\nAuth server  {issuer}\n")
     print("Tokens, good for 15 minutes:\n")

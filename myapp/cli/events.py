@@ -1,0 +1,80 @@
+"""Look after deliveries that were given up."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from pico_ioc import PicoContainer
+
+    from ..platform.outbox.services import DeliveryService
+
+events = typer.Typer(no_args_is_help=True, help="Look after events that could not be delivered.")
+
+State = Literal["pending", "delivered", "dead"]
+Handler = Annotated[str | None, typer.Option(help="Only this handler's.")]
+
+MAX_LINES = 100
+
+
+@events.command("list")
+def list_events(state: State = "dead", handler: Handler = None) -> None:
+    """Print the newest deliveries: event, type, aggregate, handler, attempts, error."""
+    from .application import with_application
+
+    with_application(lambda container: show(service_of(container), state, handler))
+
+
+@events.command("redeliver")
+def redeliver_events(
+    event_id: Annotated[int | None, typer.Argument(min=1, max=2**63 - 1)] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every event that was given up.")] = False,
+    handler: Handler = None,
+) -> None:
+    """Deliver a dead letter again. It can reach its handler after newer events of the same aggregate."""
+    from .application import with_application
+
+    if every == (event_id is not None):
+        raise typer.BadParameter("either EVENT_ID or --all")
+    with_application(lambda container: redeliver(service_of(container), event_id, handler))
+
+
+def service_of(container: "PicoContainer") -> "DeliveryService":
+    from ..platform.outbox.services import DeliveryService
+
+    return container.get(DeliveryService)
+
+
+async def show(service: "DeliveryService", state: State, handler: str | None) -> None:
+    """Print the newest deliveries in a state, one a line, in columns that tabs separate."""
+    found = await service.list_paged(1, MAX_LINES, state=state, handler=handler)
+    for delivery in found.content:
+        aggregate = f"{delivery.aggregate}/{delivery.aggregate_id}"
+        columns = (
+            delivery.event_id,
+            delivery.type,
+            aggregate,
+            delivery.handler,
+            delivery.attempts,
+            delivery.error or "",
+        )
+        print("\t".join(printable(str(column)) for column in columns))
+    if found.total_elements > MAX_LINES:
+        print(f"... and {found.total_elements - MAX_LINES} older ones")
+
+
+async def redeliver(service: "DeliveryService", event_id: int | None, handler: str | None) -> None:
+    """Deliver one event again, or every dead letter where ``event_id`` is None."""
+    if event_id is not None:
+        answer = await service.redeliver(event_id, handler)
+        print(f"event {event_id} goes to {', '.join(answer.handlers)} again")
+        return
+    number = 0
+    while some := await service.redeliver_all(handler):
+        number += some
+    print(f"{number} deliveries will be tried again")
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal might obey by blanks."""
+    return "".join(character if character.isprintable() else " " for character in text)

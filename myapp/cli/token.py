@@ -1,0 +1,39 @@
+"""Log in at the auth server from a terminal."""
+
+import typer
+
+
+def token(username: str) -> None:
+    """Print a bearer token of USERNAME. The password is asked for, or read from a pipe."""
+    import sys
+
+    from pico_client_auth.config import AuthClientSettings
+
+    from ..boot import settings_of
+    from ..platform.startup import exit_on_startup_error
+
+    piped = sys.stdin.readline().rstrip("\n") if not sys.stdin.isatty() else None
+    with exit_on_startup_error():
+        issuer = settings_of(AuthClientSettings).issuer
+        print(login(issuer, username, piped or typer.prompt("Password", hide_input=True)))
+
+
+def login(issuer: str, username: str, password: str) -> str:
+    """Return a bearer token. Raises StartupError when the auth server refuses or does not answer."""
+    import httpx
+
+    from ..platform.errors import StartupError
+
+    try:
+        answer = httpx.post(
+            f"{issuer}/login",
+            json={"username": username, "password": password},
+            timeout=5,
+            trust_env=issuer.startswith("https:"),
+        )
+    except httpx.HTTPError as error:
+        raise StartupError(f"the auth server at {issuer} does not answer ({type(error).__name__})") from error
+    if not answer.is_success:
+        raise StartupError(f"the auth server refused the login: {answer.json().get('title', answer.status_code)}")
+    access_token: str = answer.json()["access_token"]
+    return access_token
