@@ -1,8 +1,10 @@
 """Look after deliveries that were given up."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ..platform.outbox.states import DeliveryState
 
 if TYPE_CHECKING:
     from pico_ioc import PicoContainer
@@ -11,14 +13,13 @@ if TYPE_CHECKING:
 
 events = typer.Typer(no_args_is_help=True, help="Look after events that could not be delivered.")
 
-State = Literal["pending", "delivered", "dead"]
 Handler = Annotated[str | None, typer.Option(help="Only this handler's.")]
 
 MAX_LINES = 100
 
 
 @events.command("list")
-def list_events(state: State = "dead", handler: Handler = None) -> None:
+def list_events(state: DeliveryState = "dead", handler: Handler = None) -> None:
     """Print the newest deliveries: event, type, aggregate, handler, attempts, error."""
     from .application import with_application
 
@@ -45,9 +46,14 @@ def service_of(container: "PicoContainer") -> "DeliveryService":
     return container.get(DeliveryService)
 
 
-async def show(service: "DeliveryService", state: State, handler: str | None) -> None:
+async def show(service: "DeliveryService", state: DeliveryState, handler: str | None) -> None:
     """Print the newest deliveries in a state, one a line, in columns that tabs separate."""
-    found = await service.list_paged(1, MAX_LINES, state=state, handler=handler)
+    from pydantic import MISSING
+
+    from ..platform.outbox.schemas import DeliveryFilter
+
+    filters = DeliveryFilter(state=state, handler=MISSING if handler is None else handler)
+    found = await service.list_paged(1, MAX_LINES, filters)
     for delivery in found.content:
         aggregate = f"{delivery.aggregate}/{delivery.aggregate_id}"
         columns = (

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pico_ioc.config_sources import TreeSource
 from pico_ioc.exceptions import ConfigurationError
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from .errors import StartupError
@@ -19,6 +19,9 @@ SettingsT = TypeVar("SettingsT")
 
 RelativePath = Annotated[str, "relative to the settings' file"]
 """The type of a setting that names a file or a folder; a URL stays as it is."""
+
+Seconds = Annotated[float, Field(gt=0)]
+"""The type of a setting that is a time; it may have a fraction."""
 
 SQLITE_PREFIX = "sqlite+aiosqlite:///"
 

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 from pico_fastapi import controller
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from ..platform.auth.authorities import only_with, requires_permission
+from ..platform.auth.authorities import requires_permission, requires_permission_for
+from ..platform.database.columns import sortable_fields
 from ..platform.errors import NotFoundError, PreconditionFailedError
-from ..platform.web.paging import Limit, PageNumber, PageResponse, PageSize, sort_order, stream_list
+from ..platform.web.paging import Limit, PageQuery, PageResponse, sort_order, stream_list
 from ..platform.web.preconditions import IfMatch
-from ..platform.web.problems import INSUFFICIENT_SCOPE
 from ..platform.web.routing import delete, get, patch, post, put
+from .models import Product
 from .schemas import (
-    SORTABLE,
     NamePart,
     ProductChangeResponse,
     ProductCreate,
@@ -27,24 +27,17 @@ from .settings import ProductsSettings
 
 PRODUCTS = TypeAdapter(list[ProductResponse])
 
-IncludeInactive = Annotated[
-    bool,
-    AfterValidator(only_with("products:read_inactive")),
-    Query(description="Show deactivated products too; needs `products:read_inactive`."),
-]
+IncludeInactive = Annotated[bool, Query(description="Show deactivated products too; needs `products:read_inactive`.")]
 SearchText = Annotated[NamePart, Query(description="Part of a name; case does not count.")]
 ProductOrder = Annotated[
-    Any, sort_order(*SORTABLE), Query(description="Fields in order of weight, `-` for descending; the id comes last.")
+    Any,
+    sort_order(*sortable_fields(Product)),
+    Query(description="Fields in order of weight, `-` for descending; the id comes last."),
 ]
+read_inactive = requires_permission_for("include_inactive", "products:read_inactive")
 
 
-class ProductListQuery(ProductFilter):
-    """The query of the numbered list; of unknown parameters ``web/routing.py`` tells."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    page: PageNumber = 1
-    page_size: PageSize = 10
+class ProductListQuery(ProductFilter, PageQuery):
     sort: ProductOrder = Field(default="id", validate_default=True)
     include_inactive: IncludeInactive = False
 
@@ -55,13 +48,15 @@ class ProductController:
         self._service = service
         self._batch_size = settings.list_batch_size
 
-    @get("/", response_model=list[ProductResponse], errors=[INSUFFICIENT_SCOPE])
+    @get("/", response_model=list[ProductResponse])
+    @read_inactive
     async def list_products(self, include_inactive: IncludeInactive = False) -> Response:
         """All products in id order; of any number, in constant memory."""
         batch_after = partial(self._service.list_active, limit=self._batch_size, include_inactive=include_inactive)
         return await stream_list(PRODUCTS, batch_after, self._batch_size)
 
-    @get("/paged", response_model=PageResponse[ProductResponse], paged=True, errors=[INSUFFICIENT_SCOPE])
+    @get("/paged", response_model=PageResponse[ProductResponse], paged=True)
+    @read_inactive
     async def list_paged(self, query: Annotated[ProductListQuery, Query()]) -> Any:
         """One page of the products that pass every filter, and how many there are in all."""
         return await self._service.list_paged(query.page, query.page_size, query, query.sort)
@@ -71,12 +66,8 @@ class ProductController:
         """Products with `q` anywhere in the name, in id order."""
         return await self._service.search(q, limit)
 
-    @get(
-        "/{product_id:id}",
-        response_model=ProductResponse,
-        versioned=True,
-        errors=[NotFoundError, INSUFFICIENT_SCOPE],
-    )
+    @get("/{product_id:id}", response_model=ProductResponse, versioned=True, errors=[NotFoundError])
+    @read_inactive
     async def get_product(self, product_id: int, include_inactive: IncludeInactive = False) -> Any:
         return await self._service.get_by_id(product_id, include_inactive=include_inactive)
 
@@ -87,9 +78,9 @@ class ProductController:
         errors=[NotFoundError],
     )
     @requires_permission("events:read")
-    async def product_history(self, product_id: int, page: PageNumber = 1, page_size: PageSize = 10) -> Any:
+    async def product_history(self, product_id: int, query: Annotated[PageQuery, Query()]) -> Any:
         """Who changed what, when, from what to what, oldest first; of a deleted product too."""
-        return await self._service.history(product_id, page, page_size)
+        return await self._service.history(product_id, query.page, query.page_size)
 
     @post("/", response_model=ProductResponse, status_code=201, versioned=True)
     @requires_permission("products:write")
@@ -105,7 +96,7 @@ class ProductController:
     @requires_permission("products:write")
     async def update_product(self, product_id: int, body: ProductUpdate, expected: IfMatch) -> Any:
         """Change the fields that are sent, of an inactive product too; `null` clears the description."""
-        return await self._service.update(product_id, body.model_dump(exclude_unset=True), expected)
+        return await self._service.update(product_id, body.model_dump(), expected)
 
     @patch(
         "/{product_id:id}/deactivate",

@@ -1,13 +1,11 @@
 """What happens to products, as everybody is told of it."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..platform.events.event import DomainEvent
+from ..platform.events.fields import Fields, changed_fields, fields_of
 from .models import Product
-
-Fields = dict[str, Any]
-"""Values by the names that clients know, as JSON has them: the price is a number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,16 +65,6 @@ CHANGES = (ProductCreated, ProductUpdated, ProductActivated, ProductDeactivated,
 """What a product's history consists of."""
 
 
-def fields_of(product: Product) -> Fields:
-    return {
-        "name": product.name,
-        "description": product.description,
-        "price": float(product.price),
-        "stock": product.stock,
-        "active": product.active,
-    }
-
-
 def created(product: Product) -> ProductCreated:
     return ProductCreated(aggregate_id=str(product.id), version=product.version, before={}, after=fields_of(product))
 
@@ -89,9 +77,7 @@ def deleted(product: Product) -> ProductDeleted:
 def changes(before: Fields, product: Product, low_stock: int) -> list[ProductEvent]:
     """What has happened to ``product`` since it was ``before``: nothing, where nothing has changed."""
     id, version = str(product.id), product.version
-    after = fields_of(product)
-    old = {field: value for field, value in before.items() if value != after[field]}
-    new = {field: after[field] for field in old}
+    old, new = changed_fields(before, fields_of(product))
     was, now = old.pop("active", None), new.pop("active", None)
     events: list[ProductEvent] = []
     if old:

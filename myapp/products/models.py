@@ -8,6 +8,7 @@ from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import Boolean, CheckConstraint, Index, Integer, String, text
 from sqlalchemy.orm import validates
 
+from ..platform.database.columns import BOOKKEEPING, sortable
 from ..platform.database.types import Money, UtcDateTime, as_created, utc_now
 from ..platform.text import fold
 
@@ -36,16 +37,20 @@ class Product(AppBase):
         {"sqlite_autoincrement": True},  # the id of a deleted product is never used again
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    name: Mapped[str] = mapped_column(String(100), nullable=False)
-    name_folded: Mapped[str] = mapped_column(FoldedName, nullable=False)
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True, info=sortable())
+    name: Mapped[str] = mapped_column(String(100), nullable=False, info=sortable(by="name_folded"))
+    name_folded: Mapped[str] = mapped_column(FoldedName, nullable=False, info=BOOKKEEPING)
     description: Mapped[str | None] = mapped_column(String(500), nullable=True)
-    price: Mapped[Decimal] = mapped_column(Money, nullable=False)
-    stock: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    price: Mapped[Decimal] = mapped_column(Money, nullable=False, info=sortable())
+    stock: Mapped[int] = mapped_column(Integer, nullable=False, default=0, info=sortable())
     active: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True)
-    version: Mapped[int] = mapped_column(Integer, nullable=False)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=as_created, onupdate=utc_now)
+    version: Mapped[int] = mapped_column(Integer, nullable=False, info=BOOKKEEPING)
+    created_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, nullable=False, default=utc_now, info=BOOKKEEPING | sortable()
+    )
+    updated_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, nullable=False, default=as_created, onupdate=utc_now, info=BOOKKEEPING | sortable()
+    )
 
     __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's declaration
 

@@ -1,11 +1,13 @@
 """Every query of products."""
 
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session, query, repository
 from sqlalchemy import (
+    BinaryExpression,
     ColumnElement,
     ColumnExpressionArgument,
     Integer,
@@ -46,7 +48,11 @@ CONDITIONS: dict[str, ColumnExpressionArgument[bool]] = {
 }
 """What a list may ask of a product, by the name of the parameter that it has, if any."""
 
-RANGES = {"min_price", "max_price", "updated_since"}
+RANGES = {
+    name
+    for name, condition in CONDITIONS.items()
+    if isinstance(condition, BinaryExpression) and condition.operator in (operator.ge, operator.le)
+}
 
 
 @repository(entity=Product)
@@ -103,14 +109,14 @@ class ProductRepository:
         return (await get_session(self._manager).scalars(first, {**values, "_limit": limit})).all()
 
     def _values(self, filters: ProductFilter) -> dict[str, Any]:
-        """The conditions that ``filters`` make, each with the value of its parameter."""
-        values = filters.model_dump(include={"min_price", "max_price", "updated_since"}, exclude_none=True)
-        if not filters.include_inactive:
+        """Return the conditions that ``filters`` make, each with the value of its parameter."""
+        values = filters.model_dump(include=set(ProductFilter.model_fields))
+        if not values.pop("include_inactive"):
             values["active"] = True
-        if filters.in_stock is not None:
-            values["in_stock" if filters.in_stock else "out_of_stock"] = True
-        if filters.search is not None:
-            values |= self._values_of_search(filters.search)
+        if (in_stock := values.pop("in_stock", None)) is not None:
+            values["in_stock" if in_stock else "out_of_stock"] = True
+        if (search := values.pop("search", None)) is not None:
+            values |= self._values_of_search(search)
         return values
 
     def _values_of_search(self, text: str) -> dict[str, str]:
@@ -134,9 +140,11 @@ class ProductRepository:
         return first_rows(Product, self._filtered(conditions), columns=self._columns(conditions))
 
     def _columns(self, conditions: frozenset[str]) -> dict[str, ColumnElement[Any]]:
-        """What sorts mean. SQLite is told by which index to go where the order of ids would mislead it: FTS5 has only
-        ids of its own in order, and a range is to be looked for even if that leaves sorting to be done."""
-        columns: dict[str, ColumnElement[Any]] = {"name": Product.__table__.columns["name_folded"]}
+        """Return columns to sort by instead of the id, where SQLite would choose its index by the order of ids.
+
+        FTS5 has only ids of its own in order. With a range SQLite must look for the range, even if it then has to sort.
+        """
+        columns: dict[str, ColumnElement[Any]] = {}
         if "phrase" in conditions:
             columns["id"] = NAMES.c.rowid
         elif self._is_sqlite and conditions & RANGES:

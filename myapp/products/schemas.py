@@ -17,27 +17,27 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
+    RootModel,
     StringConstraints,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 
+from ..platform.database.columns import recorded_fields
 from ..platform.events.event import RecordedEvent
 from ..platform.moments import Moment
-from ..platform.partial import UNSET, PartialUpdate
+from ..platform.partial import PartialUpdate
 from ..platform.text import without_nul
-from .models import MAX_INTEGER
+from .models import MAX_INTEGER, Product
 
 MAX_PRICE = Decimal("9999999999.99")
 CENT = Decimal("0.01")
 DIGITS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
-
-SORTABLE = ("id", "name", "price", "stock", "created_at", "updated_at")
-"""The fields by which a list may be sorted; names in alphabetical order, without regard to case."""
 
 
 def number(value: Any) -> Any:
@@ -101,11 +101,11 @@ class ProductCreate(BaseModel):
 class ProductUpdate(PartialUpdate):
     """What is sent changes, what is not sent stays; ``null`` clears the description."""
 
-    name: Name = Field(default=UNSET)
-    description: Description | None = None
-    price: Price = Field(default=UNSET)
-    stock: Stock = Field(default=UNSET)
-    active: bool = Field(default=UNSET)
+    name: Name | MISSING = MISSING
+    description: Description | MISSING | None = MISSING
+    price: Price | MISSING = MISSING
+    stock: Stock | MISSING = MISSING
+    active: bool | MISSING = MISSING
 
 
 class ProductResponse(BaseModel):
@@ -122,33 +122,37 @@ class ProductResponse(BaseModel):
 
 
 class ProductFilter(BaseModel):
-    """Which products a list shows: those that pass everything that is set."""
+    """Select the products that pass every filter that is set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    search: NamePart = Field(default=UNSET, description="Part of a name; case does not count.")
-    min_price: Amount = Field(default=UNSET, description="Inclusive.")
-    max_price: Amount = Field(default=UNSET, description="Inclusive, and not below `min_price`.")
-    in_stock: bool = Field(default=UNSET, description="Only those with stock, or only those without.")
-    updated_since: Moment = Field(default=UNSET, description="Inclusive; a `+` of the offset is written `%2B`.")
+    search: NamePart | MISSING = Field(default=MISSING, description="Part of a name; case does not count.")
+    min_price: Amount | MISSING = Field(default=MISSING, description="Inclusive.")
+    max_price: Amount | MISSING = Field(default=MISSING, description="Inclusive, and not below `min_price`.")
+    in_stock: bool | MISSING = Field(default=MISSING, description="Only those with stock, or only those without.")
+    updated_since: Moment | MISSING = Field(
+        default=MISSING, description="Inclusive; a `+` of the offset is written `%2B`."
+    )
     include_inactive: bool = False
 
     @field_validator("max_price")
     @classmethod
     def is_not_below_min_price(cls, price: Decimal, info: ValidationInfo) -> Decimal:
-        if (least := info.data.get("min_price")) is not None and price < least:
+        least = info.data.get("min_price", MISSING)  # absent where it is not valid
+        if least is not MISSING and price < least:
             raise PydanticCustomError("price_range", "Input should not be below min_price")
         return price
 
 
-class ProductFields(BaseModel):
+class ProductFields(RootModel[dict[str, Any]]):
     """Some fields of a product, as they were or became."""
 
-    name: str | MISSING = MISSING
-    description: str | MISSING | None = MISSING
-    price: float | MISSING = MISSING
-    stock: int | MISSING = MISSING
-    active: bool | MISSING = MISSING
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Describe the recorded fields as the answer of a product describes them."""
+        shown = ProductResponse.model_json_schema(mode="serialization")["properties"]
+        schema = {key: value for key, value in handler(core).items() if key != "additionalProperties"}
+        return schema | {"properties": {name: shown[name] for name in recorded_fields(Product)}}
 
 
 class ProductChangeResponse(BaseModel):
@@ -183,8 +187,8 @@ class ProductData(BaseModel):
 class ProductChanges(PartialUpdate):
     """The fields of a product that an update sets; those not set stay as they are."""
 
-    name: Name = Field(default=UNSET)
-    description: Description | None = None
-    price: Price = Field(default=UNSET)
-    stock: Stock = Field(default=UNSET)
-    active: bool = Field(default=UNSET)
+    name: Name | MISSING = MISSING
+    description: Description | MISSING | None = MISSING
+    price: Price | MISSING = MISSING
+    stock: Stock | MISSING = MISSING
+    active: bool | MISSING = MISSING

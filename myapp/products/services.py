@@ -4,20 +4,20 @@ from collections.abc import Sequence
 
 from pico_ioc import component
 from pico_pydantic import validate
-from pico_sqlalchemy import Page, PageRequest, Sort, transactional
+from pico_sqlalchemy import Page, Sort, transactional
 
-from ..platform.errors import NotFoundError, PreconditionFailedError
+from ..platform.errors import NotFoundError
 from ..platform.events.event import RecordedEvent
+from ..platform.events.fields import Fields, fields_of
 from ..platform.events.history import EventHistory
 from ..platform.events.publisher import EventPublisher
-from .events import CHANGES, Fields, changes, created, deleted, fields_of
+from ..platform.lists import page_request
+from ..platform.versions import ExpectedVersions, require_version
+from .events import CHANGES, changes, created, deleted
 from .models import MAX_INTEGER, Product
 from .repositories import ProductRepository, is_possible_id
 from .schemas import ProductChanges, ProductData, ProductFilter
 from .settings import ProductsSettings
-
-ExpectedVersions = frozenset[int] | None
-"""The versions that a write may find; None is any."""
 
 EVERYTHING = ProductFilter()
 
@@ -71,8 +71,7 @@ class ProductService:
         self, page: int, page_size: int, filters: ProductFilter = EVERYTHING, sort: Sequence[Sort] = ()
     ) -> Page[Product]:
         """``page`` 1 is the first; one beyond the end is empty. With the exact total; every order ends with the id."""
-        require(1 <= page <= MAX_INTEGER and 1 <= page_size <= MAX_INTEGER, "page and page_size must be at least 1")
-        return await self._repo.find_paged(filters, PageRequest(page=page - 1, size=page_size, sorts=list(sort)))
+        return await self._repo.find_paged(filters, page_request(page, page_size, sort))
 
     @transactional(read_only=True)
     async def search(self, name: str, limit: int = 100) -> Sequence[Product]:
@@ -85,7 +84,7 @@ class ProductService:
     async def update(self, product_id: int, data: ProductChanges, expected: ExpectedVersions = None) -> Product:
         product = await self._lock(product_id, expected)
         before = fields_of(product)
-        for field, value in data.model_dump(exclude_unset=True).items():
+        for field, value in data.model_dump().items():
             setattr(product, field, value)
         return await self._save(product, before)
 
@@ -105,11 +104,11 @@ class ProductService:
     @transactional(read_only=True)
     async def history(self, product_id: int, page: int, page_size: int) -> Page[RecordedEvent]:
         """The changes of a product, which may be deleted by now, oldest first."""
-        require(1 <= page <= MAX_INTEGER and 1 <= page_size <= MAX_INTEGER, "page and page_size must be at least 1")
+        wanted = page_request(page, page_size)
         if not is_possible_id(product_id):
             raise NotFoundError("There is no such product.")
         types = [change.type for change in CHANGES]
-        found = await self._events.of("product", str(product_id), types, PageRequest(page=page - 1, size=page_size))
+        found = await self._events.of("product", str(product_id), types, wanted)
         if not found.total_elements:
             await self.get_by_id(product_id, include_inactive=True)  # raises for one that never was
         return found
@@ -123,8 +122,7 @@ class ProductService:
         product = await self._repo.lock_by_id(product_id) if is_possible_id(product_id) else None
         if product is None:
             raise NotFoundError("There is no such product.")
-        if expected is not None and product.version not in expected:
-            raise PreconditionFailedError(f"The product is in version {product.version}.")
+        require_version("product", product.version, expected)
         return product
 
 

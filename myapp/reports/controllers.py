@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..platform.auth.authorities import requires_permission
 from ..platform.context.actor import current_actor
+from ..platform.database.columns import sortable_fields
 from ..platform.errors import (
     ConflictError,
     DatabaseUnavailableError,
@@ -19,10 +20,11 @@ from ..platform.errors import (
     StorageUnavailableError,
 )
 from ..platform.web.attachments import attachment
-from ..platform.web.paging import PageNumber, PageResponse, PageSize, sort_order
+from ..platform.web.paging import PageQuery, PageResponse, sort_order
 from ..platform.web.routing import get, post
 from .inline import InlineReports
-from .schemas import Kind, ReportOrder, ReportResponse, State
+from .models import Report
+from .schemas import NEWEST_FIRST, ReportFilter, ReportOrder, ReportResponse
 from .services import ReportService
 
 FILES = ("application/pdf", "text/csv")
@@ -35,8 +37,12 @@ async def whose_reports() -> str | None:
 
 
 Owner = Annotated[str | None, Depends(whose_reports)]
-Order = Annotated[Any, sort_order("created_at", "kind", "state"), Query()]
+Order = Annotated[Any, sort_order(*sortable_fields(Report)), Query()]
 LinkPart = Annotated[str, Field(max_length=100), Query()]
+
+
+class ReportListQuery(ReportFilter, PageQuery):
+    sort: Order = Field(default=NEWEST_FIRST, validate_default=True)
 
 
 @controller(prefix="/api/v1/reports", tags=["Reports"], scope="singleton")
@@ -55,17 +61,9 @@ class ReportController:
         return report
 
     @get("/", response_model=PageResponse[ReportResponse], paged=True)
-    async def list_reports(
-        self,
-        owner: Owner,
-        page: PageNumber = 1,
-        page_size: PageSize = 10,
-        state: Annotated[State | None, Query()] = None,
-        kind: Annotated[Kind | None, Query()] = None,
-        sort: Order = None,
-    ) -> Any:
+    async def list_reports(self, owner: Owner, query: Annotated[ReportListQuery, Query()]) -> Any:
         """The caller's reports, the newest first; everybody's for callers with `reports:read`."""
-        return await self._service.list_paged(page, page_size, owner=owner, state=state, kind=kind, sort=sort)
+        return await self._service.list_paged(query.page, query.page_size, query, query.sort, owner=owner)
 
     @get("/{report_id:uuid}", response_model=ReportResponse, versioned=True, errors=[NotFoundError])
     async def get_report(self, report_id: uuid.UUID, owner: Owner) -> Any:

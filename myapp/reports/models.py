@@ -3,12 +3,17 @@
 import secrets
 import uuid
 from datetime import datetime
+from typing import Literal
 
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, LargeBinary, String, Uuid, text
 
 from ..platform.context.claims import MAX_EMAIL, MAX_SUBJECT
-from ..platform.database.types import UtcDateTime, as_created, utc_now
+from ..platform.database.columns import sortable
+from ..platform.database.types import UtcDateTime, as_created, is_one_of, utc_now
+
+ReportFormat = Literal["pdf", "csv"]
+ReportState = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
 
 MAX_ERROR = 500
 """Characters of a failure's reason that are kept."""
@@ -22,7 +27,7 @@ def new_link_key() -> bytes:
 
 
 class Report(AppBase):
-    """``state`` is queued, running, done, failed, cancelled or expired; ``version`` counts everything that a client can
+    """``version`` counts everything that a client can
     see change.
 
     ``lease_until`` is how long somebody sees to it: begins it, makes it, or clears up after it failed or was cancelled.
@@ -32,10 +37,8 @@ class Report(AppBase):
 
     __tablename__ = "reports"
     __table_args__ = (
-        CheckConstraint("format IN ('pdf', 'csv')", name="ck_reports_format", info={"field": "format"}),
-        CheckConstraint(
-            "state IN ('queued', 'running', 'done', 'failed', 'cancelled', 'expired')", name="ck_reports_state"
-        ),
+        CheckConstraint(is_one_of("format", ReportFormat), name="ck_reports_format", info={"field": "format"}),
+        CheckConstraint(is_one_of("state", ReportState), name="ck_reports_state"),
         CheckConstraint("progress BETWEEN 0 AND 100", name="ck_reports_progress"),
         CheckConstraint("period_start < period_end", name="ck_reports_period", info={"field": "from"}),
         Index("ix_reports_owner", "owner", "created_at", "id"),
@@ -45,14 +48,14 @@ class Report(AppBase):
     )
 
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)
-    kind: Mapped[str] = mapped_column(String(32), nullable=False)
+    kind: Mapped[str] = mapped_column(String(32), nullable=False, info=sortable())
     format: Mapped[str] = mapped_column(String(8), nullable=False)
     owner: Mapped[str] = mapped_column(String(MAX_SUBJECT), nullable=False)
     email: Mapped[str | None] = mapped_column(String(MAX_EMAIL), nullable=True)
     period_start: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     period_end: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     inline: Mapped[bool] = mapped_column(Boolean, nullable=False)
-    state: Mapped[str] = mapped_column(String(16), nullable=False, default="queued")
+    state: Mapped[str] = mapped_column(String(16), nullable=False, default="queued", info=sortable())
     progress: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     rows: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     size: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
@@ -61,7 +64,7 @@ class Report(AppBase):
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     link_key: Mapped[bytes] = mapped_column(LargeBinary, nullable=False, default=new_link_key)
     version: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now, info=sortable())
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=as_created, onupdate=utc_now)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)

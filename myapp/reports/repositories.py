@@ -10,6 +10,7 @@ from sqlalchemy import case, literal_column, or_, select, update
 
 from ..platform.database.queries import fetch_page
 from .models import Report
+from .schemas import ReportFilter
 
 UNFINISHED = ("queued", "running")
 WITHOUT_FILE = ("failed", "cancelled")
@@ -33,13 +34,12 @@ class ReportRepository:
         """The report, which nobody else can change until the transaction ends."""
         return await get_session(self._manager).get(Report, id, with_for_update=True)
 
-    async def find_paged(
-        self, owner: str | None, state: str | None, kind: str | None, page: PageRequest
-    ) -> Page[Report]:
-        """Those of one owner, or of all; in one state, or in any; of one kind, or of any."""
-        wanted = {Report.owner: owner, Report.state: state, Report.kind: kind}
-        conditions = [column == value for column, value in wanted.items() if value is not None]
-        return await fetch_page(get_session(self._manager), Report, select(Report).where(*conditions), page)
+    async def find_paged(self, owner: str | None, filters: ReportFilter, page: PageRequest) -> Page[Report]:
+        """Return a page of the reports of one owner, or of all."""
+        statement = select(Report).filter_by(**filters.model_dump(include=set(ReportFilter.model_fields)))
+        if owner is not None:
+            statement = statement.where(Report.owner == owner)
+        return await fetch_page(get_session(self._manager), Report, statement, page)
 
     async def claim(self, id: uuid.UUID, now: datetime, until: datetime) -> Report | None:
         """Make it run, for one more attempt, unless somebody else is making it or nobody is to."""

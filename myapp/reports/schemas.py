@@ -4,18 +4,29 @@ import uuid
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import MISSING, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from ..platform.database.types import utc_now
 from ..platform.moments import Moment
+from .models import ReportFormat, ReportState
 
 Kind = Literal["inventory", "price-list", "activity"]
-Format = Literal["pdf", "csv"]
-State = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
 
 WITH_PERIOD = {"activity"}
 """Kinds that look at a time; the others show what is."""
+
+
+NEWEST_FIRST = "-created_at"
+
+
+class ReportFilter(BaseModel):
+    """Select the reports that pass every filter that is set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: ReportState | MISSING = MISSING
+    kind: Kind | MISSING = MISSING
 
 
 class ReportOrder(BaseModel):
@@ -25,7 +36,7 @@ class ReportOrder(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     kind: Kind
-    format: Format
+    format: ReportFormat
     period_start: Moment | None = Field(default=None, alias="from")
     period_end: Moment | None = Field(default=None, alias="to", validate_default=True)
 
@@ -63,11 +74,11 @@ class ReportResponse(BaseModel):
 
     id: uuid.UUID
     kind: str
-    format: Format
+    format: ReportFormat
     owner: str
     period_start: datetime | None = Field(serialization_alias="from")
     period_end: datetime | None = Field(serialization_alias="to")
-    state: State
+    state: ReportState
     progress: int
     rows: int
     size: int | None

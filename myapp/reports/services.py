@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from pico_ioc import component
 from pico_pydantic import validate
-from pico_sqlalchemy import Page, PageRequest, Sort, transactional
+from pico_sqlalchemy import Page, Sort, transactional
 
 from ..platform.context.actor import current_actor
 from ..platform.context.claims import current_email
 from ..platform.database.types import utc_now
 from ..platform.errors import ConflictError, GoneError, NotFoundError
 from ..platform.events.publisher import EventPublisher
+from ..platform.lists import page_request, parse_order
 from .events import ReportRequested
 from .files import ReportFile, ReportFiles
 from .kinds.kind import ReportKind, Scope
@@ -20,11 +21,11 @@ from .links import ReportLinks
 from .making import ReportMaker
 from .models import Report
 from .repositories import UNFINISHED, ReportRepository
-from .schemas import ReportOrder
+from .schemas import NEWEST_FIRST, ReportFilter, ReportOrder
 from .settings import ReportsSettings
 from .states import ReportStates, about
 
-NEWEST_FIRST = (Sort("created_at", "DESC"),)
+ALL = ReportFilter()
 
 Owner = str | None
 """Whose reports count: only those of one subject, or everybody's."""
@@ -85,15 +86,13 @@ class ReportService:
         self,
         page: int,
         page_size: int,
+        filters: ReportFilter = ALL,
+        sort: Sequence[Sort] = parse_order(NEWEST_FIRST),
         *,
         owner: Owner = None,
-        state: str | None = None,
-        kind: str | None = None,
-        sort: Sequence[Sort] | None = None,
     ) -> Page[Report]:
-        """``page`` 1 is the first; one beyond the end is empty. The newest first, unless ``sort`` is given."""
-        request = PageRequest(page=page - 1, size=page_size, sorts=list(sort or NEWEST_FIRST))
-        return await self._repo.find_paged(owner, state, kind, request)
+        """Return one page of reports; ``page`` 1 is the first, one beyond the end is empty."""
+        return await self._repo.find_paged(owner, filters, page_request(page, page_size, sort))
 
     @transactional
     async def cancel(self, report_id: uuid.UUID, owner: Owner = None) -> Report:

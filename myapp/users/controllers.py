@@ -5,26 +5,24 @@ from uuid import UUID
 
 from fastapi import Query
 from pico_fastapi import controller
-from pydantic import AfterValidator, StringConstraints
+from pydantic import Field
 
 from ..platform.auth.authorities import requires_permission
 from ..platform.context.claims import current_caller
+from ..platform.database.columns import sortable_fields
 from ..platform.errors import NotFoundError, OwnAccountError, PreconditionFailedError
-from ..platform.text import on_one_line
-from ..platform.web.paging import PageNumber, PageResponse, PageSize, sort_order
+from ..platform.web.paging import PageQuery, PageResponse, sort_order
 from ..platform.web.preconditions import IfMatch
 from ..platform.web.routing import delete, get, patch
-from .schemas import ProfileUpdate, UserResponse, UserUpdate
-from .services import OLDEST_FIRST, ProfileService, UserService
+from .models import User
+from .schemas import OLDEST_FIRST, ProfileUpdate, UserFilter, UserResponse, UserUpdate
+from .services import ProfileService, UserService
 
-SearchText = Annotated[
-    str | None,
-    StringConstraints(min_length=1, max_length=100),
-    AfterValidator(on_one_line),
-    Query(description="Part of an email address or a name; case does not count."),
-]
-IsActive = Annotated[bool | None, Query(description="Only active users, or only deactivated ones.")]
-UserOrder = Annotated[Any, sort_order("created_at", "email", "name", "subject", "id"), Query()]
+UserOrder = Annotated[Any, sort_order(*sortable_fields(User)), Query()]
+
+
+class UserListQuery(UserFilter, PageQuery):
+    sort: UserOrder = Field(default=OLDEST_FIRST, validate_default=True)
 
 
 @controller(prefix="/api/v1/me", tags=["Users"], scope="singleton")
@@ -40,7 +38,7 @@ class ProfileController:
     @patch("", response_model=UserResponse, versioned=True, errors=[PreconditionFailedError])
     async def update_own_profile(self, body: ProfileUpdate, expected: IfMatch) -> Any:
         """Change the fields that are sent; `null` clears."""
-        return await self._service.update(current_caller(), body.model_dump(exclude_unset=True), expected)
+        return await self._service.update(current_caller(), body.model_dump(), expected)
 
 
 @controller(prefix="/api/v1/users", tags=["Users"], scope="singleton")
@@ -50,16 +48,8 @@ class UserController:
 
     @get("/", response_model=PageResponse[UserResponse], paged=True)
     @requires_permission("users:read")
-    async def list_users(
-        self,
-        page: PageNumber = 1,
-        page_size: PageSize = 10,
-        search: SearchText = None,
-        is_active: IsActive = None,
-        sort: UserOrder = None,
-    ) -> Any:
-        order = sort or OLDEST_FIRST
-        return await self._service.list_paged(page, page_size, search=search, is_active=is_active, sort=order)
+    async def list_users(self, query: Annotated[UserListQuery, Query()]) -> Any:
+        return await self._service.list_paged(query.page, query.page_size, query, query.sort)
 
     @get("/{user_id:uuid}", response_model=UserResponse, versioned=True, errors=[NotFoundError])
     @requires_permission("users:read")

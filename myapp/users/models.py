@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, CheckConstraint, Index, Integer, String, UniqueC
 from sqlalchemy.orm import validates
 
 from ..platform.context.claims import MAX_EMAIL, MAX_NAME, MAX_SUBJECT
+from ..platform.database.columns import sortable
 from ..platform.database.types import UtcDateTime, as_created, utc_now
 from ..platform.text import fold
 
@@ -33,15 +34,15 @@ class User(AppBase):
         Index("ix_users_created_at", "created_at", "id"),
     )
 
-    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)
-    subject: Mapped[str] = mapped_column(String(MAX_SUBJECT), nullable=False)
-    email: Mapped[str | None] = mapped_column(String(MAX_EMAIL), nullable=True)
-    name: Mapped[str | None] = mapped_column(String(MAX_NAME), nullable=True)
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4, info=sortable())
+    subject: Mapped[str] = mapped_column(String(MAX_SUBJECT), nullable=False, info=sortable())
+    email: Mapped[str | None] = mapped_column(String(MAX_EMAIL), nullable=True, info=sortable())
+    name: Mapped[str | None] = mapped_column(String(MAX_NAME), nullable=True, info=sortable())
     phone: Mapped[str | None] = mapped_column(String(20), nullable=True)
     search_text: Mapped[str] = mapped_column(String(1100), nullable=False, default=as_inserted)
     is_active: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True)
     version: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now, info=sortable())
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=as_created, onupdate=utc_now)
 
     __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's declaration

@@ -1,9 +1,9 @@
 """Every query of users."""
 
 import uuid
-from collections.abc import Sequence
 
-from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session, query, repository
+from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, query, repository
+from pydantic import MISSING
 from sqlalchemy import Select, bindparam, select
 
 from ..platform.context.claims import Caller
@@ -11,6 +11,7 @@ from ..platform.database.queries import fetch_page
 from ..platform.database.upsert import insert_into
 from ..platform.text import fold
 from .models import User
+from .schemas import UserFilter
 
 STATUS = select(User.is_active).where(User.subject == bindparam("subject"))
 
@@ -58,19 +59,15 @@ class UserRepository:
         """Whether the user is active; None where there is none."""
         return await get_session(self._manager).scalar(STATUS, {"subject": subject})
 
-    async def find_paged(
-        self, search: str | None, is_active: bool | None, page: int, page_size: int, sort: Sequence[Sort]
-    ) -> Page[User]:
-        statement = self._filtered(search, is_active)
-        request = PageRequest(page=page - 1, size=page_size, sorts=list(sort))
-        return await fetch_page(get_session(self._manager), User, statement, request)
+    async def find_paged(self, filters: UserFilter, page: PageRequest) -> Page[User]:
+        return await fetch_page(get_session(self._manager), User, self._filtered(filters), page)
 
-    def _filtered(self, search: str | None, is_active: bool | None) -> Select[User]:
+    def _filtered(self, filters: UserFilter) -> Select[User]:
         statement = select(User)
-        if search is not None:
-            statement = statement.where(User.search_text.contains(fold(search), autoescape=True))
-        if is_active is not None:
-            statement = statement.where(User.is_active == is_active)
+        if filters.search is not MISSING:
+            statement = statement.where(User.search_text.contains(fold(filters.search), autoescape=True))
+        if filters.is_active is not MISSING:
+            statement = statement.where(User.is_active == filters.is_active)
         return statement
 
     async def _first(self, statement: Select[User]) -> User | None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from ..platform.context.claims import MAX_NAME
 from ..platform.partial import PartialUpdate
@@ -18,11 +18,27 @@ Phone = Annotated[
 ]
 
 
+SearchText = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(on_one_line)]
+
+OLDEST_FIRST = "created_at"
+
+
+class UserFilter(BaseModel):
+    """Select the users that pass every filter that is set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    search: SearchText | MISSING = Field(
+        default=MISSING, description="Part of an email address or a name; case does not count."
+    )
+    is_active: bool | MISSING = Field(default=MISSING, description="Only active users, or only deactivated ones.")
+
+
 class ProfileUpdate(PartialUpdate):
     """What is sent changes, what is not sent stays; ``null`` clears."""
 
-    name: FullName | None = None
-    phone: Phone | None = None
+    name: FullName | MISSING | None = MISSING
+    phone: Phone | MISSING | None = MISSING
 
 
 class UserUpdate(BaseModel):

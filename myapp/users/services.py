@@ -9,17 +9,16 @@ from pico_sqlalchemy import Page, Sort, transactional
 
 from ..platform.context.actor import current_actor
 from ..platform.context.claims import Caller
-from ..platform.errors import InactiveCallerError, NotFoundError, OwnAccountError, PreconditionFailedError
+from ..platform.errors import InactiveCallerError, NotFoundError, OwnAccountError
 from ..platform.events.publisher import EventPublisher
+from ..platform.lists import page_request, parse_order
+from ..platform.versions import ExpectedVersions, require_version
 from .events import UserCreated
 from .models import User
 from .repositories import UserRepository
-from .schemas import ProfileUpdate, UserUpdate
+from .schemas import OLDEST_FIRST, ProfileUpdate, UserFilter, UserUpdate
 
-ExpectedVersions = frozenset[int] | None
-"""The versions that a write may find; None is any."""
-
-OLDEST_FIRST = (Sort("created_at"),)
+EVERYBODY = UserFilter()
 
 
 @component
@@ -58,8 +57,8 @@ class ProfileService:
     @validate
     async def update(self, caller: Caller, data: ProfileUpdate, expected: ExpectedVersions = None) -> User:
         user = require_active(await self._registration.lock_or_create(caller))
-        require_version(user, expected)
-        for field, value in data.model_dump(exclude_unset=True).items():
+        require_version("user", user.version, expected)
+        for field, value in data.model_dump().items():
             setattr(user, field, value)
         return await self._repo.save(user)
 
@@ -86,13 +85,11 @@ class UserService:
         self,
         page: int,
         page_size: int,
-        *,
-        search: str | None = None,
-        is_active: bool | None = None,
-        sort: Sequence[Sort] = OLDEST_FIRST,
+        filters: UserFilter = EVERYBODY,
+        sort: Sequence[Sort] = parse_order(OLDEST_FIRST),
     ) -> Page[User]:
-        """``page`` 1 is the first; one beyond the end is empty. ``search`` is part of an email or a name."""
-        return await self._repo.find_paged(search, is_active, page, page_size, sort)
+        """Return one page of users; ``page`` 1 is the first, one beyond the end is empty."""
+        return await self._repo.find_paged(filters, page_request(page, page_size, sort))
 
     @transactional
     @validate
@@ -113,7 +110,7 @@ class UserService:
 
     async def _lock(self, user_id: UUID, expected: ExpectedVersions) -> User:
         user = found(await self._repo.lock_by_id(user_id))
-        require_version(user, expected)
+        require_version("user", user.version, expected)
         return user
 
 
@@ -121,11 +118,6 @@ def found(user: User | None) -> User:
     if user is None:
         raise NotFoundError("There is no such user.")
     return user
-
-
-def require_version(user: User, expected: ExpectedVersions) -> None:
-    if expected is not None and user.version not in expected:
-        raise PreconditionFailedError(f"The user is in version {user.version}.")
 
 
 def require_active(user: User) -> User:

@@ -11,10 +11,11 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager, Sort
 from sqlalchemy import delete, insert
 
+from myapp.platform.database.columns import sortable_fields
 from myapp.platform.database.types import Money
 from myapp.platform.text import fold
 from myapp.products.models import MAX_INTEGER, Product
-from myapp.products.schemas import SORTABLE, ProductFilter
+from myapp.products.schemas import ProductFilter
 from myapp.products.services import ProductService
 
 from .conftest import COLLECTION
@@ -68,7 +69,7 @@ filters = (
     .map(lambda given: ProductFilter(**given))
 )
 orders = st.lists(
-    st.builds(Sort, st.sampled_from(SORTABLE), st.sampled_from(["ASC", "DESC"])),
+    st.builds(Sort, st.sampled_from(sortable_fields(Product)), st.sampled_from(["ASC", "DESC"])),
     max_size=3,
     unique_by=lambda sort: sort.field,
 )

@@ -4,16 +4,20 @@ A role is a name without a colon (``admin``), a permission is ``area:verb`` (``p
 wrong form is neither, whatever claim it stands in.
 """
 
+import functools
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pico_client_auth import RoleResolver, SecurityContext, TokenClaims, requires_role
 from pico_client_auth.config import AuthClientSettings
 from pico_ioc import component
 
 from ..errors import StartupError
+from ..web.operations import MAY_FORBID
 from ..web.problems import forbidden
 from .settings import AuthSettings
+
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 
 
 def requires_permission(*permissions: str) -> Callable[[Any], Any]:
@@ -24,15 +28,24 @@ def requires_permission(*permissions: str) -> Callable[[Any], Any]:
     return requires_role(*permissions)
 
 
-def only_with(permission: str) -> Callable[[bool], bool]:
-    """For a query parameter that asks for more: only callers with ``permission`` may set it."""
+def requires_permission_for(parameter: str, permission: str) -> Callable[[EndpointT], EndpointT]:
+    """Let only callers with ``permission`` set a query parameter that asks for more; others get 403.
 
-    def check(wanted: bool) -> bool:
-        if wanted and not SecurityContext.has_role(permission):
-            raise forbidden([permission])
-        return wanted
+    The route itself stays open to callers without it. The parameter is one of the method, or a field of its ``query``.
+    """
 
-    return check
+    def restrict(method: EndpointT) -> EndpointT:
+        @functools.wraps(method)
+        async def restricted(self: object, **arguments: Any) -> Any:
+            wanted = arguments[parameter] if parameter in arguments else getattr(arguments["query"], parameter)
+            if wanted and not SecurityContext.has_role(permission):
+                raise forbidden([permission])
+            return await method(self, **arguments)
+
+        setattr(restricted, MAY_FORBID, True)
+        return cast(EndpointT, restricted)
+
+    return restrict
 
 
 def is_permission(name: str) -> bool:

@@ -6,6 +6,8 @@ from typing import Annotated
 from pico_ioc import configured
 from pydantic import Field
 
+from ..config import Seconds
+
 
 @configured(target="self", prefix="auth", mapping="tree")
 @dataclass
@@ -21,6 +23,6 @@ class AuthSettings:
     scope_grants_permissions: bool = False
     leeway: Annotated[int, Field(ge=0, le=300)] = 30
     jwks_refresh_pause: Annotated[float, Field(gt=0, le=30)] = 10.0
-    jwks_timeout: Annotated[float, Field(gt=0)] = 3.0
+    jwks_timeout: Seconds = 3.0
     insecure_hosts: list[str] = field(default_factory=list)
     token_cache_size: Annotated[int, Field(ge=0)] = 1024

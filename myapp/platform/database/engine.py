@@ -10,13 +10,12 @@ from sqlalchemy import Connection, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from ..config import Seconds
 from ..errors import DatabaseUnavailableError, StartupError
 from .faults import translate_faults
 
 READ_ONLY = "read_only"
 """Execution option of connections that only read: no transaction is begun on SQLite."""
-
-Seconds = Annotated[float, Field(gt=0)]
 
 
 @configured(target="self", prefix="engine", mapping="tree")

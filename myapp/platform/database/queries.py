@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..pico.replacing import replaces
+from .columns import order_column
 
 NO_COLUMNS: Mapping[str, ColumnElement[Any]] = MappingProxyType({})
 
@@ -151,9 +152,7 @@ def plan(cls: type, name: str) -> Plan | None:
 
 
 def sort_column(entity: Any, sort: Sort, columns: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
-    known = entity.__table__.columns
-    if sort.field not in known:
-        raise ValueError(f"Invalid sort field: {sort.field}")
-    column: ColumnElement[Any] = columns.get(sort.field, known[sort.field])
+    known = order_column(entity, sort.field)
+    column: ColumnElement[Any] = columns.get(sort.field, known)
     ordered = column.desc() if sort.direction.upper() == "DESC" else column.asc()
-    return ordered.nulls_last() if known[sort.field].nullable else ordered  # by themselves, the databases differ in it
+    return ordered.nulls_last() if known.nullable else ordered  # by themselves, the databases differ in it

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import DateTime, Dialect, Numeric, TypeDecorator
 from sqlalchemy.types import TypeEngine
@@ -46,6 +46,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def is_one_of(column: str, names: Any) -> str:
+    """Return the SQL of a check that allows the names of a Literal, for a constraint."""
+    quoted = ", ".join(f"'{name}'" for name in get_args(names))
+    return f"{column} IN ({quoted})"
 
 
 def utc_now() -> datetime:

@@ -7,7 +7,7 @@ from pico_ioc import configured
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from ..config import RelativePath
+from ..config import RelativePath, Seconds
 from .addresses import named_address
 from .mailer import MailRefusedError
 
@@ -38,6 +38,6 @@ class MailSettings:
     tls: Literal["none", "starttls", "implicit"] = "none"
     username: str = ""
     password: str = ""
-    timeout: Annotated[float, Field(gt=0)] = 20.0
+    timeout: Seconds = 20.0
     sender: Annotated[str, AfterValidator(mailbox)] = "Products API <products-api@localhost>"
     alerts_to: Annotated[list[str], AfterValidator(mailboxes)] = field(default_factory=list)

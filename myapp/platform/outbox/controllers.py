@@ -7,10 +7,13 @@ from pico_fastapi import controller
 
 from ..auth.authorities import requires_permission
 from ..errors import ConflictError, NotFoundError
-from ..web.paging import PageNumber, PageResponse, PageSize
+from ..web.paging import PageQuery, PageResponse
 from ..web.routing import get, post
-from .schemas import DeliveryResponse, Name, RedeliveryOrder, RedeliveryResponse, State
+from .schemas import DeliveryFilter, DeliveryResponse, RedeliveryOrder, RedeliveryResponse
 from .services import DeliveryService
+
+
+class DeliveryListQuery(DeliveryFilter, PageQuery): ...
 
 
 @controller(prefix="/api/v1/admin/events", tags=["Events"], scope="singleton")
@@ -20,16 +23,9 @@ class DeliveryController:
 
     @get("/", response_model=PageResponse[DeliveryResponse], paged=True)
     @requires_permission("events:admin")
-    async def list_deliveries(
-        self,
-        page: PageNumber = 1,
-        page_size: PageSize = 10,
-        state: Annotated[State, Query()] = "dead",
-        handler: Annotated[Name | None, Query()] = None,
-        type: Annotated[Name | None, Query(description="The type of the event, such as `product.updated`.")] = None,
-    ) -> Any:
+    async def list_deliveries(self, query: Annotated[DeliveryListQuery, Query()]) -> Any:
         """Events on their way to handlers, the newest first; those that were given up where nothing else is asked."""
-        return await self._service.list_paged(page, page_size, state=state, handler=handler, type=type)
+        return await self._service.list_paged(query.page, query.page_size, query)
 
     @post("/{event_id:id}/redeliver", response_model=RedeliveryResponse, errors=[NotFoundError, ConflictError])
     @requires_permission("events:admin")

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from pico_sqlalchemy import AppBase, Page, PageRequest, SessionManager, get_session, repository
+from pydantic import MISSING
 from sqlalchemy import (
     ColumnElement,
     Integer,
@@ -26,6 +27,7 @@ from ..events.event import RecordedEvent
 from ..events.models import Event
 from ..events.repositories import recorded
 from .models import EventDelivery
+from .schemas import DeliveryFilter
 
 OTHER = aliased(EventDelivery)
 INSERT = insert(AppBase.metadata.tables[EventDelivery.__tablename__])  # faster than by way of the entity
@@ -153,14 +155,12 @@ class DeliveryRepository:
             )
             await session.execute(wake.values(next_at=OCCURRED_AT))
 
-    async def find_paged(
-        self, state: str, handler: str | None, event_type: str | None, page: PageRequest
-    ) -> Page[EventDelivery]:
-        statement = select(EventDelivery).where(is_in(state)).options(selectinload(EventDelivery.event))
-        if handler is not None:
-            statement = statement.where(EventDelivery.handler == handler)
-        if event_type is not None:
-            statement = statement.where(EventDelivery.event.has(type=event_type))
+    async def find_paged(self, filters: DeliveryFilter, page: PageRequest) -> Page[EventDelivery]:
+        statement = select(EventDelivery).where(is_in(filters.state)).options(selectinload(EventDelivery.event))
+        if filters.handler is not MISSING:
+            statement = statement.where(EventDelivery.handler == filters.handler)
+        if filters.type is not MISSING:
+            statement = statement.where(EventDelivery.event.has(type=filters.type))
         return await fetch_page(get_session(self._manager), EventDelivery, statement, page)
 
     async def find_dead_events(self, handler: str | None, limit: int) -> Sequence[int]:

@@ -1,16 +1,35 @@
 """What deliveries look like from outside."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    MISSING,
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from ..events.models import MAX_NAME
 from ..text import without_nul
+from .states import DeliveryState
 
-State = Literal["pending", "delivered", "dead"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(without_nul)]
 """Of a handler or a type of event."""
+
+
+class DeliveryFilter(BaseModel):
+    """Select the deliveries in a state that pass every filter that is set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: DeliveryState = "dead"
+    handler: Name | MISSING = MISSING
+    type: Name | MISSING = Field(default=MISSING, description="The type of the event, such as `product.updated`.")
 
 
 class DeliveryResponse(BaseModel):
@@ -24,7 +43,7 @@ class DeliveryResponse(BaseModel):
     aggregate_id: str
     occurred_at: datetime
     handler: str
-    state: State
+    state: DeliveryState
     attempts: int
     next_at: datetime | None
     error: str | None

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 
 from pico_ioc import component
-from pico_sqlalchemy import Page, PageRequest, Sort, transactional
+from pico_sqlalchemy import Page, Sort, transactional
 
 from ..database.types import utc_now
 from ..errors import ConflictError, NotFoundError
 from ..events.repositories import EventRepository
+from ..lists import page_request
 from .models import EventDelivery
 from .repositories import DeliveryRepository
-from .schemas import RedeliveryResponse, State
+from .schemas import DeliveryFilter, RedeliveryResponse
 
-NEWEST_FIRST = (Sort("event_id", "DESC"),)
+GIVEN_UP = DeliveryFilter()
 
 
 @component
@@ -22,12 +23,9 @@ class DeliveryService:
         self._events = events
 
     @transactional(read_only=True)
-    async def list_paged(
-        self, page: int, page_size: int, *, state: State = "dead", handler: str | None = None, type: str | None = None
-    ) -> Page[EventDelivery]:
-        """``page`` 1 is the first. The newest event comes first."""
-        request = PageRequest(page=page - 1, size=page_size, sorts=list(NEWEST_FIRST))
-        return await self._repo.find_paged(state, handler, type, request)
+    async def list_paged(self, page: int, page_size: int, filters: DeliveryFilter = GIVEN_UP) -> Page[EventDelivery]:
+        """Return one page of deliveries; ``page`` 1 is the first. The newest event comes first."""
+        return await self._repo.find_paged(filters, page_request(page, page_size, [Sort("event_id", "DESC")]))
 
     @transactional
     async def redeliver(self, event_id: int, handler: str | None = None) -> RedeliveryResponse:

@@ -6,7 +6,7 @@ from typing import Annotated
 from pico_ioc import configured
 from pydantic import Field
 
-Seconds = Annotated[float, Field(gt=0)]
+from ..config import Seconds
 
 
 @configured(target="self", prefix="events", mapping="tree")

@@ -6,9 +6,7 @@ from typing import Annotated
 from pico_ioc import configured
 from pydantic import Field
 
-from ..config import RelativePath
-
-Seconds = Annotated[float, Field(gt=0)]
+from ..config import RelativePath, Seconds
 
 
 @configured(target="self", prefix="storage", mapping="tree")

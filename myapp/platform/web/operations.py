@@ -19,6 +19,9 @@ WITH_LOCATION = (201, 202)
 MARKERS = (PICO_REQUIRED_ROLES, PICO_REQUIRED_GROUPS, PICO_REQUIRED_SCOPES)
 """Of the access rules that ask for one of several names."""
 
+MAY_FORBID = "_may_forbid"
+"""The marker of a method that refuses some callers by itself, for what they ask for."""
+
 LINK = "The first, previous, next and last page (RFC 8288)"
 
 Errors = Sequence[type[DomainError] | ProblemType]
@@ -105,7 +108,7 @@ def problem_responses(
     if not is_public(method):
         kinds += [problems.MISSING_TOKEN, problems.INVALID_TOKEN, ProblemType.of(InactiveCallerError)]
         kinds += [ProblemType.of(IssuerUnavailableError), ProblemType.of(DatabaseUnavailableError)]
-    if any(getattr(method, marker, None) for marker in MARKERS):
+    if any(getattr(method, marker, None) for marker in (*MARKERS, MAY_FORBID)):
         kinds.append(problems.INSUFFICIENT_SCOPE)
     if not is_read:
         kinds.append(problems.BODY_TOO_LARGE)

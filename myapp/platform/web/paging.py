@@ -6,9 +6,11 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pico_sqlalchemy import Page, Sort
-from pydantic import BaseModel, BeforeValidator, Field, GetPydanticSchema, TypeAdapter
+from pico_sqlalchemy import Page
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticSchema, TypeAdapter
 from pydantic_core import PydanticCustomError, core_schema
+
+from ..lists import parse_order
 
 
 def plain_integer(value: Any) -> Any:
@@ -46,21 +48,28 @@ class PageResponse(BaseModel, Generic[ItemT]):
         return f"{params[0].__name__.removesuffix('Response')}Page"
 
 
+class PageQuery(BaseModel):
+    """The query of a numbered list. A list with filters inherits from its filter and, last, from this class.
+
+    ``query.py`` refuses unknown parameters, so they are ignored here.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    page: PageNumber = 1
+    page_size: PageSize = 10
+
+
 def sort_order(*fields: str) -> GetPydanticSchema:
-    """Makes a query parameter such as ``-price,name`` of ``Annotated[Any, sort_order("price", "name"), Query()]``: some
-    of ``fields``, each ascending or, with ``-``, descending. A handler gets a tuple of ``Sort``, or the default, which
-    should be None: OpenAPI shows it. Every order of the repositories ends with the primary key."""
+    """Make a query parameter such as ``-price,name`` of ``Annotated[Any, sort_order("price", "name")]``.
+
+    It takes some of ``fields``, each ascending or, with ``-``, descending. A handler gets a tuple of ``Sort``; so it
+    does for a default that is a text and validated (``Field(default="-price", validate_default=True)``).
+    """
     one = f"-?({'|'.join(fields)})"
     text = core_schema.str_schema(pattern=f"^{one}(,{one})*$")
-    schema = core_schema.no_info_after_validator_function(parse_sorts, text)
+    schema = core_schema.no_info_after_validator_function(parse_order, text)
     return GetPydanticSchema(lambda *_: schema)
-
-
-def parse_sorts(text: str) -> tuple[Sort, ...]:
-    sorts = [Sort(name.removeprefix("-"), "DESC" if name.startswith("-") else "ASC") for name in text.split(",")]
-    if len({sort.field for sort in sorts}) < len(sorts):
-        raise PydanticCustomError("sort_repeated", "No field should be given twice")
-    return tuple(sorts)
 
 
 def page_content(page: Page[Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from ..versions import ExpectedVersions
+
 IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
@@ -33,7 +35,7 @@ def matches(request: Request, version: int) -> bool:
     return header.strip() == "*" or any(tag == str(version) for _, tag in ENTITY_TAG.findall(header))
 
 
-async def expected_versions(request: Request) -> frozenset[int] | None:
+async def expected_versions(request: Request) -> ExpectedVersions:
     """The versions that ``If-Match`` allows; None is any. Weak or foreign tags match nothing."""
     values = request.headers.getlist("if-match")
     header = ",".join(values)
@@ -46,4 +48,4 @@ def is_version(tag: str) -> bool:
     return tag.isascii() and tag.isdigit() and len(tag) < 19 and not tag.startswith("0")
 
 
-IfMatch = Annotated[frozenset[int] | None, Depends(expected_versions)]
+IfMatch = Annotated[ExpectedVersions, Depends(expected_versions)]

@@ -6,19 +6,19 @@ routes by method name; with ``{name:id}`` in a path no route can shadow another.
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, get_args
-from urllib.parse import parse_qsl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pico_fastapi
-from fastapi import Request, Response, params
-from pydantic import BaseModel, TypeAdapter
+from fastapi import Request, Response
+from pydantic import TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 
 from .operations import WITH_LOCATION, Errors, describe
 from .paging import page_content, page_links
 from .preconditions import entity_tag, matches
-from .problems import invalid_parameter
+from .query import check_query, query_names
 
 Endpoint = Callable[..., Any]
 
@@ -26,7 +26,7 @@ HTTP_REQUEST = "http_request"
 
 
 class IdConvertor(Convertor[int]):
-    """A path segment that may be an integer id: ten digits at most, so that nothing else even matches."""
+    """Match a path segment that may be an integer id: ten digits at most."""
 
     regex = "[0-9]{1,10}"
 
@@ -40,8 +40,43 @@ class IdConvertor(Convertor[int]):
 register_url_convertor("id", IdConvertor())
 
 
-def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[..., Callable[[Endpoint], Endpoint]]:
-    def verb(
+@dataclass(frozen=True)
+class Answer:
+    """Turn what a controller's method returns into a response."""
+
+    status_code: int
+    adapter: TypeAdapter[Any] | None
+    versioned: bool
+    paged: bool
+
+    def to(self, request: Request, result: Any) -> Response:
+        if isinstance(result, Response):
+            return result
+        headers: dict[str, str] = {}
+        if self.versioned:
+            headers["ETag"] = entity_tag(result.version)
+            if request.method == "GET" and matches(request, result.version):
+                return Response(status_code=304, headers=headers)
+        if self.paged:
+            headers["Link"] = page_links(request, result)
+            result = page_content(result)
+        if self.adapter is None:
+            return Response(status_code=self.status_code, headers=headers)
+        if self.status_code in WITH_LOCATION:
+            headers["Location"] = f"{request.scope['root_path']}{route_path(request)}{result.id}"
+        body = self.adapter.dump_json(self.adapter.validate_python(result, from_attributes=True), by_alias=True)
+        return Response(body, self.status_code, headers, media_type="application/json")
+
+
+class Verb:
+    """Register methods of controllers as routes for one HTTP method."""
+
+    def __init__(self, register: Callable[..., Callable[[Endpoint], Endpoint]]) -> None:
+        self._register = register
+        self._is_read = register is pico_fastapi.get
+
+    def __call__(
+        self,
         path: str,
         *,
         response_model: Any = None,
@@ -61,83 +96,54 @@ def _verb(register: Callable[..., Callable[[Endpoint], Endpoint]]) -> Callable[.
         the Response that a method returns itself. ``errors`` are the problems that only this route can answer with;
         the others are found from its signature and its access rule.
         """
-        adapter = None if response_model is None else TypeAdapter(response_model)
+        answer = Answer(status_code, response_model and TypeAdapter(response_model), versioned, paged)
 
         def decorate(method: Endpoint) -> Endpoint:
             signature = inspect.signature(method, eval_str=True)
-            known = frozenset(query_names(signature))
-            # FastAPI fills one parameter with the request: the method's own, if it has one.
-            own = next((name for name, given in signature.parameters.items() if given.annotation is Request), None)
-
-            @functools.wraps(method)  # keeps the access rule's markers
-            async def endpoint(self: object, **arguments: Any) -> Response:
-                http_request: Request = arguments[own] if own else arguments.pop(HTTP_REQUEST)
-                if http_request.scope["query_string"]:
-                    check_query(http_request.scope["query_string"], known)
-                result = await method(self, **arguments)
-                if isinstance(result, Response):
-                    return result
-                headers: dict[str, str] = {}
-                if versioned:
-                    headers["ETag"] = entity_tag(result.version)
-                    if http_request.method == "GET" and matches(http_request, result.version):
-                        return Response(status_code=304, headers=headers)
-                if paged:
-                    headers["Link"] = page_links(http_request, result)
-                    result = page_content(result)
-                if adapter is None:
-                    return Response(status_code=status_code, headers=headers)
-                if status_code in WITH_LOCATION:
-                    headers["Location"] = f"{http_request.scope['root_path']}{route_path(http_request)}{result.id}"
-                body = adapter.dump_json(adapter.validate_python(result, from_attributes=True), by_alias=True)
-                return Response(body, status_code, headers, media_type="application/json")
-
-            request = inspect.Parameter(HTTP_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
-            # Functions have none of their own; inspect, and so FastAPI, looks there first (PEP 362).
-            endpoint.__signature__ = signature.replace(  # type: ignore[attr-defined]
-                parameters=[*signature.parameters.values(), *([] if own else [request])]
-            )
-            is_read = register is pico_fastapi.get
             described = describe(
-                method, signature, status_code, errors, versioned=versioned, paged=paged, files=files, is_read=is_read
+                method,
+                signature,
+                status_code,
+                errors,
+                versioned=versioned,
+                paged=paged,
+                files=files,
+                is_read=self._is_read,
             )
             given = {"status_code": status_code, "response_model": response_model, **options}
-            return register(path, **described | given)(endpoint)
+            return self._register(path, **described | given)(endpoint_of(method, signature, answer))
 
         return decorate
 
-    return verb
 
+def endpoint_of(method: Endpoint, signature: inspect.Signature, answer: Answer) -> Endpoint:
+    """Return ``method`` with its query checked and its result answered, and the markers of its access rule."""
+    known = frozenset(query_names(signature))
+    # FastAPI fills one parameter with the request: the method's own, if it has one.
+    own = next((name for name, given in signature.parameters.items() if given.annotation is Request), None)
 
-get = _verb(pico_fastapi.get)
-post = _verb(pico_fastapi.post)
-put = _verb(pico_fastapi.put)
-patch = _verb(pico_fastapi.patch)
-delete = _verb(pico_fastapi.delete)
+    @functools.wraps(method)
+    async def endpoint(self: object, **arguments: Any) -> Response:
+        request: Request = arguments[own] if own else arguments.pop(HTTP_REQUEST)
+        if query_string := request.scope["query_string"]:
+            check_query(query_string, known)
+        return answer.to(request, await method(self, **arguments))
 
-
-def query_names(signature: inspect.Signature) -> Iterator[str]:
-    for parameter in signature.parameters.values():
-        for note in getattr(parameter.annotation, "__metadata__", ()):
-            if isinstance(note, params.Query):
-                model = get_args(parameter.annotation)[0]
-                if isinstance(model, type) and issubclass(model, BaseModel):
-                    yield from (field.alias or name for name, field in model.model_fields.items())
-                else:
-                    yield note.alias or parameter.name
-
-
-def check_query(query_string: bytes, known: frozenset[str]) -> None:
-    """Raises a 422 problem: a mistyped filter must not return everything, nor a repeated one something."""
-    seen: set[str] = set()
-    for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="replace"):
-        if name not in known:
-            raise invalid_parameter(name, "unknown_parameter", "This parameter is not known.")
-        if name in seen:
-            raise invalid_parameter(name, "repeated_parameter", "This parameter may be given once.")
-        seen.add(name)
+    request = inspect.Parameter(HTTP_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+    # Functions have none of their own; inspect, and so FastAPI, looks there first (PEP 362).
+    endpoint.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *([] if own else [request])]
+    )
+    return endpoint
 
 
 def route_path(request: Request) -> str:
     path: str = request.scope["path"].removeprefix(request.scope["root_path"])
     return path if path.endswith("/") else path + "/"
+
+
+get = Verb(pico_fastapi.get)
+post = Verb(pico_fastapi.post)
+put = Verb(pico_fastapi.put)
+patch = Verb(pico_fastapi.patch)
+delete = Verb(pico_fastapi.delete)

@@ -1,0 +1,21 @@
+"""The fields of an entity as events record them: found from its model, so that a new column is recorded by itself."""
+
+from decimal import Decimal
+from typing import Any
+
+from ..database.columns import recorded_fields
+
+Fields = dict[str, Any]
+"""Values by the names of the columns; an amount is a number."""
+
+
+def fields_of(entity: Any) -> Fields:
+    """Return all recorded fields of ``entity``."""
+    values = ((name, getattr(entity, name)) for name in recorded_fields(entity.__class__))
+    return {name: float(value) if isinstance(value, Decimal) else value for name, value in values}
+
+
+def changed_fields(before: Fields, after: Fields) -> tuple[Fields, Fields]:
+    """Return the fields that differ, as they were and as they are."""
+    old = {name: value for name, value in before.items() if value != after[name]}
+    return old, {name: after[name] for name in old}

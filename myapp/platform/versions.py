@@ -1,0 +1,12 @@
+"""Optimistic locking: a write names the versions of a resource that it may change."""
+
+from .errors import PreconditionFailedError
+
+ExpectedVersions = frozenset[int] | None
+"""The versions that a write may find; None is any."""
+
+
+def require_version(resource: str, version: int, expected: ExpectedVersions) -> None:
+    """Raise PreconditionFailedError where the ``resource``, such as ``product``, is in another version."""
+    if expected is not None and version not in expected:
+        raise PreconditionFailedError(f"The {resource} is in version {version}.")

@@ -1,0 +1,37 @@
+"""Strict query strings: only the parameters of the route, each once."""
+
+import inspect
+from collections.abc import Iterator
+from typing import get_args
+from urllib.parse import parse_qsl
+
+from fastapi import params
+from pydantic import BaseModel
+
+from .problems import invalid_parameter
+
+
+def query_names(signature: inspect.Signature) -> Iterator[str]:
+    """Yield the names of all query parameters that a controller's method declares."""
+    for parameter in signature.parameters.values():
+        for note in getattr(parameter.annotation, "__metadata__", ()):
+            if isinstance(note, params.Query):
+                model = get_args(parameter.annotation)[0]
+                if isinstance(model, type) and issubclass(model, BaseModel):
+                    yield from (field.alias or name for name, field in model.model_fields.items())
+                else:
+                    yield note.alias or parameter.name
+
+
+def check_query(query_string: bytes, known: frozenset[str]) -> None:
+    """Refuse a parameter that is not ``known``, and one that is repeated.
+
+    A mistyped filter must not return everything, and a repeated one must not return something. Raises a 422 problem.
+    """
+    seen: set[str] = set()
+    for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="replace"):
+        if name not in known:
+            raise invalid_parameter(name, "unknown_parameter", "This parameter is not known.")
+        if name in seen:
+            raise invalid_parameter(name, "repeated_parameter", "This parameter may be given once.")
+        seen.add(name)
