@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager, Sort
+from pydantic import MISSING
 from sqlalchemy import delete, insert
 
 from myapp.platform.database.columns import sortable_fields
@@ -141,11 +142,11 @@ def passes(product: Product, filters: ProductFilter) -> bool:
     return all(
         [
             filters.include_inactive or product.active,
-            filters.search is None or fold(filters.search) in fold(product.name),
-            filters.min_price is None or product.price >= filters.min_price,
-            filters.max_price is None or product.price <= filters.max_price,
-            filters.in_stock is None or filters.in_stock == (product.stock > 0),
-            filters.updated_since is None or product.updated_at >= filters.updated_since,
+            filters.search is MISSING or fold(filters.search) in fold(product.name),
+            filters.min_price is MISSING or product.price >= filters.min_price,
+            filters.max_price is MISSING or product.price <= filters.max_price,
+            filters.in_stock is MISSING or filters.in_stock == (product.stock > 0),
+            filters.updated_since is MISSING or product.updated_at >= filters.updated_since,
         ]
     )
 
