@@ -43,7 +43,7 @@ Day = Annotated[date, BeforeValidator(written_out)]
 EventType = Annotated[str, AfterValidator(counted), Field(json_schema_extra={"enum": sorted(COUNTED)})]
 
 
-class DailyCountsQuery(BaseModel):
+class DailyCountsFilter(BaseModel):
     """Both days are included."""
 
     model_config = ConfigDict(extra="forbid")

@@ -11,7 +11,7 @@ from pico_sqlalchemy import transactional
 from ..platform.events.event import RecordedEvent
 from .models import EventCount
 from .repositories import EventCountRepository
-from .schemas import DailyCountsQuery
+from .schemas import DailyCountsFilter
 
 
 @component
@@ -26,6 +26,6 @@ class AnalyticsService:
 
     @transactional(read_only=True)
     @validate
-    async def daily(self, query: DailyCountsQuery) -> Sequence[EventCount]:
+    async def daily(self, query: DailyCountsFilter) -> Sequence[EventCount]:
         """By day and type; what there was none of is not there."""
         return await self._repo.find_daily(query.first_day, query.until, query.type)

@@ -72,7 +72,7 @@ class TestEveryKind:
             problems |= {code: await send for code, send in self.requests(client).items()}
             for code, response in problems.items():
                 assert_problem(response, response.status_code, code)
-        below_asgi = {"malformed_request", "headers_too_large"}  # tests/web/test_protocol.py
+        below_asgi = {"malformed_request", "headers_too_large"}  # tests/platform/web/test_protocol.py
         assert set(problems) == {kind.code for kind in CATALOGUE} - below_asgi
 
     def requests(self, client: httpx.AsyncClient) -> dict[str, Awaitable[httpx.Response]]:

@@ -7,10 +7,11 @@ from urllib.parse import parse_qsl, quote, urlencode
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pico_sqlalchemy import Page
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticSchema, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, Field, GetPydanticSchema, TypeAdapter
 from pydantic_core import PydanticCustomError, core_schema
 
 from ..lists import parse_order
+from .query import QueryModel
 
 
 def plain_integer(value: Any) -> Any:
@@ -48,13 +49,8 @@ class PageResponse(BaseModel, Generic[ItemT]):
         return f"{params[0].__name__.removesuffix('Response')}Page"
 
 
-class PageQuery(BaseModel):
-    """The query of a numbered list. A list with filters inherits from its filter and, last, from this class.
-
-    ``query.py`` refuses unknown parameters, so they are ignored here.
-    """
-
-    model_config = ConfigDict(extra="ignore")
+class PageQuery(QueryModel):
+    """The query of a numbered list."""
 
     page: PageNumber = 1
     page_size: PageSize = 10

@@ -6,9 +6,18 @@ from typing import get_args
 from urllib.parse import parse_qsl
 
 from fastapi import params
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from .problems import invalid_parameter
+
+
+class QueryModel(BaseModel):
+    """The query of a route as a model. One with filters inherits from its filter and, last, from this class.
+
+    ``check_query`` refuses unknown parameters, so they are ignored here.
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
 
 def query_names(signature: inspect.Signature) -> Iterator[str]:
