@@ -63,6 +63,7 @@ def test_every_sort_has_an_index() -> None:
 
 @pytest.mark.parametrize("field", ProductChanges.model_fields)
 async def test_every_change_is_recorded(service: ProductService, container: PicoContainer, field: str) -> None:
+    assert field in CHANGES, f"add a value for the field {field} to CHANGES above"
     product = await service.create(LAMP)
     before = getattr(product, field)
     changed = await service.update(product.id, {field: CHANGES[field]})
@@ -75,6 +76,7 @@ async def test_every_change_is_recorded(service: ProductService, container: Pico
 
 @pytest.mark.parametrize("name", ProductFilter.model_fields)
 async def test_every_filter_counts(service: ProductService, name: str) -> None:
+    assert name in FILTERS, f"add a value for the filter {name} to FILTERS above"
     await service.create(LAMP)
     retired = await service.create({"name": "Chair", "price": 9.5, "stock": 3})
     await service.deactivate(retired.id)
