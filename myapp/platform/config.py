@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -22,6 +23,9 @@ RelativePath = Annotated[str, "relative to the settings' file"]
 
 Seconds = Annotated[float, Field(gt=0)]
 """The type of a setting that is a time; it may have a fraction."""
+
+DISTRIBUTION = "products-api"
+"""The installed package. `fastapi.version` defaults to its version, so that pyproject.toml alone has the number."""
 
 SQLITE_PREFIX = "sqlite+aiosqlite:///"
 
@@ -59,6 +63,9 @@ class SettingsSource(TreeSource):
             node[keys[-1]] = value
         checked = {name: self._check(name, section) for name, section in tree.items()}
         self._resolve_paths(checked)
+        if "fastapi" in self._sections:
+            fastapi = checked.setdefault("fastapi", {})
+            fastapi["version"] = fastapi.get("version") or version(DISTRIBUTION)
         return checked
 
     def settings(self, section: type[SettingsT]) -> SettingsT:

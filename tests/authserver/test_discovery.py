@@ -1,5 +1,7 @@
 """What is published: the keys, the issuer's description, health, documentation."""
 
+from importlib.metadata import version
+
 import httpx
 import pytest
 from openapi_spec_validator import validate
@@ -50,6 +52,7 @@ class TestPages:
     async def test_the_documentation_is_valid_and_complete(self, client: httpx.AsyncClient) -> None:
         document = (await client.get("/openapi.json")).json()
         validate(document)
+        assert document["info"]["version"] == version("products-api")
         assert set(document["paths"]) == {"/login", "/jwks.json", DISCOVERY, "/health"}
         login = document["paths"]["/login"]["post"]
         assert set(login["responses"]) == {"200", "400", "401", "413", "415", "422", "429", "500", "503"}

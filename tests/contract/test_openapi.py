@@ -1,6 +1,7 @@
 """The OpenAPI document: valid, complete, and true to every answer."""
 
 import re
+from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +76,9 @@ class TestDocument:
         response = await anonymous.get("/openapi.json")
         assert response.headers["content-type"] == "application/json"
         assert response.json() == openapi
+
+    def test_has_the_version_of_the_package(self, openapi: dict[str, Any]) -> None:
+        assert openapi["info"]["version"] == version("products-api")
 
     def test_has_every_operation(self, operations: Operations) -> None:
         assert set(operations) == {route for route in RULES if route[1] not in UNDOCUMENTED}

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,15 @@ class TestEnvironment:
         monkeypatch.setenv("AUTHSERVER__WEB__LOG_LEVEL", "LOUD")
         with pytest.raises(ConfigurationError, match="AUTHSERVER__WEB__LOG_LEVEL"):
             source.get_tree()
+
+
+class TestVersion:
+    def test_it_is_that_of_the_installed_package(self, read: Read) -> None:
+        assert read("")["fastapi"] == {"version": version("products-api")}
+        assert read('fastapi: {version: ""}')["fastapi"] == {"version": version("products-api")}
+
+    def test_a_setting_replaces_it(self, read: Read) -> None:
+        assert read("fastapi: {version: '2026.11'}", FASTAPI__VERSION="2026.12")["fastapi"] == {"version": "2026.12"}
 
 
 class TestRefusals:
