@@ -1,0 +1,34 @@
+bin := .venv/bin
+compile := .venv/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+.PHONY: help run test check gate migration lock
+
+help:  ## List these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+.venv/installed: requirements-dev.txt pyproject.toml
+	python3 -m venv .venv && $(bin)/pip install -q --no-deps -r requirements-dev.txt && $(bin)/pip install -q --no-deps -e .
+	touch $@
+
+run: .venv/installed  ## Start the demo: API, auth server and worker on SQLite
+	$(bin)/products-api demo
+
+test: .venv/installed  ## Run the tests, without those that are marked slow
+	$(bin)/pytest
+
+check: .venv/installed  ## Lint, format, types, import contracts
+	$(bin)/ruff check . && $(bin)/ruff format --check . && $(bin)/mypy && $(bin)/lint-imports --no-logo
+
+gate:  ## Run what CI runs, on a fresh copy of HEAD
+	.ci/run
+
+migration: .venv/installed  ## Write a migration for changed models: make migration m="products have a colour"
+	$(bin)/alembic upgrade head && $(bin)/alembic revision --autogenerate -m "$(or $(m),$(error say m="..."))"
+
+lock: .venv/uv/bin/uv  ## Lock what pyproject.toml asks for; make lock UPGRADE=--upgrade takes newer versions too
+	$(compile) pyproject.toml -o requirements.txt
+	$(compile) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+.venv/uv/bin/uv:
+	python3 -m venv .venv/uv && .venv/uv/bin/pip install -q uv
