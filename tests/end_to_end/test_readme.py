@@ -15,7 +15,7 @@ import pytest
 from .system import ROOT, free_port
 
 LEFT_BEHIND = shutil.ignore_patterns(".git", ".venv", "data", "*.egg-info", ".*cache", ".coverage*", ".hypothesis")
-START_TIMEOUT = 150.0
+START_TIMEOUT = 300.0
 FINISH_TIMEOUT = 40.0
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
