@@ -80,6 +80,7 @@ def the_line(process: Process) -> str:
 
 
 class TestRefusedStart:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", REFUSED)
     def test_one_line_names_the_setting(self, refusals: dict[str, Process], name: str) -> None:
         process = refusals[name]
@@ -88,9 +89,9 @@ class TestRefusedStart:
         assert REFUSED[name][1] in line
         assert "s3cr3t" not in line
 
-    @pytest.mark.parametrize("name", ALSO_REFUSED)
+    @pytest.mark.parametrize("name", REFUSED | ALSO_REFUSED)
     def test_before_anything_is_waited_for(self, name: str, tmp_path: Path) -> None:
-        environment, setting = ALSO_REFUSED[name]
+        environment, setting = (REFUSED | ALSO_REFUSED)[name]
         started = time.monotonic()
         with pytest.raises(StartupError) as raised:
             in_thread(lambda: build({"DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path}/products.db", **environment}))
@@ -99,12 +100,14 @@ class TestRefusedStart:
         assert "s3cr3t" not in str(raised.value)
         assert "\n" not in str(raised.value)
 
+    @pytest.mark.slow
     def test_workers_are_not_started_again_and_again(self, refusals: dict[str, Process]) -> None:
         process = refusals[WORKERS]
         process.wait(40)
         assert 1 <= process.output.count("auth_client.issuer") <= 2
         assert "Traceback" not in process.output
 
+    @pytest.mark.slow
     def test_a_database_that_is_down_is_waited_for(self, refusals: dict[str, Process]) -> None:
         process = refusals[DOWN]
         assert process.wait(40) not in (0, 1)
@@ -119,6 +122,7 @@ class TestContainer:
         assert str(startup_error(error)) == "this was expected"
 
 
+@pytest.mark.slow
 class TestDatabaseIsDown:
     def test_it_starts_when_the_database_does(self, tmp_path: Path, databases: Databases) -> None:
         target = make_url(databases.migrated("postgresql"))
@@ -146,6 +150,7 @@ def catalogue(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 class TestServing:
     def test_from_another_folder_it_uses_the_same_file_and_ends_cleanly(
         self, catalogue: Path, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
@@ -205,6 +210,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 class TestWithoutHttp:
     def test_a_script_goes_on_after_an_error(self, database_url: str, tmp_path: Path) -> None:
         """What it does after an error is committed: another process sees it."""

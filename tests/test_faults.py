@@ -23,6 +23,8 @@ from .platform.web.problems import assert_problem
 from .processes import Server, serving
 from .proxy import Proxy
 
+pytestmark = pytest.mark.slow
+
 PRODUCTS = "/api/v1/products/"
 LAMP = {"name": "Lamp", "price": 9.5, "stock": 1}
 LIMIT = 5.0

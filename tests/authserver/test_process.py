@@ -19,6 +19,8 @@ from authserver.boot import FOLDER
 from ..databases import Databases, free_port
 from .conftest import CHEAP, PASSWORD
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def environment(databases: Databases, tmp_path: Path) -> dict[str, str]:

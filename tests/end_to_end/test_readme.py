@@ -18,7 +18,10 @@ LEFT_BEHIND = shutil.ignore_patterns(".git", ".venv", "data", "*.egg-info", ".*c
 START_TIMEOUT = 300.0
 FINISH_TIMEOUT = 40.0
 
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine"),
+]
 
 
 def block(name: str) -> str:

@@ -4,8 +4,11 @@ import time
 
 import httpx
 import jwt
+import pytest
 
 from .system import System
+
+pytestmark = pytest.mark.slow
 
 PRODUCTS = "/api/v1/products/"
 

@@ -100,6 +100,7 @@ print([name for name in ("reportlab", "obstore", "celery", "kombu", "aiosmtplib"
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_makes_no_report_loads_nothing_for_it(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/products.db"
     run = subprocess.run(

@@ -11,6 +11,8 @@ from myapp.boot import ROOT
 from ..issuer import Issuer
 from ..processes import clean_environment
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import asyncio, json, os, sys
 import httpx, uvicorn

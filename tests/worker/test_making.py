@@ -13,6 +13,8 @@ from ..databases import free_port
 from ..proxy import Proxy
 from .conftest import Reports, Worker
 
+pytestmark = pytest.mark.slow
+
 StartWorker = Callable[..., Worker]
 
 SEVERAL_SECONDS = 6_000
@@ -44,7 +46,6 @@ async def test_reports_are_made_and_the_worker_ends(
     assert "Traceback" not in worker.output, worker.output
 
 
-@pytest.mark.slow
 @parts(("sqlite", "file"), ("postgresql", "rabbitmq"))
 class TestDisturbed:
     async def test_a_worker_that_is_killed_loses_nothing(
@@ -134,7 +135,6 @@ class TestDisturbed:
         assert "[the-request]" in told[0]
 
 
-@pytest.mark.slow
 @parts(("postgresql", "rabbitmq"))
 async def test_a_broker_that_was_down_gets_its_messages(
     settings: dict[str, str], start: StartContainer, start_worker: StartWorker

@@ -278,6 +278,7 @@ class TestAtStart:
         migrate(url)
         assert await read(empty_url, revision) == migrator_of(url).head()
 
+    @pytest.mark.slow
     def test_eight_processes_at_once_on_an_empty_database(self, empty_url: str, issuer: Issuer) -> None:
         environment = {
             **os.environ,

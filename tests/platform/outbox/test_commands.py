@@ -62,6 +62,7 @@ class TestEvents:
 
 
 class TestCommandLine:
+    @pytest.mark.slow
     def test_ends_with_one_line(self, databases: Databases) -> None:
         ended = subprocess.run(
             [sys.executable, "-m", "myapp.cli", "events", "redeliver", "1"],
@@ -79,6 +80,7 @@ class TestCommandLine:
         result = CliRunner().invoke(cli, ["events", "redeliver", *arguments])
         assert result.exit_code == 2
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
     async def test_relay_runs_until_ctrl_c(self, room: Room, tmp_path: Path) -> None:
         """The handlers of told.py are not its own, so it leaves their deliveries alone."""

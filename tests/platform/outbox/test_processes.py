@@ -21,6 +21,8 @@ from .room import Room, until
 from .scribe import Folder
 from .things import Counted
 
+pytestmark = pytest.mark.slow
+
 StartRelay = Callable[[], Process]
 
 
@@ -90,7 +92,6 @@ class TestKill:
             ("delivered", 1),
         ]
 
-    @pytest.mark.slow
     async def test_after_it_was_handled_and_before_it_is_recorded(
         self, room: Room, folder: Folder, start_relay: StartRelay
     ) -> None:
@@ -110,7 +111,6 @@ class TestKill:
         assert folder.read("done") == [("a", 1), ("a", 1), ("a", 2)]
         assert await room.states("scribe") == ["delivered"] * 2
 
-    @pytest.mark.slow
     async def test_in_the_transaction_of_the_record(self, room: Room, folder: Folder, start_relay: StartRelay) -> None:
         folder.shut()
         await room.happen("a", "b", "a", kind=Counted)
@@ -124,7 +124,6 @@ class TestKill:
         noted = [(event.aggregate_id, event.version) for event in await room.events("thing.noted")]
         assert sorted(noted) == [("a", 1), ("a", 2), ("b", 1)]
 
-    @pytest.mark.slow
     async def test_again_and_again(
         self, room: Room, folder: Folder, start_relay: StartRelay, environment: dict[str, str]
     ) -> None:
@@ -153,7 +152,6 @@ class TestKill:
             assert len(first_times) == 32
         assert len(await room.events("thing.noted")) == 8 * 4 * 8
 
-    @pytest.mark.slow
     async def test_of_a_process_that_serves(
         self, room: Room, environment: dict[str, str], issuer: Issuer, tmp_path: Path
     ) -> None:
@@ -202,7 +200,6 @@ class TestTermination:
         assert max(Counter(folder.read("told")).values()) == 1
 
 
-@pytest.mark.slow
 async def test_four_at_once(room: Room, folder: Folder, start_relay: StartRelay) -> None:
     """Every event is handled exactly once, and in order."""
     aggregates = "abcdefghijklmnop"
