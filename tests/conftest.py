@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from hypothesis import HealthCheck, settings
 from pico_ioc import PicoContainer
 from pico_sqlalchemy import AppBase, SessionManager
 
@@ -17,10 +19,19 @@ from myapp.boot import create_container
 from myapp.platform.web.protocol import BoundedHttpToolsProtocol
 from myapp.products.services import ProductService
 
-from .databases import KINDS, Databases
+from .databases import KINDS, Databases, empty_tables
 from .issuer import Issuer
 
 StartContainer = Callable[..., PicoContainer]
+
+for profile, examples in {"quick": 6, "gate": 60}.items():
+    settings.register_profile(
+        profile,
+        max_examples=examples,  # a test of a pure function may set more itself
+        deadline=None,  # a shared machine may be slow at any moment
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +47,21 @@ def postgres_url(databases: Databases) -> str:
     return databases.postgres_url
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test marked ``one_database`` on SQLite only.
+
+    The mark is for a test whose outcome no SQL decides: a refusal by a schema, by the authentication or by the
+    routing; a header; a page of the documentation. All other tests that need a database run on both kinds.
+    """
+    test = metafunc.definition
+    if "database_kind" in metafunc.fixturenames and test.get_closest_marker("one_database"):
+        test.add_marker(pytest.mark.parametrize("database_kind", KINDS[:1], indirect=True, scope="session"))
+
+
 @pytest.fixture(scope="session", params=KINDS)
 def database_kind(request: pytest.FixtureRequest) -> str:
+    """The kind of the databases of a test, which runs once for each kind."""
     kind: str = request.param
     return kind
 
@@ -121,9 +145,7 @@ async def shared_container(shared_url: str, issuer: Issuer, folders: dict[str, s
 @pytest.fixture
 async def container(shared_container: PicoContainer) -> PicoContainer:
     """The application that tests share, once for each kind of database, with empty tables."""
-    async with shared_container.get(SessionManager).engine.begin() as connection:
-        for table in reversed(AppBase.metadata.sorted_tables):
-            await connection.execute(table.delete())
+    await empty_tables(shared_container.get(SessionManager).engine, AppBase.metadata)
     return shared_container
 
 

@@ -5,7 +5,9 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 import jwt
@@ -32,6 +34,7 @@ class Issuer:
         self.status = 200
         self.body: bytes | None = None
         """Sent to every request instead of the documents."""
+        self._numbers = count()
         self._answering = threading.Event()
         self._answering.set()
         self._port = 0
@@ -84,7 +87,7 @@ class Issuer:
     def rotate(self, kid: str | None = None, *, keep: bool = True) -> str:
         """Sign with a new key from now on; ``keep`` goes on publishing the old ones."""
         kid = kid or uuid.uuid4().hex
-        self.keys[kid] = key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.keys[kid] = key = private_key(next(self._numbers))
         self.published = [*(self.published if keep else []), public_jwk(key, kid)]
         return kid
 
@@ -128,6 +131,12 @@ class Issuer:
         if path not in documents:
             return 404, b"{}"
         return self.status, json.dumps(documents[path]).encode()
+
+
+@cache
+def private_key(number: int) -> RSAPrivateKey:
+    """Make a key, which takes a while: so all issuers sign with the same first key, the same second one ..."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def public_jwk(key: RSAPrivateKey, kid: str, **members: Any) -> dict[str, Any]:

@@ -32,9 +32,11 @@ async def counted(container: PicoContainer) -> None:
 
 
 class TestAccess:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.get(PATH), 401, "missing_token")
 
+    @pytest.mark.one_database
     async def test_refuses_a_viewer_and_a_manager(self, viewer: httpx.AsyncClient, manager: httpx.AsyncClient) -> None:
         for client in (viewer, manager):
             problem = assert_problem(await client.get(PATH, params={"from": "x"}), 403, "insufficient_scope")
@@ -78,6 +80,7 @@ class TestCounts:
         assert (await admin.get(PATH)).status_code == 200
 
 
+@pytest.mark.one_database
 class TestParameters:
     @pytest.mark.parametrize(
         ("parameters", "place", "code"),

@@ -20,7 +20,7 @@ from authserver.schema import AuthBase
 from authserver.users.models import User
 from authserver.users.services import UserService
 
-from ..databases import Databases, in_thread
+from ..databases import Databases, empty_tables, in_thread
 
 StartAuthServer = Callable[..., PicoContainer]
 AddUser = Callable[..., Awaitable[User]]
@@ -59,9 +59,7 @@ async def shared_auth_server(
 @pytest.fixture
 async def container(shared_auth_server: PicoContainer) -> PicoContainer:
     """The auth server that tests share, once for each kind of database, with empty tables."""
-    async with shared_auth_server.get(SessionManager).engine.begin() as connection:
-        for table in reversed(AuthBase.metadata.sorted_tables):
-            await connection.execute(table.delete())
+    await empty_tables(shared_auth_server.get(SessionManager).engine, AuthBase.metadata)
     return shared_auth_server
 
 

@@ -11,6 +11,7 @@ from .conftest import StartAuthServer, client_of
 DISCOVERY = "/.well-known/openid-configuration"
 
 
+@pytest.mark.one_database
 class TestKeys:
     async def test_they_may_be_cached_for_a_short_time(self, client: httpx.AsyncClient) -> None:
         response = await client.get("/jwks.json")
@@ -19,6 +20,7 @@ class TestKeys:
         assert [key["alg"] for key in response.json()["keys"]] == ["RS256"]
 
 
+@pytest.mark.one_database
 class TestDiscovery:
     @pytest.mark.parametrize("url", ["https://login.example.com/auth", "http://127.0.0.1:9000/"])
     async def test_urls_come_from_the_issuer(self, start: StartAuthServer, url: str) -> None:
@@ -40,6 +42,7 @@ class TestDiscovery:
         assert document["grant_types_supported"] == []
 
 
+@pytest.mark.one_database
 class TestPages:
     async def test_health(self, client: httpx.AsyncClient) -> None:
         response = await client.get("/health")

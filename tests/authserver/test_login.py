@@ -41,6 +41,7 @@ def checked(container: PicoContainer, monkeypatch: pytest.MonkeyPatch) -> list[s
     return hashes
 
 
+@pytest.mark.one_database
 class TestRequest:
     @pytest.mark.parametrize(
         ("body", "pointer"),

@@ -74,6 +74,7 @@ class TestUsers:
         assert unknown.exit_code == 1
         assert unknown.stderr == "authserver: There is no user bob.\n"
 
+    @pytest.mark.one_database
     def test_what_a_user_may_not_be_is_told_in_one_line_without_the_password(self, run: Run) -> None:
         account = ("--email", "nowhere", "--name", "Alice", "--role", "products:write")
         refused = run("users", "add", "Alice", *account, "--password-stdin", typed="7 chars")
@@ -84,6 +85,7 @@ class TestUsers:
             "password: String should have at least 8 characters\n"
         )
 
+    @pytest.mark.one_database
     def test_there_is_no_option_for_the_password(self, run: Run) -> None:
         assert run("users", "add", "Alice", *ALICE, "--password", PASSWORD).exit_code == 2
 

@@ -19,6 +19,7 @@ def service(container: PicoContainer) -> UserService:
 
 
 class TestCreate:
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "fields",
         [

@@ -75,6 +75,7 @@ WITH_PERMISSION = [route for route in ROUTES if is_permission(RULES[route].strip
 PROTECTED = [route for route in ROUTES if RULES[route] != PUBLIC]
 
 
+@pytest.mark.one_database
 class TestTable:
     def test_knows_every_route(self, endpoints: dict[tuple[str, str], Any]) -> None:
         assert set(endpoints) == set(RULES)
@@ -104,6 +105,7 @@ def is_open(response: httpx.Response, route: tuple[str, str]) -> bool:
 
 
 class TestCallers:
+    @pytest.mark.one_database
     async def test_anonymous(self, app: FastAPI) -> None:
         async with client_of(app) as client:
             for route in ROUTES:
@@ -145,6 +147,7 @@ class TestCallers:
                 else:
                     assert_problem(response, 403, "insufficient_scope")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "claims",
         [
@@ -167,6 +170,7 @@ class TestCallers:
             for route in WITH_PERMISSION:
                 assert_problem(await send(client, *route), 403, "insufficient_scope")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("flaw", ["expired", "audience", "issuer", "not yet", "signature", "garbage", "unsigned"])
     async def test_bad_token(self, app: FastAPI, issuer: Issuer, flaw: str) -> None:
         """However mighty its role; and a public route does not look at it."""
@@ -178,6 +182,7 @@ class TestCallers:
                 else:
                     assert_problem(response, 401, "invalid_token")
 
+    @pytest.mark.one_database
     async def test_decided_before_the_body_is_read(self, app: FastAPI) -> None:
         async def unread() -> Any:
             raise AssertionError("the body was read")
@@ -189,6 +194,7 @@ class TestCallers:
                 assert_problem(response, 401, "missing_token")
 
 
+@pytest.mark.one_database
 class TestOtherPaths:
     """What is no route needs a token too, and no way of writing a path gets around a rule."""
 

@@ -68,6 +68,7 @@ def codes(operation: dict[str, Any], status: int) -> set[str]:
     )
 
 
+@pytest.mark.one_database
 class TestDocument:
     def test_is_valid(self, openapi: dict[str, Any]) -> None:
         validate(openapi)
@@ -96,6 +97,7 @@ class TestDocument:
             assert operation["tags"]
 
 
+@pytest.mark.one_database
 class TestOperations:
     def test_declare_their_security_and_permission(self, operations: Operations, openapi: dict[str, Any]) -> None:
         assert openapi["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
@@ -245,11 +247,7 @@ class TestTruth:
         assert {answer for answer in declared - recorder.seen if answer[2] < 500} == set()
 
     @pytest.mark.parametrize("route", [route for route in RULES if route[1] not in UNDOCUMENTED], ids=" ".join)
-    @settings(
-        max_examples=15,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     async def test_what_a_generated_client_sends_is_answered_as_declared(
         self,

@@ -10,6 +10,8 @@ from starlette.routing import Route
 
 from myapp.platform.web.route_table import RouteTable
 
+pytestmark = pytest.mark.one_database
+
 PARAMETER = re.compile(r"{(\w+)(:\w+)?}")
 IDS = {"[0-9]{1,10}": "7", UUIDConvertor.regex: "00000000-0000-4000-8000-000000000000"}
 """The forms that an id may have, each with one of it."""

@@ -46,6 +46,7 @@ def test_our_sections_tell_the_defaults(section: str) -> None:
             assert told[field.name] == default, field.name
 
 
+@pytest.mark.one_database
 def test_every_configured_class_has_a_section(container: PicoContainer) -> None:
     metadata = {key: container.metadata_for(key) for key in container.keys()}  # noqa: SIM118 - it is no mapping
     configured = {key for key, found in metadata.items() if found and found.infra == "configured"}

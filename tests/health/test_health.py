@@ -21,6 +21,7 @@ LIVE = "/api/v1/health"
 READY = "/api/v1/health/ready"
 
 
+@pytest.mark.one_database
 class TestHealth:
     async def test_is_public(self, anonymous: httpx.AsyncClient) -> None:
         response = await anonymous.get(LIVE)

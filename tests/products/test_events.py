@@ -229,6 +229,7 @@ class TestLowStock:
         await service.update(product.id, {"stock": 0})
         assert payloads(await told())["product.stock_low"] == {"name": "Lamp", "stock": 0, "threshold": 0}
 
+    @pytest.mark.one_database
     def test_does_not_begin_below_zero(self, start: StartContainer, shared_url: str) -> None:
         with pytest.raises(StartupError, match="low_stock_threshold"):
             start({"DATABASE__URL": shared_url, "PRODUCTS__LOW_STOCK_THRESHOLD": "-1"})

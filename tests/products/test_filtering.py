@@ -59,6 +59,7 @@ def links(response: httpx.Response) -> dict[str, str]:
 
 
 class TestSearch:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.get(PAGED, params={"search": "lamp"}), 401, "missing_token")
 
@@ -82,6 +83,7 @@ class TestSearch:
             await create(f"Lamp {character} bright")
         assert names(await viewer.get(PAGED, params={"search": "\ufffe br"})) == ["Lamp \ufffe bright"]
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("text", ["", "x" * 101, "x" * 5000, "\x00", "la\x00mp"])
     async def test_refuses_a_text_that_no_name_can_have(self, viewer: httpx.AsyncClient, text: str) -> None:
         assert_invalid(await viewer.get(PAGED, params={"search": text}), "search")
@@ -119,10 +121,12 @@ class TestPrices:
         assert names(response) == found
         assert response.json()["total"] == len(found)
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("query", ["min_price=10&max_price=9.99", "max_price=0&min_price=0.01"])
     async def test_refuse_a_range_that_is_none(self, viewer: httpx.AsyncClient, query: str) -> None:
         assert_invalid(await viewer.get(f"{PAGED}?{query}"), "max_price", "price_range")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("name", ["min_price", "max_price"])
     @pytest.mark.parametrize("value", NO_AMOUNTS)
     async def test_refuse_what_is_no_amount(self, viewer: httpx.AsyncClient, name: str, value: str) -> None:
@@ -138,6 +142,7 @@ class TestStock:
         assert names(await viewer.get(PAGED, params={"in_stock": "false"})) == ["Sold out"]
         assert len(names(await viewer.get(PAGED))) == 3
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("value", ["", "maybe", "2", "None", "null", "tru\u00e9", "true\x00", "x" * 5000])
     async def test_refuses_what_is_neither(self, viewer: httpx.AsyncClient, value: str) -> None:
         assert_invalid(await viewer.get(PAGED, params={"in_stock": value}), "in_stock")
@@ -162,6 +167,7 @@ class TestUpdatedSince:
     async def test_takes_every_moment(self, viewer: httpx.AsyncClient, value: str) -> None:
         assert (await viewer.get(PAGED, params={"updated_since": value})).status_code == 200
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("value", NO_MOMENTS)
     async def test_refuses_what_is_no_moment_with_its_offset(self, viewer: httpx.AsyncClient, value: str) -> None:
         assert_invalid(await viewer.get(PAGED, params={"updated_since": value}), "updated_since")
@@ -207,10 +213,12 @@ class TestSort:
         pages = [names(await viewer.get(PAGED, params=params | {"page": n, "page_size": 1})) for n in (1, 2, 3)]
         assert [name for page in pages for name in page] == expected
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("sort", NO_ORDERS)
     async def test_refuses_what_is_no_order(self, viewer: httpx.AsyncClient, sort: str) -> None:
         assert_invalid(await viewer.get(PAGED, params={"sort": sort}), "sort")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("sort", ["price,price", "price,-price", "id,name,id"])
     async def test_refuses_a_field_that_is_given_twice(self, viewer: httpx.AsyncClient, sort: str) -> None:
         assert_invalid(await viewer.get(PAGED, params={"sort": sort}), "sort", "sort_repeated")
@@ -230,6 +238,7 @@ class TestTogether:
         refused = await viewer.get(PAGED, params=query | {"include_inactive": "true"})
         assert_problem(refused, 403, "insufficient_scope")
 
+    @pytest.mark.one_database
     async def test_every_fault_is_told(self, viewer: httpx.AsyncClient) -> None:
         response = await viewer.get(PAGED, params={"page": "0", "min_price": "x", "sort": "y", "in_stock": "z"})
         errors = assert_problem(response, 422, "validation_failed")["errors"]
@@ -272,6 +281,7 @@ class TestLinks:
         assert prices == [5, 4, 3, 2]
         assert (await viewer.get(links(response)["first"])).json()["items"][0]["price"] == 5
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("prefix", ["", "/shop/caf\u00e9"])
     async def test_stand_below_the_root_path(
         self,

@@ -68,6 +68,7 @@ async def writers(app: FastAPI, issuer: Issuer) -> AsyncIterator[list[httpx.Asyn
         ]
 
 
+@pytest.mark.one_database
 class TestAccess:
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.get(history_of(1)), 401, "missing_token")
@@ -157,6 +158,7 @@ class TestHistory:
         assert response.status_code == 404
         assert response.json()["code"] in ("not_found", "route_not_found")
 
+    @pytest.mark.one_database
     async def test_knows_its_parameters(self, manager: httpx.AsyncClient, create: Create) -> None:
         path = history_of((await create())["id"])
         for name, value in (
@@ -198,7 +200,7 @@ class TestChain:
         effective = {f"writer-{number}" for number in range(20) if number % 5 != 4}
         assert effective <= {change["actor"] for change in history}
 
-    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(suppress_health_check=list(HealthCheck))
     @given(
         updates=st.lists(
             st.fixed_dictionaries(

@@ -1,6 +1,6 @@
 """How the databases go about what lists and searches ask of them: by an index, where one helps."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,27 +13,48 @@ from myapp.products.models import Product
 from myapp.products.schemas import ProductFilter
 from myapp.products.services import ProductService
 
+from ..conftest import build
+from ..databases import Databases
+from ..issuer import Issuer
+
 Plan = Callable[[Awaitable[Any]], Awaitable[str]]
 
 # Enough for PostgreSQL to prefer an index; SQLite does not look.
 MANY = """
 INSERT INTO products (name, name_folded, price, stock, active, version, created_at, updated_at)
-SELECT 'Lamp ' || n, 'lamp ' || n, n, n % 50, true, 1, now() + n * interval '1 s', now() + n * interval '1 s'
+SELECT 'Lamp ' || n, 'lamp ' || n, n, n % 500, true, 1, now() + n * interval '1 s', now() + n * interval '1 s'
 FROM generate_series(1, 20000) n
 """
 INDEX = {"sqlite": "VIRTUAL TABLE INDEX", "postgresql": "ix_products_name_folded_trgm"}
 SORTING = {"sqlite": "USE TEMP B-TREE FOR ORDER BY", "postgresql": "->  Sort"}
 
 
-@pytest.fixture
-async def plan(container: PicoContainer) -> Plan:
-    """What the database makes of the statement that a call sends."""
-    engine = container.get(SessionManager).engine
-    is_sqlite = engine.dialect.name == "sqlite"
-    if not is_sqlite:
-        async with engine.begin() as connection:
+@pytest.fixture(scope="module")
+async def catalogue(
+    database_kind: str, databases: Databases, issuer: Issuer, folders: dict[str, str]
+) -> AsyncIterator[PicoContainer]:
+    """An application with many products, which these tests only read."""
+    url = databases.migrated(database_kind)
+    container = build({"DATABASE__URL": url, "AUTH_CLIENT__ISSUER": issuer.url, **folders})
+    if database_kind == "postgresql":
+        async with container.get(SessionManager).engine.begin() as connection:
             await connection.execute(text(MANY))
             await connection.execute(text("ANALYZE products"))
+    yield container
+    await container.ashutdown()
+
+
+@pytest.fixture
+def service(catalogue: PicoContainer) -> ProductService:
+    made: ProductService = catalogue.get(ProductService)
+    return made
+
+
+@pytest.fixture
+def plan(catalogue: PicoContainer) -> Plan:
+    """Return what the database makes of the statement that a call sends."""
+    engine = catalogue.get(SessionManager).engine
+    is_sqlite = engine.dialect.name == "sqlite"
 
     async def plan_of(call: Awaitable[Any]) -> str:
         sent: list[tuple[str, Any]] = []

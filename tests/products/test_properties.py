@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager, Sort
@@ -20,12 +20,6 @@ from myapp.products.schemas import ProductFilter
 from myapp.products.services import ProductService
 
 from .conftest import COLLECTION
-
-tried = settings(
-    max_examples=25,
-    deadline=None,  # a shared machine may be slow at any moment
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=100)
 # What pydantic strips is what Unicode calls white space; a name that has none at its ends stays as it is.
@@ -76,7 +70,6 @@ orders = st.lists(
 )
 
 
-@tried
 @given(product=products)
 async def test_what_is_created_is_what_is_read(manager: httpx.AsyncClient, product: dict[str, Any]) -> None:
     sent = product | {"price": float(product["price"])}
@@ -87,7 +80,6 @@ async def test_what_is_created_is_what_is_read(manager: httpx.AsyncClient, produ
     assert read.json().items() >= ({"description": None, "stock": 0, "active": True} | sent).items()
 
 
-@tried
 @given(name=names, part=st.tuples(st.integers(0, 100), st.integers(1, 100)))
 async def test_a_search_finds_every_part_of_a_name(service: ProductService, name: str, part: tuple[int, int]) -> None:
     start, length = part
@@ -98,7 +90,6 @@ async def test_a_search_finds_every_part_of_a_name(service: ProductService, name
     await service.delete(product.id)
 
 
-@tried
 @given(cent=cents)
 async def test_a_price_is_exact_to_the_cent(service: ProductService, cent: int) -> None:
     for price in (Decimal(cent) / 100, cent / 100):
@@ -116,7 +107,6 @@ def test_sqlite_keeps_a_price_in_a_float(cent: int) -> None:
     assert Money().process_result_value(Money().process_bind_param(price, dialect()), dialect()) == price
 
 
-@tried
 @given(rows=shelves, filters=filters, sorts=orders, size=st.integers(1, 15))
 async def test_pages_cover_what_passes_the_filters_once_and_in_order(
     service: ProductService,
@@ -161,7 +151,6 @@ def sort_key(product: Product, sort: Sort) -> Any:
     return fold(product.name) if sort.field == "name" else getattr(product, sort.field)
 
 
-@tried
 @given(active=st.lists(st.booleans(), max_size=40), size=st.integers(1, 15))
 async def test_batches_cover_everything_once_and_in_order(
     service: ProductService, container: PicoContainer, active: list[bool], size: int

@@ -27,6 +27,7 @@ def names(response: httpx.Response) -> list[str]:
 
 
 class TestList:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.get(COLLECTION), 401, "missing_token")
 
@@ -56,6 +57,7 @@ class TestList:
             assert (response.status_code, response.json()) == (200, [active, inactive])
             assert (await client.get(COLLECTION)).json() == [active]
 
+    @pytest.mark.one_database
     async def test_refuses_inactive_products_to_others(self, viewer: httpx.AsyncClient) -> None:
         problem = assert_problem(
             await viewer.get(COLLECTION, params={"include_inactive": "true"}), 403, "insufficient_scope"
@@ -63,6 +65,7 @@ class TestList:
         assert "products:read_inactive" in problem["detail"]
         assert (await viewer.get(COLLECTION, params={"include_inactive": "false"})).status_code == 200
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("value", NO_BOOLEANS)
     async def test_refuses_what_is_no_boolean(self, manager: httpx.AsyncClient, value: str) -> None:
         assert_invalid(await manager.get(COLLECTION, params={"include_inactive": value}), "include_inactive")
@@ -88,6 +91,7 @@ class TestList:
 
 
 class TestPaged:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.get(PAGED), 401, "missing_token")
 
@@ -125,20 +129,24 @@ class TestPaged:
         answer = (await manager.get(PAGED, params={"page_size": 5})).json()
         assert (len(answer["items"]), answer["total"]) == (5, 6)
 
+    @pytest.mark.one_database
     async def test_refuses_inactive_products_to_others(self, viewer: httpx.AsyncClient) -> None:
         response = await viewer.get(PAGED, params={"include_inactive": "true"})
         assert_problem(response, 403, "insufficient_scope")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("value", ["0", "-1", "1000001", "2147483648", *NO_INTEGERS])
     async def test_refuses_a_page_that_cannot_be(self, viewer: httpx.AsyncClient, value: str) -> None:
         assert_invalid(await viewer.get(PAGED, params={"page": value}), "page")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("value", ["0", "-1", "101", *NO_INTEGERS])
     async def test_refuses_a_size_that_cannot_be(self, viewer: httpx.AsyncClient, value: str) -> None:
         assert_invalid(await viewer.get(PAGED, params={"page_size": value}), "page_size")
 
 
 class TestSearch:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.get(SEARCH, params={"q": "lamp"}), 401, "missing_token")
 
@@ -230,14 +238,17 @@ class TestSearch:
         params = {"q": "product"} | ({"limit": limit} if limit else {})
         assert names(await viewer.get(SEARCH, params=params)) == names(await viewer.get(COLLECTION))[:found]
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("value", ["0", "-1", "101", *NO_INTEGERS])
     async def test_refuses_a_limit_that_cannot_be(self, viewer: httpx.AsyncClient, value: str) -> None:
         assert_invalid(await viewer.get(SEARCH, params={"q": "lamp", "limit": value}), "limit")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("text", ["", "x" * 101, "\x00", "la\x00mp"])
     async def test_refuses_a_text_that_no_name_can_have(self, viewer: httpx.AsyncClient, text: str) -> None:
         assert_invalid(await viewer.get(SEARCH, params={"q": text}), "q")
 
+    @pytest.mark.one_database
     async def test_demands_a_text(self, viewer: httpx.AsyncClient) -> None:
         assert_invalid(await viewer.get(SEARCH), "q", "missing")
 
@@ -252,6 +263,7 @@ class TestSearch:
 
 
 class TestGet:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.get(COLLECTION + "1"), 401, "missing_token")
 
@@ -284,6 +296,7 @@ class TestGet:
         assert_problem(response, 403, "insufficient_scope")
 
 
+@pytest.mark.one_database
 class TestParameters:
     """A mistyped filter must not return everything, nor a repeated one something."""
 

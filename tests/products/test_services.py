@@ -52,6 +52,7 @@ class TestCreate:
         product = await service.create(LAMP | {"price": price})
         assert str(product.price) == str((await service.get_by_id(product.id)).price) == kept
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "data",
         [
@@ -82,6 +83,7 @@ class TestCreate:
             await service.create(data)
         assert await service.list_active() == []
 
+    @pytest.mark.one_database
     async def test_refuses_models_that_were_made_past_their_rules(self, service: ProductService) -> None:
         changed = ProductData(name="Lamp", price=Decimal(1))
         changed.name = ""
@@ -99,6 +101,7 @@ class TestUpdate:
         changed = await service.update(product.id, ProductChanges(description=None, name=" Torch "))
         assert (changed.name, changed.description, changed.stock, changed.version) == ("Torch", None, 4, 3)
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "data", [{}, {"name": None}, {"price": None}, {"stock": None}, {"active": None}, {"active": 1}, {"version": 9}]
     )
@@ -108,6 +111,7 @@ class TestUpdate:
             await service.update(product.id, data)
         assert (await service.get_by_id(product.id)).version == 1
 
+    @pytest.mark.one_database
     async def test_refuses_models_that_were_made_past_their_rules(self, service: ProductService) -> None:
         product = await service.create(LAMP)
         changed = ProductChanges(name="Torch")
@@ -196,6 +200,7 @@ class TestReads:
         page = await service.list_paged(1, 10)
         assert ([found.id for found in page.content], page.total_elements) == ([product.id], 1)
 
+    @pytest.mark.one_database
     async def test_know_every_filter(self, service: ProductService) -> None:
         first, second = await service.create(LAMP), await service.create(LAMP)
         await service.deactivate(first.id)

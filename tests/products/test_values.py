@@ -124,6 +124,7 @@ def body(members: dict[str, Any], name: str, value: str) -> str:
 
 
 class TestCreate:
+    @pytest.mark.one_database
     @pytest.mark.parametrize(("name", "value", "code"), REFUSED, ids=ids(REFUSED))
     async def test_refuses(self, manager: httpx.AsyncClient, name: str, value: str, code: str | None) -> None:
         response = await manager.post(COLLECTION, content=body(VALID, name, value), headers=JSON)
@@ -137,14 +138,17 @@ class TestCreate:
         assert response.json()[name] == kept
         assert (await manager.get(f"{COLLECTION}{response.json()['id']}")).json() == response.json()
 
+    @pytest.mark.one_database
     async def test_refuses_to_make_an_inactive_product(self, manager: httpx.AsyncClient) -> None:
         assert_invalid(await manager.post(COLLECTION, json=VALID | {"active": False}), "#/active", "extra_forbidden")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("name", ["name", "price"])
     async def test_demands(self, manager: httpx.AsyncClient, name: str) -> None:
         members = {key: value for key, value in VALID.items() if key != name}
         assert_invalid(await manager.post(COLLECTION, json=members), f"#/{name}", "missing")
 
+    @pytest.mark.one_database
     async def test_tells_every_fault_at_once(self, manager: httpx.AsyncClient) -> None:
         response = await manager.post(COLLECTION, json={"name": "a", "price": "1", "stock": -1, "colour": "red"})
         errors = assert_problem(response, 422, "validation_failed")["errors"]
@@ -152,6 +156,7 @@ class TestCreate:
 
 
 class TestUpdate:
+    @pytest.mark.one_database
     @pytest.mark.parametrize(("name", "value", "code"), REFUSED, ids=ids(REFUSED))
     async def test_refuses(
         self, manager: httpx.AsyncClient, create: Create, name: str, value: str, code: str | None
@@ -169,6 +174,7 @@ class TestUpdate:
         assert response.json() == product | {name: kept, "updated_at": response.json()["updated_at"]}
         assert (await manager.get(f"{COLLECTION}{product['id']}")).json() == response.json()
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("value", ["null", "0", "1", '"true"', '"false"', "[]"])
     async def test_refuses_what_is_no_boolean(self, manager: httpx.AsyncClient, create: Create, value: str) -> None:
         product = await create()
@@ -176,6 +182,7 @@ class TestUpdate:
         assert_invalid(response, "#/active", "bool_type")
 
 
+@pytest.mark.one_database
 class TestBody:
     """What is no product at all, for both operations."""
 

@@ -21,9 +21,11 @@ def path_of(product: dict[str, Any]) -> str:
 
 
 class TestCreate:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.post(COLLECTION, json=LAMP), 401, "missing_token")
 
+    @pytest.mark.one_database
     async def test_refuses_a_viewer_and_an_admin(
         self, viewer: httpx.AsyncClient, admin: httpx.AsyncClient, manager: httpx.AsyncClient
     ) -> None:
@@ -56,15 +58,18 @@ class TestCreate:
     async def test_takes_two_products_of_one_name(self, create: Create) -> None:
         assert (await create("Lamp"))["id"] < (await create("Lamp"))["id"]
 
+    @pytest.mark.one_database
     async def test_refuses_unknown_parameters_before_it_writes(self, manager: httpx.AsyncClient) -> None:
         assert_invalid(await manager.post(COLLECTION, params={"dry_run": "1"}, json=LAMP), "dry_run")
         assert (await manager.get(COLLECTION)).json() == []
 
 
 class TestUpdate:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient, create: Create) -> None:
         assert_problem(await anonymous.put(path_of(await create()), json={"stock": 1}), 401, "missing_token")
 
+    @pytest.mark.one_database
     async def test_refuses_a_viewer_and_an_admin(
         self, viewer: httpx.AsyncClient, admin: httpx.AsyncClient, create: Create
     ) -> None:
@@ -119,6 +124,7 @@ class TestUpdate:
     async def test_finds_no_product(self, manager: httpx.AsyncClient) -> None:
         assert_problem(await manager.put(COLLECTION + "2147483647", json={"stock": 1}), 404, "not_found")
 
+    @pytest.mark.one_database
     async def test_refuses_unknown_parameters_before_it_writes(
         self, manager: httpx.AsyncClient, create: Create
     ) -> None:
@@ -129,9 +135,11 @@ class TestUpdate:
 
 
 class TestDeactivate:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient, create: Create) -> None:
         assert_problem(await anonymous.patch(path_of(await create()) + "/deactivate"), 401, "missing_token")
 
+    @pytest.mark.one_database
     async def test_refuses_a_viewer_and_an_admin(
         self, viewer: httpx.AsyncClient, admin: httpx.AsyncClient, create: Create
     ) -> None:
@@ -173,9 +181,11 @@ class TestDeactivate:
 
 
 class TestDelete:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient, create: Create) -> None:
         assert_problem(await anonymous.delete(path_of(await create())), 401, "missing_token")
 
+    @pytest.mark.one_database
     async def test_refuses_a_viewer_and_a_manager(
         self, viewer: httpx.AsyncClient, manager: httpx.AsyncClient, create: Create
     ) -> None:
@@ -202,6 +212,7 @@ class TestDelete:
         await admin.delete(path_of(product))
         assert (await create())["id"] > product["id"]
 
+    @pytest.mark.one_database
     async def test_refuses_unknown_parameters_before_it_writes(self, admin: httpx.AsyncClient, create: Create) -> None:
         product = await create()
         assert_invalid(await admin.delete(path_of(product), params={"dry_run": "1"}), "dry_run", "unknown_parameter")
@@ -228,6 +239,7 @@ class TestIds:
         await create()
         assert_problem(await send(id), 404, "not_found")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "id",
         [
@@ -257,6 +269,7 @@ class TestIds:
         await create()
         assert_problem(await send(id), 404, "route_not_found")
 
+    @pytest.mark.one_database
     async def test_has_no_form_with_a_slash(self, manager: httpx.AsyncClient, create: Create) -> None:
         product = await create()
         assert_problem(await manager.get(path_of(product) + "/"), 404, "route_not_found")

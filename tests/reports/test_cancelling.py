@@ -25,9 +25,11 @@ HasFile = Callable[[Json], Awaitable[bool]]
 
 
 class TestCancel:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient, ask: Ask) -> None:
         assert_problem(await anonymous.post(f"{REPORTS}{(await ask())['id']}/cancel"), 401, "missing_token")
 
+    @pytest.mark.one_database
     async def test_refuses_who_may_not_ask(self, app: FastAPI, issuer: Issuer, ask: Ask) -> None:
         """To see all reports is not to stop them."""
         report = await ask()

@@ -24,6 +24,7 @@ Start = Callable[..., PicoContainer]
 
 
 class TestFile:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient, make: Make) -> None:
         assert_problem(await anonymous.get(f"{REPORTS}{(await make())['id']}/file"), 401, "missing_token")
 
@@ -154,6 +155,7 @@ class TestLink:
             == assert_problem(known, 403, "invalid_link")["detail"]
         )
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("name", ["expires", "signature"])
     async def test_no_changed_one_is_good(self, anonymous: httpx.AsyncClient, link: Link, name: str) -> None:
         url = httpx.URL(await link())
@@ -172,6 +174,7 @@ class TestLink:
         for other in changed:
             assert_problem(await anonymous.get(url.copy_set_param(name, other)), 403, "invalid_link")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("name", ["expires", "signature"])
     async def test_half_of_one_is_refused(self, anonymous: httpx.AsyncClient, link: Link, name: str) -> None:
         url = httpx.URL(await link())

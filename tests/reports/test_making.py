@@ -200,6 +200,7 @@ class TestFaults:
             assert storage.uploads == 2
 
 
+@pytest.mark.one_database
 def test_a_lease_shorter_than_its_heartbeats_stops_the_start(start: Start, database_url: str) -> None:
     with pytest.raises(StartupError, match=r"reports\.lease"):
         start({"DATABASE__URL": database_url, "REPORTS__LEASE": "1", "REPORTS__HEARTBEAT": "0.5"})

@@ -17,6 +17,7 @@ NOBODYS = "8a2f7a4e-5b0c-4c3e-9d0f-0f6f4c1f2b3a"
 
 
 class TestOne:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient, ask: Ask) -> None:
         assert_problem(await anonymous.get(REPORTS + (await ask())["id"]), 401, "missing_token")
 
@@ -60,6 +61,7 @@ class TestOne:
 
 
 class TestList:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.get(REPORTS), 401, "missing_token")
 
@@ -114,6 +116,7 @@ class TestList:
         assert response.json() == {"items": reports[2:4], "total": 5, "page": 2, "page_size": 2, "pages": 3}
         assert 'rel="next"' in response.headers["link"]
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         ("name", "value"),
         [

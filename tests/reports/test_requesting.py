@@ -64,9 +64,11 @@ BAD_BODIES: list[tuple[Any, str]] = [
 
 
 class TestCallers:
+    @pytest.mark.one_database
     async def test_anonymous(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.post(REPORTS, json=INVENTORY), 401, "missing_token")
 
+    @pytest.mark.one_database
     async def test_viewer(self, viewer: httpx.AsyncClient) -> None:
         problem = assert_problem(await viewer.post(REPORTS, json=INVENTORY), 403, "insufficient_scope")
         assert "reports:create" in problem["detail"]
@@ -116,6 +118,7 @@ class TestPeriod:
         report = await ask(**{"from": None, "to": None})
         assert (report["from"], report["to"]) == (None, None)
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         ("members", "place"),
         [
@@ -133,11 +136,13 @@ class TestPeriod:
             assert_invalid(await manager.post(REPORTS, json=ACTIVITY | members), "#/from", "future")
         assert (await ask(kind="activity", to=tomorrow))["to"] > utc_now().isoformat()
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("name", ["from", "to"])
     async def test_is_of_activity_only(self, manager: httpx.AsyncClient, name: str) -> None:
         body = INVENTORY | {name: "2026-02-01T00:00:00Z"}
         assert_invalid(await manager.post(REPORTS, json=body), f"#/{name}", "no_period")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("name", ["from", "to"])
     async def test_must_be_two_moments(self, manager: httpx.AsyncClient, name: str) -> None:
         for value in NO_MOMENTS:
@@ -146,6 +151,7 @@ class TestPeriod:
             assert_invalid(response, f"#/{name}")
 
 
+@pytest.mark.one_database
 class TestRefused:
     async def test_a_bad_body(self, manager: httpx.AsyncClient) -> None:
         for body, place in BAD_BODIES:
@@ -174,6 +180,7 @@ class TestWithoutHttp:
         report = await reports.request({"kind": "activity", "format": "csv", "from": "2026-01-01T00:00:00Z"})
         assert (report.owner, report.email) == ("system", None)
 
+    @pytest.mark.one_database
     async def test_bad_data_is_refused(self, reports: ReportService) -> None:
         with pytest.raises(ValidationFailedError):
             await reports.request({"kind": "sales", "format": "csv"})

@@ -34,6 +34,7 @@ async def count_users(container: PicoContainer) -> int:
 
 
 class TestGet:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.get(ME), 401, "missing_token")
 
@@ -122,6 +123,7 @@ class TestGet:
 
 
 class TestPatch:
+    @pytest.mark.one_database
     async def test_refuses_an_anonymous_caller(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.patch(ME, json={"name": "Ann"}), 401, "missing_token")
 
@@ -155,6 +157,7 @@ class TestPatch:
         response = await client.patch(ME, json={"name": ANN["name"], "phone": None})
         assert (response.json(), response.headers["etag"]) == (profile, '"1"')
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "phone",
         [
@@ -178,12 +181,14 @@ class TestPatch:
     async def test_refuses_what_is_no_phone(self, connect: Connect, phone: object) -> None:
         assert_invalid(await (await connect()).patch(ME, json={"phone": phone}), "#/phone")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "name", ["", " ", "a" * 101, "A\x00", "A\nB", "A\x1b[31m", "A\u2029B", 7, False, ["Ann"]], ids=ascii
     )
     async def test_refuses_what_is_no_name(self, connect: Connect, name: object) -> None:
         assert_invalid(await (await connect()).patch(ME, json={"name": name}), "#/name")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "member", ["id", "subject", "email", "is_active", "version", "search_text", "created_at", "role", "Name", ""]
     )
@@ -193,6 +198,7 @@ class TestPatch:
         assert assert_problem(response, 422, "validation_failed")["errors"][0]["code"] == "extra_forbidden"
         assert (await client.get(ME)).json()["name"] is None
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'"Ann"', b'{"name": "\\ud800"}', b'{"phone": NaN}'])
     async def test_refuses_other_bodies(self, connect: Connect, body: bytes) -> None:
         response = await (await connect()).patch(ME, content=body, headers={"Content-Type": "application/json"})
@@ -228,6 +234,7 @@ class TestSubject:
         client = await connect(sub=subject)
         assert [(await client.get(ME)).json()["subject"] for _ in range(2)] == [subject] * 2
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("subject", ["s" * 256, "a\x00b", "a\ud800b"], ids=ascii)
     async def test_that_no_column_holds_makes_the_token_invalid(self, connect: Connect, subject: str) -> None:
         assert_problem(await (await connect(sub=subject)).get(ME), 401, "invalid_token")

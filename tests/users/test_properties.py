@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pico_ioc import PicoContainer
 
@@ -14,17 +14,10 @@ from myapp.users.services import ProfileService, UserService
 
 from .conftest import ME, USERS, Connect, new_subject
 
-tried = settings(
-    max_examples=25,
-    deadline=None,  # a shared machine may be slow at any moment
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
 lines = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=98).map(lambda text: f"<{text}>")
 claims = st.none() | st.booleans() | st.integers() | st.text(max_size=300) | st.lists(st.text(), max_size=2)
 
 
-@tried
 @given(email=claims, name=claims)
 async def test_a_claim_is_kept_or_counts_as_absent(connect: Connect, email: Any, name: Any) -> None:
     response = await (await connect(email=email, name=name)).get(ME)
@@ -34,7 +27,6 @@ async def test_a_claim_is_kept_or_counts_as_absent(connect: Connect, email: Any,
         assert kept == (claim.strip() if fits else None)
 
 
-@tried
 @given(name=st.text(max_size=110), phone=st.text("0123456789 +()-./x\n", max_size=25))
 async def test_a_profile_is_changed_or_refused(connect: Connect, name: str, phone: str) -> None:
     client = await connect()
@@ -49,7 +41,6 @@ async def test_a_profile_is_changed_or_refused(connect: Connect, name: str, phon
         assert (found["name"], found["phone"]) == (None, None)
 
 
-@tried
 @given(name=lines, email=lines, part=st.tuples(st.integers(0, 100), st.integers(1, 100)))
 async def test_a_search_finds_every_part_of_a_name_or_an_email(
     container: PicoContainer, admin: httpx.AsyncClient, name: str, email: str, part: tuple[int, int]

@@ -30,6 +30,7 @@ NO_IDS = [
 
 
 class TestList:
+    @pytest.mark.one_database
     async def test_refuses_callers_without_the_permission(
         self, anonymous: httpx.AsyncClient, viewer: httpx.AsyncClient, manager: httpx.AsyncClient
     ) -> None:
@@ -79,6 +80,7 @@ class TestList:
         found = (await admin.get(USERS, params={"sort": sort})).json()["items"]
         assert "".join(user["name"] or "-" for user in found) == order
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("sort", ["phone", "is_active", "name,name", "search_text", "", "name;", "version", "-"])
     async def test_refuses_other_orders(self, admin: httpx.AsyncClient, sort: str) -> None:
         assert_invalid(await admin.get(USERS, params={"sort": sort}), "sort")
@@ -131,6 +133,7 @@ class TestList:
             assert page["total"] == 1
         assert (await admin.get(USERS, params={"is_active": "true", "search": "bea"})).json()["total"] == 0
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         ("name", "value"),
         [
@@ -150,6 +153,7 @@ class TestList:
 
 
 class TestGet:
+    @pytest.mark.one_database
     async def test_refuses_callers_without_the_permission(
         self, anonymous: httpx.AsyncClient, manager: httpx.AsyncClient, see: See
     ) -> None:
@@ -168,6 +172,7 @@ class TestGet:
     async def test_finds_nobody(self, admin: httpx.AsyncClient) -> None:
         assert_problem(await admin.get(f"{USERS}/{NOBODY}"), 404, "not_found")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("id", NO_IDS, ids=lambda id: id[:40])
     async def test_what_is_no_uuid_is_404(self, admin: httpx.AsyncClient, id: str) -> None:
         for method in ("GET", "PATCH", "DELETE"):
@@ -176,6 +181,7 @@ class TestGet:
 
 
 class TestUpdate:
+    @pytest.mark.one_database
     async def test_refuses_callers_without_the_permission(
         self, anonymous: httpx.AsyncClient, connect: Connect, see: See, container: PicoContainer
     ) -> None:
@@ -198,6 +204,7 @@ class TestUpdate:
         assert (await admin.patch(user["path"], json={"is_active": True})).json()["is_active"] is True
         assert (await admin.get(user["path"])).headers["etag"] == '"3"'
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "body",
         [
@@ -261,6 +268,7 @@ class TestOneself:
 
 
 class TestDelete:
+    @pytest.mark.one_database
     async def test_refuses_callers_without_the_permission(
         self, anonymous: httpx.AsyncClient, manager: httpx.AsyncClient, admin: httpx.AsyncClient, see: See
     ) -> None:

@@ -47,8 +47,8 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], scope="session")
-def test_an_api_that_makes_no_report(shared_url: str, issuer: Issuer, folders: dict[str, str]) -> None:
-    settings = {"DATABASE__URL": shared_url, "AUTH_CLIENT__ISSUER": issuer.url, **folders}
+def test_an_api_that_makes_no_report(database_url: str, issuer: Issuer, folders: dict[str, str]) -> None:
+    settings = {"DATABASE__URL": database_url, "AUTH_CLIENT__ISSUER": issuer.url, **folders}
     ran = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         cwd=ROOT,

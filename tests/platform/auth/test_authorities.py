@@ -74,6 +74,7 @@ class TestProtections:
 class TestPermissionMap:
     """What a role grants is a setting: another map, other access, and no line of code."""
 
+    @pytest.mark.one_database
     async def test_another_map_changes_access(self, start: StartContainer, database_url: str, issuer: Issuer) -> None:
         grants = '{"editor": ["products:write"], "admin": ["products:write", "users:read"], "product-manager": []}'
         container = start({"DATABASE__URL": database_url, "AUTH__PERMISSIONS": grants})

@@ -9,15 +9,15 @@ from typing import Any
 import asyncpg
 import pytest
 from pico_ioc import PicoContainer
-from pico_sqlalchemy import SessionManager
+from pico_sqlalchemy import AppBase, SessionManager
 from pico_sqlalchemy.config import DatabaseSettings
-from sqlalchemy import delete, make_url, select
+from sqlalchemy import make_url, select
 
 from myapp.platform.database.engine import EngineSettings, create_engine
 from myapp.platform.database.sessions import ProductsSessionManager
 from myapp.products.models import Product
 from tests.conftest import build
-from tests.databases import Databases, in_thread, libpq_url
+from tests.databases import Databases, empty_tables, in_thread, libpq_url
 from tests.issuer import Issuer
 
 POOL_SIZE = 3
@@ -55,8 +55,7 @@ async def sessions(shared_url: str) -> AsyncIterator[ProductsSessionManager]:
     """Every test with it begins without products and ends with all connections back in the pool, and no transaction
     left in the task."""
     made = session_manager(shared_url)
-    async with made.engine.begin() as connection:
-        await connection.execute(delete(Product))
+    await empty_tables(made.engine, AppBase.metadata)
     yield made
     assert in_use(made) == 0
     assert made.get_current_session() is None
@@ -117,7 +116,6 @@ async def probe_application(database_kind: str, databases: Databases, issuer: Is
 async def probe_container(probe_application: PicoContainer) -> AsyncIterator[PicoContainer]:
     """The application with the components of probe.py, and no product."""
     manager = probe_application.get(SessionManager)
-    async with manager.engine.begin() as connection:
-        await connection.execute(delete(Product))
+    await empty_tables(manager.engine, AppBase.metadata)
     yield probe_application
     assert in_use(manager) == 0

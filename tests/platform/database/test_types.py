@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.exc import StatementError
@@ -23,8 +23,6 @@ MAX = Decimal("9999999999.99")
 amounts = st.decimals(min_value=-MAX, max_value=MAX, places=2)
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=zones)
-
-of_every_kind = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,6 @@ async def round_trip(engine: AsyncEngine, column: Column, values: list) -> list:
 
 
 class TestMoney:
-    @of_every_kind
     @given(st.lists(amounts, min_size=1, max_size=200))
     async def test_to_the_cent(self, engine: AsyncEngine, values: list[Decimal]) -> None:
         read = await round_trip(engine, VALUES.c.money, values)
@@ -80,7 +77,6 @@ class TestMoney:
 
 
 class TestUtcDateTime:
-    @of_every_kind
     @given(st.lists(moments, min_size=1, max_size=200))
     async def test_the_same_moment_in_utc(self, engine: AsyncEngine, values: list[datetime]) -> None:
         read = await round_trip(engine, VALUES.c.moment, values)

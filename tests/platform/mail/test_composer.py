@@ -32,7 +32,7 @@ class TestComposer:
         assert set(read.keys()) == {*HEADERS, "Content-Type", "MIME-Version"}
         assert [one.addr_spec for one in read["To"].addresses] == ["ada@example.com"]
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(name=texts, subject=texts, body=texts)
     def test_takes_any_text(self, name: str, subject: str, body: str) -> None:
         mail = Composer(MailSettings()).compose([address("ada@example.com", name)], subject, body, "test.1")
@@ -43,7 +43,7 @@ class TestComposer:
         assert [one.addr_spec for one in read["To"].addresses] == ["ada@example.com"]
         assert words(read["Subject"]) == words(one_header_line(subject))
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=300))
     def test_tells_a_text_as_it_is(self, text: str) -> None:
         read = message_from_bytes(compose(text=text).as_bytes(), policy=default)
@@ -91,7 +91,7 @@ class TestAddress:
         with pytest.raises(MailRefusedError):
             named_address(mailbox)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(mailbox=st.text('a@.<>" ,;:\r\n\\()ä-', max_size=12), name=texts)
     def test_never_harms(self, mailbox: str, name: str) -> None:
         try:

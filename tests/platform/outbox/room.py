@@ -21,6 +21,7 @@ from myapp.platform.outbox.relay import EventRelay
 from myapp.platform.outbox.repositories import DeliveryRepository
 from myapp.platform.outbox.services import DeliveryService
 from myapp.platform.outbox.settings import EventsSettings
+from tests.databases import empty_tables
 
 from .things import Happened
 from .told import Clerk, Listener, Neighbour
@@ -52,9 +53,7 @@ class Room:
 
     async def clear(self) -> None:
         """Empty the tables, and let the handlers obey."""
-        async with self.manager.engine.begin() as connection:
-            for table in reversed(AppBase.metadata.sorted_tables):
-                await connection.execute(table.delete())
+        await empty_tables(self.manager.engine, AppBase.metadata)
         for handler in (self.listener, self.neighbour, self.clerk):
             handler.reset()
 

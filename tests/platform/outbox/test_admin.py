@@ -93,6 +93,7 @@ class TestList:
         assert ids == sorted(ids, reverse=True)
         assert len({(item["event_id"], item["handler"]) for page in pages for item in page}) == 10
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         ("params", "parameter"),
         [
@@ -153,6 +154,7 @@ class TestRedeliver:
     async def test_unknown_event(self, operator: httpx.AsyncClient, event_id: str) -> None:
         assert_problem(await operator.post(f"{PATH}/{event_id}/redeliver"), 404, "not_found")
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("event_id", ["-1", "x", "1.0", "9" * 5000])
     async def test_no_id(self, operator: httpx.AsyncClient, event_id: str) -> None:
         assert_problem(await operator.post(f"{PATH}/{event_id}/redeliver"), 404, "route_not_found")

@@ -42,7 +42,7 @@ class Unsteady:
             await asyncio.sleep(0)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(steps=steps, outcomes=outcomes)
 async def test_every_event_is_delivered_in_order(room: Room, steps: list[tuple[str, str]], outcomes: list[str]) -> None:
     """First deliveries are in order, but for events that were given up: these come when an operator says so."""

@@ -11,6 +11,8 @@ from ...conftest import client_of, serving
 from ...issuer import Issuer
 from .problems import assert_problem
 
+pytestmark = pytest.mark.one_database
+
 PRODUCTS = "/api/v1/products/"
 JSON = {"Content-Type": "application/json"}
 LIMIT = 2**20

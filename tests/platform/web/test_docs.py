@@ -9,6 +9,8 @@ import pytest
 
 from .problems import assert_problem
 
+pytestmark = pytest.mark.one_database
+
 PAGES = ["/docs", "/redoc"]
 
 

@@ -12,6 +12,8 @@ from ...issuer import Issuer
 from .conftest import SHOP
 from .problems import assert_problem
 
+pytestmark = pytest.mark.one_database
+
 PRODUCTS = "/api/v1/products/"
 EVIL = "https://evil.example.com"
 

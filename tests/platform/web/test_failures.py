@@ -11,6 +11,8 @@ from ...conftest import client_of
 from .faulty import SECRET
 from .problems import assert_problem
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 async def client(faulty_app: FastAPI, tokens: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:

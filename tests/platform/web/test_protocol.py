@@ -12,6 +12,8 @@ from myapp.platform.web.protocol import MAX_HEADER_BYTES
 
 from ...conftest import serving
 
+pytestmark = pytest.mark.one_database
+
 CREATE = (
     "POST /api/v1/products/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
     '\r\n1e\r\n{"name": "Trailed", "price":1}\r\n0\r\n'

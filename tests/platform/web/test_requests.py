@@ -19,6 +19,8 @@ from ...conftest import client_of, serving
 from ...issuer import Issuer
 from .problems import assert_problem
 
+pytestmark = pytest.mark.one_database
+
 PRODUCTS = "/api/v1/products/"
 HEALTH = "/api/v1/health"
 JSON = {"Content-Type": "application/json"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from myapp.reports.documents.content import Column, Table
@@ -105,7 +105,7 @@ class TestCells:
         write_csv(inventory([], tables=[Table("t", [Column("=1")], [])]), tmp_path / "report.csv", lambda rows: None)
         assert (tmp_path / "report.csv").read_text(encoding="utf-8-sig") == "'=1\n"
 
-    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=200)
     @given(rows=st.lists(st.tuples(st.text() | st.text("=+-@'\" \t\r\n,;", max_size=6), st.integers()), max_size=5))
     def test_come_back(self, tmp_path: Path, rows: list[tuple[str, int]]) -> None:
         read = written(tmp_path, [TEXT, Column("Number", "integer")], *rows)

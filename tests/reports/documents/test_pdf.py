@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
@@ -132,11 +132,6 @@ class TestCells:
         _, page = write(inventory([], tables=[Table("t", narrow, [(2**31 - 1, "")])]))
         assert "2,147,483,647" in page.replace("\n", "")
 
-    @settings(
-        max_examples=60,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
     @given(text=st.text(st.characters(codec=None), max_size=600) | st.text("x \u0301\u200b\ud800", max_size=600))
     def test_take_any_text(self, tmp_path: Path, text: str) -> None:
         write_pdf(with_one(text), tmp_path / "any.pdf", lambda rows: None)
