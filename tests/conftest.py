@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,9 +20,8 @@ from myapp.platform.web.protocol import BoundedHttpToolsProtocol
 from myapp.products.services import ProductService
 
 from .databases import KINDS, Databases, empty_tables
+from .fixture_types import Create, StartContainer
 from .issuer import Issuer
-
-StartContainer = Callable[..., PicoContainer]
 
 for profile, examples in {"quick": 6, "gate": 60}.items():
     settings.register_profile(
@@ -228,7 +227,7 @@ async def admin(app: FastAPI, tokens: dict[str, str]) -> AsyncIterator[httpx.Asy
 
 
 @pytest.fixture
-def create(manager: httpx.AsyncClient) -> Callable[..., Awaitable[dict[str, Any]]]:
+def create(manager: httpx.AsyncClient) -> Create:
     """``await create("Lamp", price=9.5)`` is the new product as the API answers it."""
 
     async def create_one(name: str = "Lamp", **members: Any) -> dict[str, Any]:

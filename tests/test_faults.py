@@ -15,9 +15,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url
 
-from .conftest import StartContainer
 from .conftest import client_of as in_process
 from .databases import Databases, in_thread, libpq_url, postgres_server
+from .fixture_types import StartContainer
 from .issuer import Issuer
 from .platform.web.problems import assert_problem
 from .processes import Server, serving

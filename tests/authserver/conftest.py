@@ -21,8 +21,9 @@ from authserver.users.models import User
 from authserver.users.services import UserService
 
 from ..databases import Databases, empty_tables, in_thread
+from ..fixture_types import StartContainer
 
-StartAuthServer = Callable[..., PicoContainer]
+StartAuthServer = StartContainer
 AddUser = Callable[..., Awaitable[User]]
 Run = Callable[..., Result]
 

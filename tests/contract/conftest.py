@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -17,10 +16,8 @@ from myapp.platform.web.route_table import leaves
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService
 
+from ..fixture_types import Create, SeeUser
 from ..issuer import Issuer
-
-Create = Callable[..., Awaitable[dict[str, Any]]]
-See = Callable[[], Awaitable[User]]
 
 
 @pytest.fixture
@@ -63,7 +60,7 @@ async def product_id(create: Create) -> int:
 
 
 @pytest.fixture
-def see(container: PicoContainer) -> See:
+def see(container: PicoContainer) -> SeeUser:
     """``await see()`` is a user who has called before, and is nobody else in these tests."""
 
     async def see_one() -> User:
@@ -74,7 +71,7 @@ def see(container: PicoContainer) -> See:
 
 
 @pytest.fixture
-async def user_id(see: See) -> uuid.UUID:
+async def user_id(see: SeeUser) -> uuid.UUID:
     return (await see()).id
 
 
@@ -87,7 +84,7 @@ async def report_id(manager: httpx.AsyncClient) -> str:
 
 
 @pytest.fixture
-async def deactivated(container: PicoContainer, issuer: Issuer, see: See) -> str:
+async def deactivated(container: PicoContainer, issuer: Issuer, see: SeeUser) -> str:
     """The token of a user who was deactivated, with every role that there is."""
     user = await see()
     await container.get(UserService).update(user.id, {"is_active": False})  # type: ignore[arg-type]

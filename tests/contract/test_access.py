@@ -80,23 +80,27 @@ class TestTable:
     def test_knows_every_route(self, endpoints: dict[tuple[str, str], Any]) -> None:
         assert set(endpoints) == set(RULES)
 
-    def test_is_what_the_routes_say(self, endpoints: dict[tuple[str, str], Any]) -> None:
+    def test_is_what_the_routes_say(self, endpoints: dict[tuple[str, str], Any], subtests: pytest.Subtests) -> None:
         for route, endpoint in endpoints.items():
-            if RULES[route] == PUBLIC:
-                assert getattr(endpoint, PICO_ALLOW_ANONYMOUS, False), route
-            else:
-                required = set() if RULES[route] == ANY_TOKEN else {RULES[route]}
-                assert set(getattr(endpoint, PICO_REQUIRED_ROLES, ())) == required, route
+            with subtests.test(" ".join(route)):
+                if RULES[route] == PUBLIC:
+                    assert getattr(endpoint, PICO_ALLOW_ANONYMOUS, False)
+                else:
+                    required = set() if RULES[route] == ANY_TOKEN else {RULES[route]}
+                    assert set(getattr(endpoint, PICO_REQUIRED_ROLES, ())) == required
 
-    def test_has_one_rule_a_route(self, endpoints: dict[tuple[str, str], Any]) -> None:
+    def test_has_one_rule_a_route(self, endpoints: dict[tuple[str, str], Any], subtests: pytest.Subtests) -> None:
         markers = (PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_ROLES, PICO_REQUIRED_GROUPS, PICO_REQUIRED_SCOPES)
         for route, endpoint in endpoints.items():
-            assert sum(bool(getattr(endpoint, marker, False)) for marker in markers) <= 1, route
+            with subtests.test(" ".join(route)):
+                assert sum(bool(getattr(endpoint, marker, False)) for marker in markers) <= 1
 
-    def test_asks_for_permissions_that_some_role_has(self, container: PicoContainer) -> None:
+    def test_asks_for_permissions_that_some_role_has(self, container: PicoContainer, subtests: pytest.Subtests) -> None:
         granted = container.get(AuthSettings).permissions
         for permission in {RULES[route] for route in WITH_PERMISSION}:
-            assert {role for role, permissions in granted.items() if permission in permissions} == GRANTED[permission]
+            with subtests.test(permission):
+                roles = {role for role, permissions in granted.items() if permission in permissions}
+                assert roles == GRANTED[permission]
 
 
 def is_open(response: httpx.Response, route: tuple[str, str]) -> bool:
@@ -106,46 +110,52 @@ def is_open(response: httpx.Response, route: tuple[str, str]) -> bool:
 
 class TestCallers:
     @pytest.mark.one_database
-    async def test_anonymous(self, app: FastAPI) -> None:
+    async def test_anonymous(self, app: FastAPI, subtests: pytest.Subtests) -> None:
         async with client_of(app) as client:
             for route in ROUTES:
-                response = await send(client, *route)
-                if RULES[route] == PUBLIC:
-                    assert is_open(response, route), route
-                else:
-                    assert_problem(response, 401, "missing_token")
+                with subtests.test(" ".join(route)):
+                    response = await send(client, *route)
+                    if RULES[route] == PUBLIC:
+                        assert is_open(response, route)
+                    else:
+                        assert_problem(response, 401, "missing_token")
 
     @pytest.mark.parametrize("role", ["viewer", "product-manager", "admin", "unheard-of", None])
-    async def test_role(self, app: FastAPI, issuer: Issuer, role: str | None) -> None:
+    async def test_role(self, app: FastAPI, issuer: Issuer, role: str | None, subtests: pytest.Subtests) -> None:
         async with client_of(app, issuer.token(role)) as client:
             for route in ROUTES:
-                response = await send(client, *route)
-                if is_permission(RULES[route]) and role not in GRANTED[RULES[route]]:
-                    problem = assert_problem(response, 403, "insufficient_scope")
-                    assert RULES[route] in problem["detail"]
-                    assert f'scope="{RULES[route]}"' in response.headers["www-authenticate"]
-                else:
-                    assert response.status_code not in (401, 403, 405, 500), route
+                with subtests.test(" ".join(route)):
+                    response = await send(client, *route)
+                    if is_permission(RULES[route]) and role not in GRANTED[RULES[route]]:
+                        problem = assert_problem(response, 403, "insufficient_scope")
+                        assert RULES[route] in problem["detail"]
+                        assert f'scope="{RULES[route]}"' in response.headers["www-authenticate"]
+                    else:
+                        assert response.status_code not in (401, 403, 405, 500)
 
-    async def test_deactivated(self, app: FastAPI, deactivated: str) -> None:
+    async def test_deactivated(self, app: FastAPI, deactivated: str, subtests: pytest.Subtests) -> None:
         """However mighty the token; and a public route does not look at it."""
         async with client_of(app, deactivated) as client:
             for route in ROUTES:
-                response = await send(client, *route)
-                if RULES[route] == PUBLIC:
-                    assert is_open(response, route), route
-                else:
-                    assert_problem(response, 403, "user_inactive")
+                with subtests.test(" ".join(route)):
+                    response = await send(client, *route)
+                    if RULES[route] == PUBLIC:
+                        assert is_open(response, route)
+                    else:
+                        assert_problem(response, 403, "user_inactive")
 
     @pytest.mark.parametrize("permission", GRANTED)
-    async def test_permission_without_a_role(self, app: FastAPI, issuer: Issuer, permission: str) -> None:
+    async def test_permission_without_a_role(
+        self, app: FastAPI, issuer: Issuer, permission: str, subtests: pytest.Subtests
+    ) -> None:
         async with client_of(app, issuer.token(permissions=[permission])) as client:
             for route in WITH_PERMISSION:
-                response = await send(client, *route)
-                if RULES[route] == permission:
-                    assert response.status_code not in (401, 403, 405, 500), route
-                else:
-                    assert_problem(response, 403, "insufficient_scope")
+                with subtests.test(" ".join(route)):
+                    response = await send(client, *route)
+                    if RULES[route] == permission:
+                        assert response.status_code not in (401, 403, 405, 500)
+                    else:
+                        assert_problem(response, 403, "insufficient_scope")
 
     @pytest.mark.one_database
     @pytest.mark.parametrize(
@@ -165,33 +175,38 @@ class TestCallers:
         ],
         ids=str,
     )
-    async def test_claims_that_grant_nothing(self, app: FastAPI, issuer: Issuer, claims: dict[str, Any]) -> None:
+    async def test_claims_that_grant_nothing(
+        self, app: FastAPI, issuer: Issuer, claims: dict[str, Any], subtests: pytest.Subtests
+    ) -> None:
         async with client_of(app, issuer.token(**claims)) as client:
             for route in WITH_PERMISSION:
-                assert_problem(await send(client, *route), 403, "insufficient_scope")
+                with subtests.test(" ".join(route)):
+                    assert_problem(await send(client, *route), 403, "insufficient_scope")
 
     @pytest.mark.one_database
     @pytest.mark.parametrize("flaw", ["expired", "audience", "issuer", "not yet", "signature", "garbage", "unsigned"])
-    async def test_bad_token(self, app: FastAPI, issuer: Issuer, flaw: str) -> None:
+    async def test_bad_token(self, app: FastAPI, issuer: Issuer, flaw: str, subtests: pytest.Subtests) -> None:
         """However mighty its role; and a public route does not look at it."""
         async with client_of(app, bad_token(issuer, flaw)) as client:
             for route in ROUTES:
-                response = await send(client, *route)
-                if RULES[route] == PUBLIC:
-                    assert is_open(response, route), route
-                else:
-                    assert_problem(response, 401, "invalid_token")
+                with subtests.test(" ".join(route)):
+                    response = await send(client, *route)
+                    if RULES[route] == PUBLIC:
+                        assert is_open(response, route)
+                    else:
+                        assert_problem(response, 401, "invalid_token")
 
     @pytest.mark.one_database
-    async def test_decided_before_the_body_is_read(self, app: FastAPI) -> None:
+    async def test_decided_before_the_body_is_read(self, app: FastAPI, subtests: pytest.Subtests) -> None:
         async def unread() -> Any:
             raise AssertionError("the body was read")
             yield b""
 
         async with client_of(app) as client:
             for route in PROTECTED:
-                response = await send(client, *route, content=unread(), headers={"Content-Length": str(10**9)})
-                assert_problem(response, 401, "missing_token")
+                with subtests.test(" ".join(route)):
+                    response = await send(client, *route, content=unread(), headers={"Content-Length": str(10**9)})
+                    assert_problem(response, 401, "missing_token")
 
 
 @pytest.mark.one_database
@@ -201,18 +216,22 @@ class TestOtherPaths:
     @pytest.mark.parametrize(
         "path", ["/", "/nowhere", "/api/v1/products/", "/api/v1/products/1", "/api/v1/health", "/docs"]
     )
-    async def test_anonymous(self, app: FastAPI, path: str) -> None:
+    async def test_anonymous(self, app: FastAPI, path: str, subtests: pytest.Subtests) -> None:
         async with client_of(app) as client:
             for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"):
-                status = (await client.request(method, path)).status_code
-                rule = RULES.get(("GET" if method == "HEAD" else method, path))
-                assert status == (200 if rule == PUBLIC else 401), method
+                with subtests.test(method):
+                    status = (await client.request(method, path)).status_code
+                    rule = RULES.get(("GET" if method == "HEAD" else method, path))
+                    assert status == (200 if rule == PUBLIC else 401)
 
     @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1", "/api/v1/product", "/docs/nothing.js", "/docs/../x"])
-    async def test_unknown_path(self, app: FastAPI, tokens: dict[str, str], path: str) -> None:
+    async def test_unknown_path(
+        self, app: FastAPI, tokens: dict[str, str], path: str, subtests: pytest.Subtests
+    ) -> None:
         async with client_of(app, tokens["admin"]) as client:
             for method in ("GET", "POST", "OPTIONS", "BREW"):
-                assert_problem(await client.request(method, path), 404, "route_not_found")
+                with subtests.test(method):
+                    assert_problem(await client.request(method, path), 404, "route_not_found")
 
     @pytest.mark.parametrize(
         ("path", "allowed"),
@@ -226,12 +245,15 @@ class TestOtherPaths:
             ("/docs", "GET"),
         ],
     )
-    async def test_unknown_method(self, app: FastAPI, tokens: dict[str, str], path: str, allowed: str) -> None:
+    async def test_unknown_method(
+        self, app: FastAPI, tokens: dict[str, str], path: str, allowed: str, subtests: pytest.Subtests
+    ) -> None:
         async with client_of(app, tokens["viewer"]) as client:
             for method in ("TRACE", "OPTIONS", "BREW"):
-                response = await client.request(method, path)
-                assert_problem(response, 405, "method_not_allowed")
-                assert response.headers["allow"] == allowed
+                with subtests.test(method):
+                    response = await client.request(method, path)
+                    assert_problem(response, 405, "method_not_allowed")
+                    assert response.headers["allow"] == allowed
 
     @pytest.mark.parametrize(
         "path",
@@ -258,13 +280,16 @@ class TestOtherPaths:
             "/docs%0A",
         ],
     )
-    async def test_no_spelling_gets_around_a_rule(self, app: FastAPI, tokens: dict[str, str], path: str) -> None:
+    async def test_no_spelling_gets_around_a_rule(
+        self, app: FastAPI, tokens: dict[str, str], path: str, subtests: pytest.Subtests
+    ) -> None:
         """Asked for as it stands: a client would tidy the path up."""
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-            status = await raw_status(app, method, path, tokens["viewer"])
-            if method != "GET":
-                assert status in (403, 404, 405), (method, path, status)
-            assert await raw_status(app, method, path, None) == 401, (method, path)
+            with subtests.test(method):
+                status = await raw_status(app, method, path, tokens["viewer"])
+                if method != "GET":
+                    assert status in (403, 404, 405)
+                assert await raw_status(app, method, path, None) == 401
 
 
 def bad_token(issuer: Issuer, flaw: str) -> str:

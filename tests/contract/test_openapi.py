@@ -24,8 +24,9 @@ from schemathesis.specs.openapi.checks import (
 from myapp.platform.web.problems import CATALOGUE, MEDIA_TYPE
 
 from ..conftest import client_of
+from ..fixture_types import Create, SeeUser
 from ..issuer import Issuer
-from .conftest import Create, See, path_for, send
+from .conftest import path_for, send
 from .test_access import ANY_TOKEN, PUBLIC, RULES
 
 Operations = dict[tuple[str, str], dict[str, Any]]
@@ -88,44 +89,51 @@ class TestDocument:
         used = set(re.findall(r"#/components/schemas/(\w+)", str(openapi)))
         assert used == set(openapi["components"]["schemas"])
 
-    def test_names_each_operation_once_and_says_what_it_does(self, operations: Operations) -> None:
+    def test_names_each_operation_once_and_says_what_it_does(
+        self, operations: Operations, subtests: pytest.Subtests
+    ) -> None:
         names = [operation["operationId"] for operation in operations.values()]
         assert len(names) == len(set(names))
         for operation in operations.values():
-            assert operation["summary"]
-            assert operation["description"]
-            assert operation["tags"]
+            with subtests.test(operation["operationId"]):
+                assert operation["summary"]
+                assert operation["description"]
+                assert operation["tags"]
 
 
 @pytest.mark.one_database
 class TestOperations:
-    def test_declare_their_security_and_permission(self, operations: Operations, openapi: dict[str, Any]) -> None:
+    def test_declare_their_security_and_permission(
+        self, operations: Operations, openapi: dict[str, Any], subtests: pytest.Subtests
+    ) -> None:
         assert openapi["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
         for route, operation in operations.items():
-            rule = RULES[route]
-            scopes = [] if rule == ANY_TOKEN else [rule]
-            assert operation.get("security") == (None if rule == PUBLIC else [{"bearer": scopes}]), route
-            needs = {PUBLIC: "Open to everybody.", ANY_TOKEN: "Needs a valid token."}.get(rule, f"Needs `{rule}`.")
-            assert operation["description"].endswith(needs), route
+            with subtests.test(" ".join(route)):
+                rule = RULES[route]
+                scopes = [] if rule == ANY_TOKEN else [rule]
+                assert operation.get("security") == (None if rule == PUBLIC else [{"bearer": scopes}])
+                needs = {PUBLIC: "Open to everybody.", ANY_TOKEN: "Needs a valid token."}.get(rule, f"Needs `{rule}`.")
+                assert operation["description"].endswith(needs)
 
-    def test_declare_their_problems(self, operations: Operations) -> None:
+    def test_declare_their_problems(self, operations: Operations, subtests: pytest.Subtests) -> None:
         known = {kind.code: kind.status for kind in CATALOGUE}
         for (method, path), operation in operations.items():
-            declared = {code for status in operation["responses"] for code in codes(operation, int(status))}
-            assert {"validation_failed", "internal_error"} <= declared
-            if RULES[method, path] != PUBLIC:
-                assert {"missing_token", "invalid_token", "user_inactive"} <= declared
-                assert {"issuer_unavailable", "database_unavailable"} <= declared
-            if RULES[method, path] not in (PUBLIC, ANY_TOKEN) or "include_inactive" in str(operation):
-                assert "insufficient_scope" in declared
-            if "{" in path:
-                assert "not_found" in declared
-                assert method in ("GET", "POST") or "precondition_failed" in declared
-            if "requestBody" in operation:
-                assert {"malformed_body", "unsupported_media_type", "body_too_large"} <= declared
-            for status in operation["responses"]:
-                for code in codes(operation, int(status)):
-                    assert known[code] == int(status)
+            with subtests.test(f"{method} {path}"):
+                declared = {code for status in operation["responses"] for code in codes(operation, int(status))}
+                assert {"validation_failed", "internal_error"} <= declared
+                if RULES[method, path] != PUBLIC:
+                    assert {"missing_token", "invalid_token", "user_inactive"} <= declared
+                    assert {"issuer_unavailable", "database_unavailable"} <= declared
+                if RULES[method, path] not in (PUBLIC, ANY_TOKEN) or "include_inactive" in str(operation):
+                    assert "insufficient_scope" in declared
+                if "{" in path:
+                    assert "not_found" in declared
+                    assert method in ("GET", "POST") or "precondition_failed" in declared
+                if "requestBody" in operation:
+                    assert {"malformed_body", "unsupported_media_type", "body_too_large"} <= declared
+                for status in operation["responses"]:
+                    for code in codes(operation, int(status)):
+                        assert known[code] == int(status)
 
     def test_declare_the_bounds_of_their_parameters(self, operations: Operations) -> None:
         bounds = {
@@ -139,24 +147,26 @@ class TestOperations:
         assert bounds["/api/v1/products/paged", "page_size"] == (1, 100)
         assert bounds["/api/v1/products/search", "limit"] == (1, 100)
 
-    def test_declare_entity_tags_and_preconditions(self, operations: Operations) -> None:
+    def test_declare_entity_tags_and_preconditions(self, operations: Operations, subtests: pytest.Subtests) -> None:
         for (method, path), operation in operations.items():
-            headers = {
-                parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "header"
-            }
-            success = next(entry for status, entry in operation["responses"].items() if status.startswith("2"))
-            is_versioned_read = method == "GET" and "ETag" in success.get("headers", {})
-            assert ("304" in operation["responses"]) == is_versioned_read, path
-            if is_versioned_read:
-                assert headers == {"If-None-Match"}, path
-            else:
-                assert headers == ({"If-Match"} if method in ("PUT", "PATCH", "DELETE") else set()), path
+            with subtests.test(f"{method} {path}"):
+                headers = {
+                    parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "header"
+                }
+                success = next(entry for status, entry in operation["responses"].items() if status.startswith("2"))
+                is_versioned_read = method == "GET" and "ETag" in success.get("headers", {})
+                assert ("304" in operation["responses"]) == is_versioned_read
+                if is_versioned_read:
+                    assert headers == {"If-None-Match"}
+                else:
+                    assert headers == ({"If-Match"} if method in ("PUT", "PATCH", "DELETE") else set())
         for operation in operations.values():
-            for status, response in operation["responses"].items():
-                schema = str(response.get("content", {}).get("application/json", {}))
-                one = "schemas/ProductResponse" in schema and "array" not in schema
-                assert "ETag" in response.get("headers", {}) or not (one or status == "304")
-                assert ("Location" in response.get("headers", {})) == (status in ("201", "202"))
+            with subtests.test(operation["operationId"]):
+                for status, response in operation["responses"].items():
+                    schema = str(response.get("content", {}).get("application/json", {}))
+                    one = "schemas/ProductResponse" in schema and "array" not in schema
+                    assert "ETag" in response.get("headers", {}) or not (one or status == "304")
+                    assert ("Location" in response.get("headers", {})) == (status in ("201", "202"))
 
 
 class Recorder:
@@ -210,7 +220,7 @@ class TestTruth:
         issuer: Issuer,
         create: Create,
         deactivated: str,
-        see: See,
+        see: SeeUser,
     ) -> None:
         recorder = Recorder(openapi)
         hooks = {"response": [recorder.check]}

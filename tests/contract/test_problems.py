@@ -1,13 +1,13 @@
 """Every error is a problem document of a kind that the catalogue has and the README tells."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 from fastapi import FastAPI
-from pico_ioc import PicoContainer
 
 from myapp.boot import ROOT
 from myapp.platform import errors
@@ -15,6 +15,7 @@ from myapp.platform.errors import DomainError, UnavailableError
 from myapp.platform.web.problems import CATALOGUE
 
 from ..conftest import client_of
+from ..fixture_types import StartContainer
 from ..issuer import Issuer
 from ..platform.web.problems import assert_problem
 
@@ -28,10 +29,11 @@ class TestCatalogue:
         assert len(codes) == len(set(codes))
         assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in codes)
 
-    def test_has_every_domain_error(self) -> None:
+    def test_has_every_domain_error(self, subtests: pytest.Subtests) -> None:
         kinds = {(kind.status, kind.code, kind.title) for kind in CATALOGUE}
         for error in set(domain_errors()) - ABSTRACT:
-            assert (error.status, error.code, error.title) in kinds, error
+            with subtests.test(error.__name__):
+                assert (error.status, error.code, error.title) in kinds
 
     def test_is_what_the_readme_tells(self) -> None:
         table = (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- problem codes -->")[2].strip()
@@ -52,9 +54,10 @@ class TestEveryKind:
 
     async def test_is_answered_as_a_problem(
         self,
-        start: Callable[..., PicoContainer],
+        start: StartContainer,
         database_url: str,
         own_issuer: Issuer,
+        subtests: pytest.Subtests,
     ) -> None:
         environment = {
             "DATABASE__URL": database_url,
@@ -71,7 +74,8 @@ class TestEveryKind:
             own_issuer.start()
             problems |= {code: await send for code, send in self.requests(client).items()}
             for code, response in problems.items():
-                assert_problem(response, response.status_code, code)
+                with subtests.test(code):
+                    assert_problem(response, response.status_code, code)
         below_asgi = {"malformed_request", "headers_too_large"}  # tests/platform/web/test_protocol.py
         assert set(problems) == {kind.code for kind in CATALOGUE} - below_asgi
 

@@ -37,16 +37,21 @@ def may_equal(one: Route, part: str, other: Route, counterpart: str) -> bool:
 
 
 def test_no_route_shadows_another(routes: list[Route]) -> None:
-    for one, other in combinations(routes, 2):
-        if (one.methods or set()) & (other.methods or set()):
-            assert not overlap(one, other), f"{one.methods} {one.path} and {other.path}"
+    assert not [
+        f"{one.methods} {one.path} and {other.path}"
+        for one, other in combinations(routes, 2)
+        if (one.methods or set()) & (other.methods or set()) and overlap(one, other)
+    ]
 
 
 def test_ids_are_the_only_parameters_of_a_path(routes: list[Route]) -> None:
     """A parameter that takes any text would take the names beside it too."""
-    for route in routes:
-        for name, convertor in route.param_convertors.items():
-            assert convertor.regex in IDS, f"{route.path}: {name}"
+    assert not [
+        f"{route.path}: {name}"
+        for route in routes
+        for name, convertor in route.param_convertors.items()
+        if convertor.regex not in IDS
+    ]
 
 
 @pytest.mark.parametrize(
@@ -60,11 +65,14 @@ def test_the_check_sees_what_overlaps(one: str, other: str) -> None:
     assert overlap(*routes)
 
 
-def test_the_table_of_routes_means_what_the_application_does(app: FastAPI, routes: list[Route]) -> None:
+def test_the_table_of_routes_means_what_the_application_does(
+    app: FastAPI, routes: list[Route], subtests: pytest.Subtests
+) -> None:
     table = RouteTable.of(app.routes)
     for route in routes:
-        for method in route.methods or ():
-            ids = {name: IDS[convertor.regex] for name, convertor in route.param_convertors.items()}
-            path = route.path_format.format_map(ids)
-            target = table.resolve({"type": "http", "method": method, "path": path, "root_path": ""})
-            assert (target.template, target.endpoint) == (route.path, route.endpoint)
+        with subtests.test(route.path):
+            for method in route.methods or ():
+                ids = {name: IDS[convertor.regex] for name, convertor in route.param_convertors.items()}
+                path = route.path_format.format_map(ids)
+                target = table.resolve({"type": "http", "method": method, "path": path, "root_path": ""})
+                assert (target.template, target.endpoint) == (route.path, route.endpoint)

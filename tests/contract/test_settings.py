@@ -37,13 +37,14 @@ def test_every_section_stands_there() -> None:
 
 
 @pytest.mark.parametrize("section", sorted(set(SECTIONS) - {"auth_client", "database", "fastapi"}))
-def test_our_sections_tell_the_defaults(section: str) -> None:
+def test_our_sections_tell_the_defaults(section: str, subtests: pytest.Subtests) -> None:
     """But for what has none that fits everybody."""
     told = yaml.safe_load(TEXT)[section]
     for field in dataclasses.fields(SECTIONS[section]):
-        default = field.default_factory() if callable(field.default_factory) else field.default
-        if (section, field.name) != ("auth", "permissions"):
-            assert told[field.name] == default, field.name
+        with subtests.test(field.name):
+            default = field.default_factory() if callable(field.default_factory) else field.default
+            if (section, field.name) != ("auth", "permissions"):
+                assert told[field.name] == default
 
 
 @pytest.mark.one_database

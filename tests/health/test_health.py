@@ -1,7 +1,6 @@
 """Liveness and readiness: public, and silent about the inside."""
 
 import logging
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -14,6 +13,7 @@ from myapp.health.repositories import SchemaRepository
 from myapp.platform.errors import DatabaseUnavailableError
 
 from ..conftest import client_of
+from ..fixture_types import StartContainer
 from ..issuer import Issuer
 from ..platform.web.problems import assert_problem
 
@@ -34,7 +34,7 @@ class TestHealth:
     async def test_refuses_unknown_parameters(self, anonymous: httpx.AsyncClient) -> None:
         assert_problem(await anonymous.get(LIVE, params={"verbose": "1"}), 422, "validation_failed")
 
-    async def test_touches_nothing(self, start: Callable[..., PicoContainer], database_url: str) -> None:
+    async def test_touches_nothing(self, start: StartContainer, database_url: str) -> None:
         container = start({"DATABASE__URL": database_url, "AUTH_CLIENT__ISSUER": "http://127.0.0.1:9"})
         await container.get(SessionManager).engine.dispose()
         async with client_of(container.get(FastAPI)) as client:
@@ -48,7 +48,7 @@ class TestReady:
         assert (response.status_code, response.json()) == (200, {"status": "up"})
 
     async def test_is_down_before_the_migrations(
-        self, start: Callable[..., PicoContainer], database_url: str, caplog: pytest.LogCaptureFixture
+        self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         container = start({"DATABASE__URL": database_url})
         async with container.get(SessionManager).engine.begin() as connection:
@@ -56,7 +56,7 @@ class TestReady:
         await self.assert_down(container, "migrations", caplog)
 
     async def test_is_down_without_a_schema(
-        self, start: Callable[..., PicoContainer], database_url: str, caplog: pytest.LogCaptureFixture
+        self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         container = start({"DATABASE__URL": database_url})
         async with container.get(SessionManager).engine.begin() as connection:
@@ -64,7 +64,7 @@ class TestReady:
         await self.assert_down(container, "migrations", caplog)
 
     async def test_is_down_while_the_database_does_not_answer(
-        self, start: Callable[..., PicoContainer], database_url: str, caplog: pytest.LogCaptureFixture
+        self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         class Unreachable(SchemaRepository):
             def __init__(self) -> None: ...
@@ -77,7 +77,7 @@ class TestReady:
 
     async def test_is_down_without_keys_and_up_once_they_are_there(
         self,
-        start: Callable[..., PicoContainer],
+        start: StartContainer,
         database_url: str,
         own_issuer: Issuer,
         caplog: pytest.LogCaptureFixture,
@@ -99,7 +99,7 @@ class TestReady:
             assert (await client.get(READY)).status_code == 200, "the keys it has are still good"
 
     async def test_asks_for_no_keys_where_there_is_no_authentication(
-        self, start: Callable[..., PicoContainer], database_url: str
+        self, start: StartContainer, database_url: str
     ) -> None:
         container = start(
             {

@@ -1,7 +1,5 @@
 """The mail server is away, or refuses, or nobody knows: the cause is unaffected, and the mail comes in the end."""
 
-from collections.abc import Callable
-
 import httpx
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
@@ -9,13 +7,14 @@ from pico_ioc import PicoContainer
 from myapp.platform.outbox.relay import EventRelay
 
 from ..conftest import client_of
+from ..fixture_types import StartContainer
 from ..platform.mail.server import DROP, MailServer
 from .conftest import deliver, deliveries, settings_for
 from .test_stock_alert import sell
 
 
 async def test_a_mail_server_that_is_down_delays_the_mail_only(
-    start: Callable[..., PicoContainer], database_url: str, mail_server: MailServer, tokens: dict[str, str]
+    start: StartContainer, database_url: str, mail_server: MailServer, tokens: dict[str, str]
 ) -> None:
     patient = {"EVENTS__MAX_ATTEMPTS": "100", "EVENTS__MAX_BACKOFF": "0.05"}
     container = start({"DATABASE__URL": database_url, **settings_for(mail_server), **patient})

@@ -4,14 +4,13 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from pico_ioc import PicoContainer
 
 from ..conftest import client_of
+from ..fixture_types import StartContainer
 from ..platform.mail.server import MailServer
 from ..processes import Server
 from .conftest import deliveries, settings_for
@@ -22,7 +21,7 @@ SECONDS = 30
 
 @pytest.mark.slow
 async def test_sends_the_mail_again_under_its_id(
-    start: Callable[..., PicoContainer],
+    start: StartContainer,
     database_url: str,
     folders: dict[str, str],
     mail_server: MailServer,

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pico_ioc import PicoContainer
 from myapp.reports.services import ReportService
 
 from ..conftest import client_of
+from ..fixture_types import StartContainer
 from ..issuer import Issuer
 from ..platform.mail.server import MailServer
 from .conftest import deliver, settings_for
@@ -56,7 +57,7 @@ async def test_has_a_small_file_with_it(
 
 
 async def test_has_a_link_to_a_large_file(
-    start: Callable[..., PicoContainer], database_url: str, mail_server: MailServer, issuer: Issuer
+    start: StartContainer, database_url: str, mail_server: MailServer, issuer: Issuer
 ) -> None:
     settings = {
         "DATABASE__URL": database_url,
@@ -90,7 +91,7 @@ async def test_does_not_come_without_an_address(
 
 
 async def test_tells_of_a_failure(
-    start: Callable[..., PicoContainer], database_url: str, mail_server: MailServer, issuer: Issuer, tmp_path: Path
+    start: StartContainer, database_url: str, mail_server: MailServer, issuer: Issuer, tmp_path: Path
 ) -> None:
     settings = {
         "DATABASE__URL": database_url,

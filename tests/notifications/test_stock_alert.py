@@ -1,17 +1,14 @@
 """A mail for those who order new stock."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import httpx
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
 from ..conftest import client_of
+from ..fixture_types import StartContainer
 from ..platform.mail.server import MailServer
 from .conftest import deliver, settings_for
 
-Create = Callable[..., Awaitable[dict[str, Any]]]
 PRODUCTS = "/api/v1/products/"
 
 
@@ -35,7 +32,7 @@ async def test_comes_to_all_once(manager: httpx.AsyncClient, container: PicoCont
 
 
 async def test_comes_to_nobody(
-    start: Callable[..., PicoContainer], database_url: str, mail_server: MailServer, tokens: dict[str, str]
+    start: StartContainer, database_url: str, mail_server: MailServer, tokens: dict[str, str]
 ) -> None:
     settings = {"DATABASE__URL": database_url, **settings_for(mail_server), "MAIL__ALERTS_TO": "[]"}
     container = start(settings)

@@ -1,6 +1,5 @@
 """Products to look at."""
 
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -13,13 +12,13 @@ from sqlalchemy import insert
 from myapp.platform.text import fold
 from myapp.products.models import Product
 
+from ..fixture_types import Create, Fill
+
 COLLECTION = "/api/v1/products/"
 
 
 @pytest.fixture
-def create_inactive(
-    create: Callable[..., Awaitable[dict[str, Any]]], manager: httpx.AsyncClient
-) -> Callable[..., Awaitable[dict[str, Any]]]:
+def create_inactive(create: Create, manager: httpx.AsyncClient) -> Create:
     async def create_one(name: str = "Retired lamp", **members: Any) -> dict[str, Any]:
         product = await create(name, **members)
         response = await manager.patch(f"{COLLECTION}{product['id']}/deactivate")
@@ -31,7 +30,7 @@ def create_inactive(
 
 
 @pytest.fixture
-def fill(container: PicoContainer) -> Callable[[int], Awaitable[None]]:
+def fill(container: PicoContainer) -> Fill:
     """Many products at once, past the service; every third is inactive."""
 
     async def insert_many(count: int) -> None:

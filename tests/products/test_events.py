@@ -17,12 +17,11 @@ from myapp.platform.errors import NotFoundError, PreconditionFailedError, Startu
 from myapp.platform.events.event import RecordedEvent
 from myapp.platform.events.history import EventHistory
 from myapp.products.services import ProductService
-from tests.conftest import StartContainer
 
+from ..fixture_types import StartContainer
 from .conftest import COLLECTION
 
 Told = Callable[[], Awaitable[Sequence[RecordedEvent]]]
-Create = Callable[..., Awaitable[dict[str, Any]]]
 
 LAMP = {"name": "Lamp", "price": Decimal("19.99"), "stock": 9}
 AS_TOLD = {"name": "Lamp", "description": None, "price": 19.99, "stock": 9, "active": True}

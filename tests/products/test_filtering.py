@@ -1,9 +1,7 @@
 """The numbered list over HTTP: what it filters by, how it is sorted, where its links lead."""
 
 import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 
 import httpx
 import pytest
@@ -15,13 +13,12 @@ from sqlalchemy import update
 from myapp.products.models import Product
 
 from ..conftest import client_of
+from ..fixture_types import Create, Fill, StartContainer
 from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import COLLECTION
 
 PAGED = COLLECTION + "paged"
 
-Create = Callable[..., Awaitable[dict[str, Any]]]
-Fill = Callable[[int], Awaitable[None]]
 
 NO_AMOUNTS = [
     *("-1", "-0", "-0.01", "+1", "1.", ".5", "1,5", "9.999", "1e2", "1e400", "1_0", "0x1", "10000000000", "NaN"),
@@ -285,7 +282,7 @@ class TestLinks:
     @pytest.mark.parametrize("prefix", ["", "/shop/caf\u00e9"])
     async def test_stand_below_the_root_path(
         self,
-        start: Callable[..., PicoContainer],
+        start: StartContainer,
         shared_url: str,
         tokens: dict[str, str],
         prefix: str,

@@ -1,7 +1,7 @@
 """GET /api/v1/products/{id}/history: who changed what, when, from what to what."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -16,11 +16,9 @@ from myapp.products.services import ProductService
 from tests.conftest import client_of
 from tests.issuer import Issuer
 
+from ..fixture_types import Create, Fill
 from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import COLLECTION
-
-Create = Callable[..., Awaitable[dict[str, Any]]]
-Fill = Callable[[int], Awaitable[None]]
 
 FIELDS = ("name", "description", "price", "stock", "active")
 EVERYTHING = {"include_inactive": "true"}

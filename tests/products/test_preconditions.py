@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from ..fixture_types import Create
 from ..platform.web.problems import assert_problem
 from .conftest import COLLECTION
 
-Create = Callable[..., Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any], list[tuple[str, str]]], Awaitable[httpx.Response]]
 
 MATCHING = [

@@ -1,20 +1,17 @@
 """The four reads over HTTP: list, paged, search, get."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
 
+from ..fixture_types import Create, Fill
 from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import COLLECTION
 
 PAGED = COLLECTION + "paged"
 SEARCH = COLLECTION + "search"
 
-Create = Callable[..., Awaitable[dict[str, Any]]]
-Fill = Callable[[int], Awaitable[None]]
 
 NO_BOOLEANS = ["", "maybe", "2", "None", "tru\u00e9"]
 NO_INTEGERS = ["", "abc", "1.0", "1e1", "1_0", "+1", " 1", "1 ", "0x1", "\u0661", "\uff11", "true", "1\x00", "9" * 5000]

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from pico_ioc import PicoContainer
 
 from myapp.platform.database.types import utc_now
 from myapp.platform.errors import DatabaseUnavailableError
@@ -17,6 +16,7 @@ from myapp.products.models import Product
 from myapp.products.services import ProductService
 
 from ..conftest import client_of, serving
+from ..fixture_types import Fill, StartContainer
 from ..platform.web.problems import assert_problem
 from .conftest import COLLECTION
 
@@ -48,7 +48,7 @@ def endless(id: int) -> Product:
 
 
 @pytest.fixture
-def serve(start: Callable[..., PicoContainer], database_url: str) -> Callable[[ProductService], FastAPI]:
+def serve(start: StartContainer, database_url: str) -> Callable[[ProductService], FastAPI]:
     def build(service: ProductService) -> FastAPI:
         environment = {"DATABASE__URL": database_url, "PRODUCTS__LIST_BATCH_SIZE": str(BATCH)}
         app: FastAPI = start(environment, overrides={ProductService: service}).get(FastAPI)
@@ -69,7 +69,7 @@ async def read(response: httpx.Response, content: bytearray) -> None:
 
 
 async def test_a_long_list_arrives_whole(
-    app: FastAPI, network: httpx.AsyncClient, viewer: httpx.AsyncClient, fill: Callable[[int], Awaitable[None]]
+    app: FastAPI, network: httpx.AsyncClient, viewer: httpx.AsyncClient, fill: Fill
 ) -> None:
     await fill(3001)
     async with serving(app) as url, network.stream("GET", url + COLLECTION) as response:

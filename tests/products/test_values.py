@@ -1,12 +1,12 @@
 """Which values a product may have, over HTTP: the same for a new one and for a change."""
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from ..fixture_types import Create
 from ..platform.web.problems import assert_invalid, assert_problem
 
 COLLECTION = "/api/v1/products/"
@@ -14,7 +14,6 @@ VALID = {"name": "Lamp", "price": 19.99}
 BULB = "\U0001f4a1"
 JSON = {"Content-Type": "application/json"}
 
-Create = Callable[..., Awaitable[dict[str, Any]]]
 
 # Each value as JSON text, since Python has no way to write all of them.
 REFUSED = [

@@ -7,10 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from ..fixture_types import Create
 from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import COLLECTION
-
-Create = Callable[..., Awaitable[dict[str, Any]]]
 
 LAMP = {"name": "Lamp", "price": 19.99}
 EVERYTHING = {"include_inactive": "true"}

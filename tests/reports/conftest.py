@@ -1,7 +1,7 @@
 """Reports that wait until a test makes them."""
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ from myapp.reports.models import Report
 from myapp.reports.services import ReportService
 
 from ..conftest import build, client_of
+from ..fixture_types import Ask, Create, Events, HasFile, Json, Make, Rewrite
 from ..issuer import Issuer
 from ..platform.storage.conftest import s3_server as s3_server
 from ..products.conftest import fill as fill
@@ -37,10 +38,6 @@ REFUSING = {
 """Settings of a storage that is down: nothing listens on the port "discard"."""
 
 ORDER = {"kind": "inventory", "format": "csv"}
-
-Json = dict[str, Any]
-Ask = Callable[..., Awaitable[Json]]
-Make = Callable[..., Awaitable[Json]]
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +61,7 @@ def reports(container: PicoContainer) -> ReportService:
 
 
 @pytest.fixture
-async def ask(manager: httpx.AsyncClient, create: Callable[..., Awaitable[Json]]) -> Ask:
+async def ask(manager: httpx.AsyncClient, create: Create) -> Ask:
     """``await ask(kind="activity")`` is a new report as the API answers it; there is one product."""
     await create()
 
@@ -92,7 +89,7 @@ def make(ask: Ask, reports: ReportService, manager: httpx.AsyncClient) -> Make:
 
 
 @pytest.fixture
-def rewrite(container: PicoContainer) -> Callable[..., Awaitable[None]]:
+def rewrite(container: PicoContainer) -> Rewrite:
     """Past the service: what time or a crash does to a report."""
 
     async def set_columns(report: Json, **values: Any) -> None:
@@ -107,7 +104,7 @@ async def rewrite_in(container: PicoContainer, report_id: uuid.UUID, **values: A
 
 
 @pytest.fixture
-def events(container: PicoContainer) -> Callable[[Json], Awaitable[list[tuple[str, Json]]]]:
+def events(container: PicoContainer) -> Events:
     """Type and payload of what happened to a report."""
 
     async def read(report: Json) -> list[tuple[str, Json]]:
@@ -119,7 +116,7 @@ def events(container: PicoContainer) -> Callable[[Json], Awaitable[list[tuple[st
 
 
 @pytest.fixture
-def has_file(container: PicoContainer) -> Callable[[Json], Awaitable[bool]]:
+def has_file(container: PicoContainer) -> HasFile:
     async def look(report: Json) -> bool:
         return await is_stored(container, report)
 

@@ -2,26 +2,22 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from pico_ioc import PicoContainer
 
 from myapp.platform.storage.files import Storage
 from myapp.platform.storage.settings import StorageSettings
 from myapp.reports.services import ReportService
 
 from ..conftest import client_of
+from ..fixture_types import Ask, Events, Fill, HasFile, Rewrite, StartContainer
 from ..issuer import Issuer
 from ..platform.web.problems import assert_problem
-from .conftest import QUICK, REPORTS, Ask, Json, is_stored
+from .conftest import QUICK, REPORTS, is_stored
 from .gate import GatedStorage
-
-Rewrite = Callable[..., Awaitable[None]]
-HasFile = Callable[[Json], Awaitable[bool]]
 
 
 class TestCancel:
@@ -82,7 +78,7 @@ class TestWhileItIsMade:
         manager: httpx.AsyncClient,
         reports: ReportService,
         ask: Ask,
-        fill: Callable[[int], Awaitable[None]],
+        fill: Fill,
         has_file: HasFile,
         passed: int,
     ) -> None:
@@ -104,11 +100,11 @@ class TestWhileItIsMade:
 
     async def test_leaves_no_file_that_was_being_kept(
         self,
-        start: Callable[..., PicoContainer],
+        start: StartContainer,
         database_url: str,
         issuer: Issuer,
         tmp_path: Path,
-        events: Callable[[Json], Awaitable[list[tuple[str, Json]]]],
+        events: Events,
     ) -> None:
         storage = GatedStorage(Storage(StorageSettings(url=str(tmp_path))))
         container = start({"DATABASE__URL": database_url, **QUICK}, {Storage: storage})

@@ -15,12 +15,10 @@ from myapp.platform.storage.files import Storage
 from myapp.reports.services import ReportService
 
 from ..conftest import client_of
+from ..fixture_types import Ask, Make, Rewrite, StartContainer
 from ..issuer import Issuer
 from ..platform.web.problems import assert_invalid, assert_problem
-from .conftest import ORDER, REFUSING, REPORTS, Ask, Make
-
-Rewrite = Callable[..., Awaitable[None]]
-Start = Callable[..., PicoContainer]
+from .conftest import ORDER, REFUSING, REPORTS
 
 
 class TestFile:
@@ -82,7 +80,7 @@ class TestFile:
         assert_problem(await manager.get(f"{REPORTS}{report['id']}/file"), 410, "gone")
 
     async def test_waits_for_a_storage_that_is_down(
-        self, start: Start, database_url: str, issuer: Issuer, tmp_path: Path
+        self, start: StartContainer, database_url: str, issuer: Issuer, tmp_path: Path
     ) -> None:
         container = start({"DATABASE__URL": database_url, "STORAGE__URL": str(tmp_path)})
         away = start({"DATABASE__URL": database_url, **REFUSING})
@@ -95,7 +93,7 @@ class TestFile:
 
 class TestS3:
     async def test_keeps_files_as_a_folder_does(
-        self, start: Start, database_url: str, issuer: Issuer, s3_server: str
+        self, start: StartContainer, database_url: str, issuer: Issuer, s3_server: str
     ) -> None:
         environment = REFUSING | {"STORAGE__ENDPOINT": s3_server}
         async with client_of(
@@ -131,7 +129,7 @@ class TestLink:
         assert response.content.startswith(b"\xef\xbb\xbfId,Name,")
         assert response.headers["content-disposition"].startswith("attachment")
 
-    async def test_leads_to_where_clients_find_the_service(self, start: Start, database_url: str) -> None:
+    async def test_leads_to_where_clients_find_the_service(self, start: StartContainer, database_url: str) -> None:
         container = start({"DATABASE__URL": database_url, "WEB__PUBLIC_URL": "https://shop.example.com/api/"})
         service = container.get(ReportService)
         report = await service.request({"kind": "activity", "format": "csv"})

@@ -4,25 +4,22 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from pico_ioc import PicoContainer
 
 from myapp.boot import ROOT
 from myapp.platform.storage.files import Storage
 from myapp.platform.storage.settings import StorageSettings
 
 from ..conftest import client_of, serving
+from ..fixture_types import StartContainer
 from ..issuer import Issuer
 from .conftest import ORDER, REFUSING, REPORTS
 from .gate import GatedStorage
-
-Start = Callable[..., PicoContainer]
 
 
 async def until(client: httpx.AsyncClient, path: str, **members: Any) -> None:
@@ -33,7 +30,7 @@ async def until(client: httpx.AsyncClient, path: str, **members: Any) -> None:
 
 class TestInline:
     async def test_is_answered_first_and_made_then(
-        self, start: Start, database_url: str, issuer: Issuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+        self, start: StartContainer, database_url: str, issuer: Issuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         """By a real server: neither the response nor the request's time in the log waits for the report."""
         storage = GatedStorage(Storage(StorageSettings(url=str(tmp_path))))
@@ -54,7 +51,9 @@ class TestInline:
         assert logged["duration_ms"] <= waited * 1000 + 1
 
     @pytest.mark.parametrize("format", ["pdf", "csv"])
-    async def test_up_to_so_many_rows(self, start: Start, database_url: str, issuer: Issuer, format: str) -> None:
+    async def test_up_to_so_many_rows(
+        self, start: StartContainer, database_url: str, issuer: Issuer, format: str
+    ) -> None:
         app = start({"DATABASE__URL": database_url, "REPORTS__INLINE_ROWS": "2"}).get(FastAPI)
         async with client_of(app, issuer.token(roles=["product-manager", "admin"])) as client:
             states = []
@@ -66,7 +65,7 @@ class TestInline:
             activity = (await client.post(REPORTS, json={"kind": "activity", "format": format})).json()
             assert (await client.get(REPORTS + activity["id"])).json()["state"] == "queued"
 
-    async def test_a_fault_is_left_to_the_queue(self, start: Start, database_url: str, issuer: Issuer) -> None:
+    async def test_a_fault_is_left_to_the_queue(self, start: StartContainer, database_url: str, issuer: Issuer) -> None:
         """The request is answered all the same."""
         container = start({"DATABASE__URL": database_url, **REFUSING})
         async with client_of(container.get(FastAPI), issuer.token("admin")) as client:
@@ -76,7 +75,7 @@ class TestInline:
         assert (report["state"], report["attempts"]) == ("queued", 1)
 
     async def test_no_more_than_some_at_a_time(
-        self, start: Start, database_url: str, issuer: Issuer, tmp_path: Path
+        self, start: StartContainer, database_url: str, issuer: Issuer, tmp_path: Path
     ) -> None:
         storage = GatedStorage(Storage(StorageSettings(url=str(tmp_path))))
         app = start({"DATABASE__URL": database_url, "REPORTS__INLINE_AT_ONCE": "2"}, {Storage: storage}).get(FastAPI)

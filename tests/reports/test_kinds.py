@@ -16,10 +16,8 @@ from myapp.reports.making import ReportMaker
 from myapp.reports.schemas import Kind
 from myapp.reports.services import ReportService
 
-from .conftest import REPORTS, Json, Make
-
-Create = Callable[..., Awaitable[Json]]
-Fill = Callable[[int], Awaitable[None]]
+from ..fixture_types import Create, Fill, Make
+from .conftest import REPORTS
 
 PRODUCTS = "/api/v1/products/"
 

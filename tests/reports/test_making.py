@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,10 @@ from myapp.reports.kinds.inventory import InventoryReport
 from myapp.reports.services import ReportService
 from myapp.reports.states import ReportStates
 
+from ..fixture_types import Ask, Events, Json, Make, Rewrite, StartContainer
 from ..proxy import Proxy
-from .conftest import ORDER, QUICK, REFUSING, REPORTS, Ask, Json, Make, rewrite_in
+from .conftest import ORDER, QUICK, REFUSING, REPORTS, rewrite_in
 from .gate import GatedStorage
-
-Start = Callable[..., PicoContainer]
-Rewrite = Callable[..., Awaitable[None]]
-Events = Callable[[Json], Awaitable[list[tuple[str, Json]]]]
 
 
 def types(events: list[tuple[str, Json]]) -> list[str]:
@@ -72,7 +68,9 @@ class TestTwoMakers:
         assert (done["state"], done["attempts"]) == ("done", 1)
         assert types(await events(report)) == ["report.requested", "report.finished"]
 
-    async def test_who_has_lost_it_cannot_finish_it(self, start: Start, database_url: str, tmp_path: Path) -> None:
+    async def test_who_has_lost_it_cannot_finish_it(
+        self, start: StartContainer, database_url: str, tmp_path: Path
+    ) -> None:
         """A process that stood still for longer than the lease, while another made the report."""
         storage = GatedStorage(Storage(StorageSettings(url=str(tmp_path))))
         slow = start({"DATABASE__URL": database_url, **QUICK, "REPORTS__HEARTBEAT": "2"}, {Storage: storage})
@@ -93,7 +91,7 @@ class TestTwoMakers:
         assert (still.state, still.attempts, still.version) == ("done", 2, done.version)
         assert await other.get(ReportService).read_file(report.id, 10**6)
 
-    async def test_who_is_alive_keeps_it(self, start: Start, database_url: str, tmp_path: Path) -> None:
+    async def test_who_is_alive_keeps_it(self, start: StartContainer, database_url: str, tmp_path: Path) -> None:
         """However long it takes: each heartbeat renews the lease."""
         storage = GatedStorage(Storage(StorageSettings(url=str(tmp_path))))
         lease = QUICK | {"REPORTS__LEASE": "0.2"}
@@ -113,7 +111,7 @@ class TestTwoMakers:
 
 class TestFaults:
     async def test_a_passing_one_is_tried_four_times(
-        self, start: Start, database_url: str, caplog: pytest.LogCaptureFixture
+        self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         service = start({"DATABASE__URL": database_url, **QUICK, **REFUSING}).get(ReportService)
         report = await service.request(ORDER)
@@ -130,7 +128,9 @@ class TestFaults:
         await service.make(report.id)
         assert (await service.get_by_id(report.id)).version == failed.version
 
-    async def test_it_goes_on_when_the_fault_has_passed(self, start: Start, database_url: str, tmp_path: Path) -> None:
+    async def test_it_goes_on_when_the_fault_has_passed(
+        self, start: StartContainer, database_url: str, tmp_path: Path
+    ) -> None:
         service = start({"DATABASE__URL": database_url, **QUICK, **REFUSING}).get(ReportService)
         report = await service.request(ORDER)
         with pytest.raises(StorageUnavailableError):
@@ -181,7 +181,9 @@ class TestFaults:
         assert "each time" in failed["error"]
         assert types(await events(report)) == ["report.requested", "report.failed"]
 
-    async def test_a_database_that_breaks_off_is_passing(self, start: Start, databases: Any, tmp_path: Path) -> None:
+    async def test_a_database_that_breaks_off_is_passing(
+        self, start: StartContainer, databases: Any, tmp_path: Path
+    ) -> None:
         storage = GatedStorage(Storage(StorageSettings(url=str(tmp_path))))
         with Proxy(make_url(databases.migrated("postgresql"))) as proxy:
             container = start({"DATABASE__URL": proxy.url, **QUICK}, {Storage: storage})
@@ -201,6 +203,6 @@ class TestFaults:
 
 
 @pytest.mark.one_database
-def test_a_lease_shorter_than_its_heartbeats_stops_the_start(start: Start, database_url: str) -> None:
+def test_a_lease_shorter_than_its_heartbeats_stops_the_start(start: StartContainer, database_url: str) -> None:
     with pytest.raises(StartupError, match=r"reports\.lease"):
         start({"DATABASE__URL": database_url, "REPORTS__LEASE": "1", "REPORTS__HEARTBEAT": "0.5"})

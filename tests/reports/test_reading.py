@@ -1,7 +1,5 @@
 """Looking at reports: one, and the list of them."""
 
-from collections.abc import Awaitable, Callable
-
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -9,9 +7,10 @@ from fastapi import FastAPI
 from myapp.platform.database.types import utc_now
 
 from ..conftest import client_of
+from ..fixture_types import Ask, Rewrite
 from ..issuer import Issuer
 from ..platform.web.problems import assert_invalid, assert_problem
-from .conftest import REPORTS, Ask
+from .conftest import REPORTS
 
 NOBODYS = "8a2f7a4e-5b0c-4c3e-9d0f-0f6f4c1f2b3a"
 
@@ -97,9 +96,7 @@ class TestList:
             page = (await manager.get(REPORTS, params=parameters)).json()
             assert (page["items"], page["total"]) == (found, len(found)), parameters
 
-    async def test_in_another_order(
-        self, manager: httpx.AsyncClient, ask: Ask, rewrite: Callable[..., Awaitable[None]]
-    ) -> None:
+    async def test_in_another_order(self, manager: httpx.AsyncClient, ask: Ask, rewrite: Rewrite) -> None:
         """Never by chance: reports of one moment are in the order of their ids."""
         reports = [await ask(kind=kind) for kind in ("price-list", "activity", "inventory", "activity")]
         moment = utc_now()

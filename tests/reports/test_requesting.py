@@ -15,9 +15,10 @@ from myapp.platform.database.types import utc_now
 from myapp.reports.services import ReportService
 
 from ..conftest import client_of
+from ..fixture_types import Ask, Json
 from ..issuer import Issuer
 from ..platform.web.problems import assert_invalid, assert_problem
-from .conftest import REPORTS, Ask, Json
+from .conftest import REPORTS
 
 INVENTORY = {"kind": "inventory", "format": "pdf"}
 ACTIVITY = {"kind": "activity", "format": "pdf"}

@@ -1,7 +1,7 @@
 """What a crash leaves behind, and what time makes due."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -18,11 +18,8 @@ from myapp.reports.states import ReportStates
 from myapp.reports.sweeps import ExpirySweep, LeftBehindSweep, UnclearedSweep
 
 from ..databases import free_port
-from .conftest import ORDER, QUICK, REFUSING, REPORTS, Ask, Json, Make, rewrite_in
-
-Start = Callable[..., PicoContainer]
-Rewrite = Callable[..., Awaitable[None]]
-HasFile = Callable[[Json], Awaitable[bool]]
+from ..fixture_types import Ask, HasFile, Make, Rewrite, StartContainer
+from .conftest import ORDER, QUICK, REFUSING, REPORTS, rewrite_in
 
 
 def taken_from(broker: str) -> list[str]:
@@ -106,7 +103,7 @@ class TestLeftBehind:
         await container.get(LeftBehindSweep).sweep()
         assert queued() == []
 
-    async def test_waits_for_a_broker_that_is_down(self, start: Start, database_url: str) -> None:
+    async def test_waits_for_a_broker_that_is_down(self, start: StartContainer, database_url: str) -> None:
         broker = {"CELERY__BROKER_URL": f"amqp://127.0.0.1:{free_port()}", "REPORTS__RETRY_PAUSE": "0.01"}
         container = start({"DATABASE__URL": database_url, **QUICK, **broker})
         await container.get(ProductService).create({"name": "Lamp", "price": 9.5})
@@ -173,7 +170,9 @@ class TestExpiry:
         await asyncio.gather(*(container.get(ExpirySweep).sweep() for _ in range(4)))
         assert await container.get(ReportStates).expired(10) == []
 
-    async def test_waits_for_a_storage_that_is_down(self, start: Start, database_url: str, tmp_path: Path) -> None:
+    async def test_waits_for_a_storage_that_is_down(
+        self, start: StartContainer, database_url: str, tmp_path: Path
+    ) -> None:
         container = start({"DATABASE__URL": database_url, "STORAGE__URL": str(tmp_path)})
         service = container.get(ReportService)
         report = await service.request(ORDER)

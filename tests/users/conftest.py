@@ -1,7 +1,7 @@
 """Callers whom nobody has seen before, and users to look at."""
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
@@ -16,14 +16,12 @@ from myapp.platform.context.claims import Caller
 from myapp.users.services import ProfileService
 
 from ..conftest import client_of
+from ..fixture_types import Connect, See
 from ..issuer import Issuer
 
 ME = "/api/v1/me"
 USERS = "/api/v1/users"
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-Connect = Callable[..., Awaitable[httpx.AsyncClient]]
-See = Callable[..., Awaitable[dict[str, Any]]]
 
 
 def new_subject() -> str:

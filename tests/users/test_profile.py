@@ -17,8 +17,9 @@ from myapp.platform.events.models import Event
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService
 
+from ..fixture_types import Connect
 from ..platform.web.problems import assert_invalid, assert_problem
-from .conftest import ME, Connect, new_subject, statements
+from .conftest import ME, new_subject, statements
 
 ANN = {"email": "ann@example.com", "name": "Ann Lee"}
 

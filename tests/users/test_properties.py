@@ -12,7 +12,8 @@ from myapp.platform.context.claims import Caller
 from myapp.platform.text import fold, is_one_line
 from myapp.users.services import ProfileService, UserService
 
-from .conftest import ME, USERS, Connect, new_subject
+from ..fixture_types import Connect
+from .conftest import ME, USERS, new_subject
 
 lines = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=98).map(lambda text: f"<{text}>")
 claims = st.none() | st.booleans() | st.integers() | st.text(max_size=300) | st.lists(st.text(), max_size=2)

@@ -17,12 +17,13 @@ from myapp.platform.errors import DatabaseUnavailableError
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService
 
-from ..conftest import StartContainer, client_of
+from ..conftest import client_of
 from ..databases import Databases
+from ..fixture_types import Connect, StartContainer
 from ..issuer import Issuer
 from ..platform.web.problems import assert_problem
 from ..proxy import Proxy
-from .conftest import ME, USERS, Connect, new_subject, statements
+from .conftest import ME, USERS, new_subject, statements
 
 NOWHERE = "/nowhere"
 """A path that needs a valid token and nothing of the database."""

@@ -12,8 +12,9 @@ from pico_pydantic import ValidationFailedError
 from myapp.platform.errors import NotFoundError
 from myapp.users.services import UserService
 
+from ..fixture_types import Connect, See
 from ..platform.web.problems import assert_invalid, assert_problem
-from .conftest import ME, NOBODY, USERS, Connect, See, new_subject
+from .conftest import ME, NOBODY, USERS, new_subject
 
 NO_IDS = [
     "1",

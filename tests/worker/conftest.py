@@ -22,7 +22,7 @@ from myapp.products.models import Product
 from myapp.reports.models import Report
 from myapp.reports.services import ReportService
 
-from ..conftest import StartContainer
+from ..fixture_types import StartContainer
 from ..processes import Process
 
 RABBITMQ = os.environ.get("TEST_BROKER_URL", "amqp://guest:guest@127.0.0.1:5672//")

@@ -8,8 +8,8 @@ from sqlalchemy import make_url
 
 from myapp.platform.context.request_id import continue_request
 
-from ..conftest import StartContainer
 from ..databases import free_port
+from ..fixture_types import StartContainer
 from ..proxy import Proxy
 from .conftest import Reports, Worker
 

@@ -1,6 +1,6 @@
 """The application with the routes of probe.py, and the parts of the authentication by themselves."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
@@ -16,11 +16,11 @@ from tests.conftest import build, client_of
 from tests.databases import Databases
 from tests.issuer import AUDIENCE, KEYS, Issuer
 
+from ...fixture_types import Call
+
 PROBE = "tests.platform.auth.probe"
 PAUSE = 0.2
 """Between two fetches of the keys, so that tests need not wait for long."""
-
-Call = Callable[..., Awaitable[httpx.Response]]
 
 
 def validator_of(

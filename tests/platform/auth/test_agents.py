@@ -7,7 +7,7 @@ import pytest
 from tests.issuer import Issuer
 from tests.platform.web.problems import assert_problem
 
-from .conftest import Call
+from ...fixture_types import Call
 from .test_tokens import FOREIGN_KEY
 
 

@@ -10,11 +10,12 @@ from pico_client_auth.config import AuthClientSettings
 from myapp.platform.auth.authorities import AuthorityResolver, Grants, requires_permission
 from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.errors import StartupError
-from tests.conftest import StartContainer, client_of
+from tests.conftest import client_of
 from tests.issuer import AUDIENCE, Issuer
 from tests.platform.web.problems import assert_problem
 
-from .conftest import PROBE, Call, caller
+from ...fixture_types import Call, StartContainer
+from .conftest import PROBE, caller
 
 GRANTS = {"product-manager": ["products:write", "reports:create"], "admin": ["products:delete", "reports:create"]}
 

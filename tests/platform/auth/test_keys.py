@@ -13,10 +13,11 @@ from pico_client_auth.errors import TokenInvalidError
 from myapp.platform.auth.keys import IssuerKeys
 from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.errors import IssuerUnavailableError, StartupError
-from tests.conftest import StartContainer, client_of
+from tests.conftest import client_of
 from tests.issuer import DISCOVERY, KEYS, Issuer, public_jwk
 from tests.platform.web.problems import assert_problem
 
+from ...fixture_types import StartContainer
 from .conftest import PAUSE, PROBE, caller, fetches, validator_of
 from .test_tokens import FOREIGN_KEY, encoded, hmac_signed
 

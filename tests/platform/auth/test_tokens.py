@@ -19,7 +19,8 @@ from myapp.platform.errors import StartupError
 from tests.issuer import AUDIENCE, Issuer, public_jwk
 from tests.platform.web.problems import assert_problem
 
-from .conftest import Call, validator_of
+from ...fixture_types import Call
+from .conftest import validator_of
 
 FOREIGN_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ELLIPTIC_KEY = ec.generate_private_key(ec.SECP256R1())

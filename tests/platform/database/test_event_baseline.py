@@ -14,10 +14,11 @@ from sqlalchemy import Connection, text
 
 from myapp.boot import ROOT
 from myapp.platform.database.migrations import lock
-from tests.conftest import StartContainer, client_of
+from tests.conftest import client_of
 from tests.databases import Databases
 from tests.issuer import AUDIENCE, Issuer
 
+from ...fixture_types import StartContainer
 from .test_migrations import alembic, migrate, read, revision
 
 BEFORE = "0004"

@@ -5,8 +5,8 @@ from collections import Counter
 from contextlib import AsyncExitStack
 
 from myapp.platform.events.event import RecordedEvent
-from tests.conftest import StartContainer
 
+from ...fixture_types import StartContainer
 from .conftest import SETTINGS
 from .room import Room, until
 from .things import Counted

@@ -9,10 +9,10 @@ from sqlalchemy import make_url, text
 
 from myapp.platform.errors import DatabaseUnavailableError
 from myapp.platform.events.event import RecordedEvent
-from tests.conftest import StartContainer
 from tests.databases import Databases
 from tests.proxy import Proxy
 
+from ...fixture_types import StartContainer
 from .conftest import SETTINGS
 from .room import Room, until
 from .things import Counted

@@ -14,9 +14,9 @@ from myapp.platform.errors import ConflictError, StartupError
 from myapp.platform.events.event import RecordedEvent
 from myapp.platform.outbox.models import EventDelivery
 from myapp.platform.outbox.queue import LostClaimError
-from tests.conftest import StartContainer
 from tests.platform.web.faulty import SECRET
 
+from ...fixture_types import StartContainer
 from .room import Room, until
 from .things import Counted, Happened
 from .told import Surroundings, fail_with, hang

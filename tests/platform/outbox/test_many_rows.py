@@ -13,8 +13,8 @@ from sqlalchemy import insert, text
 from myapp.platform.database.types import utc_now
 from myapp.platform.events.models import Event
 from myapp.platform.outbox.models import EventDelivery
-from tests.conftest import StartContainer
 
+from ...fixture_types import StartContainer
 from .conftest import SETTINGS
 from .room import Room, until
 

@@ -13,10 +13,10 @@ from sqlalchemy import select, update
 
 from myapp.analytics.models import EventCount
 from myapp.platform.outbox.models import EventDelivery
-from tests.conftest import StartContainer
 from tests.issuer import Issuer
 from tests.processes import Process, Server
 
+from ...fixture_types import StartContainer
 from .room import Room, until
 from .scribe import Folder
 from .things import Counted

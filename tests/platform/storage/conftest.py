@@ -1,7 +1,7 @@
 """Stores of both kinds: a folder, and an S3 server."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -10,6 +10,8 @@ from moto.server import ThreadedMotoServer
 
 from myapp.platform.storage.files import Storage
 from myapp.platform.storage.settings import StorageSettings
+
+from ...fixture_types import File
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +44,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Callable[..., Path]:
+def file(tmp_path: Path) -> File:
     """``file(b"content")`` is a local file to keep."""
 
     def write(content: bytes = b"content") -> Path:

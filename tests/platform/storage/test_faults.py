@@ -14,11 +14,11 @@ from myapp.platform.storage.files import Storage
 from myapp.platform.storage.settings import StorageSettings
 
 from ...databases import free_port
+from ...fixture_types import File
 from .conftest import s3
 
 KEY = "reports/7.pdf"
 
-File = Callable[..., Path]
 Calls = list[Callable[[], Awaitable[Any]]]
 
 

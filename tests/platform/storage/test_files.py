@@ -1,17 +1,15 @@
 """The storage port: the same on a folder and on S3."""
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from myapp.platform.errors import NotFoundError
 from myapp.platform.storage.files import PART, Storage
 
-KEY = "reports/7.pdf"
+from ...fixture_types import File
 
-File = Callable[..., Path]
+KEY = "reports/7.pdf"
 
 
 class TestFiles:

@@ -1,13 +1,13 @@
 """Bodies that are too large, of the wrong kind, or no JSON."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from pico_ioc import PicoContainer
 
 from ...conftest import client_of, serving
+from ...fixture_types import StartContainer
 from ...issuer import Issuer
 from .problems import assert_problem
 
@@ -56,9 +56,7 @@ class TestSize:
 
         assert (await manager.post(PRODUCTS, content=in_chunks(), headers=JSON)).status_code == 201
 
-    async def test_has_a_limit_by_setting(
-        self, start: Callable[..., PicoContainer], shared_url: str, tokens: dict[str, str]
-    ) -> None:
+    async def test_has_a_limit_by_setting(self, start: StartContainer, shared_url: str, tokens: dict[str, str]) -> None:
         app = start({"DATABASE__URL": shared_url, "WEB__MAX_BODY_BYTES": str(len(LAMP))}).get(FastAPI)
         async with client_of(app, tokens["product-manager"]) as client:
             assert (await client.post(PRODUCTS, content=LAMP, headers=JSON)).status_code == 201

@@ -1,13 +1,11 @@
 """Where other hosts stand in front: origins of browsers, proxies, paths that a proxy has stripped."""
 
-from collections.abc import Callable
-
 import httpx
 import pytest
 from fastapi import FastAPI
-from pico_ioc import PicoContainer
 
 from ...conftest import client_of
+from ...fixture_types import StartContainer
 from ...issuer import Issuer
 from .conftest import SHOP
 from .problems import assert_problem
@@ -16,8 +14,6 @@ pytestmark = pytest.mark.one_database
 
 PRODUCTS = "/api/v1/products/"
 EVIL = "https://evil.example.com"
-
-Start = Callable[..., PicoContainer]
 
 
 class TestDefaults:
@@ -104,7 +100,7 @@ class TestCors:
 class TestRootPath:
     @pytest.mark.parametrize("root", ["/shop", "/a/b/"])
     async def test_stands_before_every_path_that_is_told(
-        self, start: Start, shared_url: str, root: str, tokens: dict[str, str]
+        self, start: StartContainer, shared_url: str, root: str, tokens: dict[str, str]
     ) -> None:
         """Whether the proxy has stripped it or not."""
         app = start({"DATABASE__URL": shared_url, "WEB__ROOT_PATH": root}).get(FastAPI)
@@ -140,7 +136,7 @@ class TestTrustedProxies:
             mirror = (await client.get("/mirror/", headers=headers)).json()
             return mirror["client"], mirror["scheme"]
 
-    async def test_are_believed_and_others_are_not(self, start: Start, shared_url: str) -> None:
+    async def test_are_believed_and_others_are_not(self, start: StartContainer, shared_url: str) -> None:
         environment = {"DATABASE__URL": shared_url, "WEB__TRUSTED_PROXIES": '["10.0.0.1", "10.1.0.0/16", "::2"]'}
         app = start(environment, modules=["tests.platform.web.mirror"]).get(FastAPI)
         for peer in ("10.0.0.1", "10.1.2.3", "::2"):
@@ -148,7 +144,7 @@ class TestTrustedProxies:
         for peer in ("10.0.0.2", "10.2.0.1", "::1", "203.0.113.7"):
             assert await self.seen(app, peer) == (peer, "http")
 
-    async def test_are_none_unless_set(self, start: Start, shared_url: str) -> None:
+    async def test_are_none_unless_set(self, start: StartContainer, shared_url: str) -> None:
         app = start({"DATABASE__URL": shared_url}, modules=["tests.platform.web.mirror"]).get(FastAPI)
         for peer in ("127.0.0.1", "10.0.0.1"):
             assert await self.seen(app, peer) == (peer, "http")

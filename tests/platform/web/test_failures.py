@@ -1,13 +1,13 @@
 """What goes wrong inside is told to the log, never to the client."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from pico_ioc import PicoContainer
 
 from ...conftest import client_of
+from ...fixture_types import StartContainer
 from .faulty import SECRET
 from .problems import assert_problem
 
@@ -101,9 +101,7 @@ class TestExpected:
 
 
 class TestWithoutAuthentication:
-    async def test_unknown_paths_and_methods_are_problems(
-        self, start: Callable[..., PicoContainer], shared_url: str
-    ) -> None:
+    async def test_unknown_paths_and_methods_are_problems(self, start: StartContainer, shared_url: str) -> None:
         app = start({"DATABASE__URL": shared_url, "AUTH_CLIENT__ENABLED": "false"}).get(FastAPI)
         async with client_of(app) as client:
             assert_problem(await client.get("/nowhere"), 404, "route_not_found")

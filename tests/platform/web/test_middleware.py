@@ -9,7 +9,8 @@ from myapp.platform.web.edge import QuietCors
 from myapp.platform.web.limits import BodyLimitMiddleware
 from myapp.platform.web.middleware import Layer
 from myapp.platform.web.requests import FailureMiddleware, RequestMiddleware
-from tests.conftest import StartContainer
+
+from ...fixture_types import StartContainer
 
 LAYERS = {
     Layer.REQUEST: RequestMiddleware,

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from pico_ioc import PicoContainer
 from starlette.types import Message, Receive, Scope, Send
 
 from myapp.platform.web.requests import FailureMiddleware, RequestMiddleware
 
 from ...conftest import client_of, serving
+from ...fixture_types import StartContainer
 from ...issuer import Issuer
 from .problems import assert_problem
 
@@ -24,8 +24,6 @@ pytestmark = pytest.mark.one_database
 PRODUCTS = "/api/v1/products/"
 HEALTH = "/api/v1/health"
 JSON = {"Content-Type": "application/json"}
-
-Start = Callable[..., PicoContainer]
 
 
 class TestRequestId:
@@ -157,7 +155,7 @@ class TestLog:
         assert [record.levelname for record in lines()] == ["INFO"], "nothing has failed"
 
     async def test_is_silent_where_a_setting_says_so(
-        self, start: Start, shared_url: str, capsys: pytest.CaptureFixture[str]
+        self, start: StartContainer, shared_url: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         app = start({"DATABASE__URL": shared_url, "WEB__LOG_LEVEL": "WARNING"}).get(FastAPI)
         capsys.readouterr()
@@ -170,7 +168,7 @@ class TestLogLines:
     """As they are written, with the formats of production."""
 
     async def test_text(
-        self, start: Start, shared_url: str, issuer: Issuer, capsys: pytest.CaptureFixture[str]
+        self, start: StartContainer, shared_url: str, issuer: Issuer, capsys: pytest.CaptureFixture[str]
     ) -> None:
         app = start({"DATABASE__URL": shared_url}).get(FastAPI)
         capsys.readouterr()
@@ -181,7 +179,7 @@ class TestLogLines:
         assert re.fullmatch(pattern, line), line
 
     async def test_json(
-        self, start: Start, shared_url: str, issuer: Issuer, capsys: pytest.CaptureFixture[str]
+        self, start: StartContainer, shared_url: str, issuer: Issuer, capsys: pytest.CaptureFixture[str]
     ) -> None:
         environment = {"DATABASE__URL": shared_url, "WEB__LOG_JSON": "true"}
         app = start(environment, modules=["tests.platform.web.faulty"]).get(FastAPI)
@@ -211,7 +209,7 @@ class TestLogLines:
     @pytest.mark.parametrize("json_lines", ["true", "false"])
     async def test_tell_no_secret(
         self,
-        start: Start,
+        start: StartContainer,
         shared_url: str,
         own_issuer: Issuer,
         capsys: pytest.CaptureFixture[str],
