@@ -1,18 +1,12 @@
-"""What the table does by itself."""
+"""How names are folded for a search. What the table refuses is in tests/contract/test_schema.py."""
 
 import sys
 import unicodedata
 
 import pytest
-from pico_ioc import PicoContainer
-from pico_sqlalchemy import SessionManager
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
-from myapp.platform.errors import ConstraintViolationError
 from myapp.platform.text import fold
 from myapp.products.models import Product
-from myapp.products.services import ProductService
 
 WIDTH = Product.__table__.columns.name_folded.type.length
 
@@ -48,34 +42,3 @@ class TestFold:
             folded = fold(character * 100)
             assert len(folded) <= WIDTH
             assert fold(folded) == folded
-
-
-class TestConstraints:
-    """The last word, for whoever writes past the services."""
-
-    @pytest.mark.parametrize(
-        ("column", "value", "constraint"),
-        [
-            ("price", "0", "ck_products_price_positive"),
-            ("price", "-1", "ck_products_price_positive"),
-            ("stock", "-1", "ck_products_stock_not_negative"),
-            ("name", "'a'", "ck_products_name_length"),
-        ],
-    )
-    async def test_refuses(
-        self, service: ProductService, container: PicoContainer, column: str, value: str, constraint: str
-    ) -> None:
-        await service.create({"name": "Lamp", "price": 1})
-        with pytest.raises(ConstraintViolationError) as refused:
-            await self.execute(container, f"UPDATE products SET {column} = {value}")
-        assert (refused.value.constraint, refused.value.field) == (constraint, column)
-
-    @pytest.mark.parametrize("column", ["name", "name_folded", "price", "stock", "active", "version", "created_at"])
-    async def test_refuses_null(self, service: ProductService, container: PicoContainer, column: str) -> None:
-        await service.create({"name": "Lamp", "price": 1})
-        with pytest.raises(DBAPIError):
-            await self.execute(container, f"UPDATE products SET {column} = NULL")
-
-    async def execute(self, container: PicoContainer, statement: str) -> None:
-        async with container.get(SessionManager).engine.begin() as connection:
-            await connection.execute(text(statement))

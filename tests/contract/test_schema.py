@@ -1,0 +1,113 @@
+"""What the schema of the migrations refuses by itself, whoever writes: asked in SQL, on both kinds of database."""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from pico_ioc import PicoContainer
+from pico_sqlalchemy import AppBase
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, NullPool, UniqueConstraint, insert, null, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+TIMES = {"created_at": NOW, "updated_at": NOW}
+
+ROWS: dict[str, dict[str, Any]] = {
+    "products": {"name": "Lamp", "name_folded": "lamp", "price": 1, "version": 1, **TIMES},
+    "users": {"subject": "ann", "email": None, "name": None, **TIMES},
+    "reports": {"kind": "inventory", "format": "csv", "owner": "ann", "inline": False, **TIMES},
+    "events": {
+        "id": 1,
+        "type": "a.b",
+        "aggregate": "a",
+        "aggregate_id": "1",
+        "version": 1,
+        "payload": {},
+        "actor": "ann",
+    },
+    "event_deliveries": {"event_id": 1, "handler": "audit", "aggregate": "a", "aggregate_id": "1"},
+    "event_counts": {"day": date(2026, 1, 2), "type": "a.b", "count": 1, **TIMES},
+}
+"""A row that each table takes. The first ones may be referred to by the others."""
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("products", {"price": 0}, "ck_products_price_positive"),
+    ("products", {"price": -1}, "ck_products_price_positive"),
+    ("products", {"stock": -1}, "ck_products_stock_not_negative"),
+    ("products", {"name": "a"}, "ck_products_name_length"),
+    ("users", {"subject": ""}, "ck_users_subject_length"),
+    ("users", {"id": uuid.uuid4()}, "uq_users_subject"),
+    ("reports", {"format": "xls"}, "ck_reports_format"),
+    ("reports", {"state": "lost"}, "ck_reports_state"),
+    ("reports", {"progress": -1}, "ck_reports_progress"),
+    ("reports", {"progress": 101}, "ck_reports_progress"),
+    ("reports", {"period_start": NOW, "period_end": NOW}, "ck_reports_period"),
+    ("events", {"id": 2}, "uq_events_aggregate_version_type"),
+    ("event_deliveries", {"state": "lost"}, "ck_event_deliveries_state"),
+    ("event_deliveries", {"event_id": 2}, "fk_event_deliveries_event_id_events"),
+    ("event_counts", {"count": 0}, "ck_event_counts_count_positive"),
+]
+"""A change of that row, and the constraint which refuses it."""
+
+TABLES = AppBase.metadata.tables
+
+
+@pytest.fixture
+async def connection(container: PicoContainer, shared_url: str) -> AsyncIterator[AsyncConnection]:
+    """A connection to a database that has one row in each table; they go when the test ends."""
+    engine = create_async_engine(shared_url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            await connection.execute(text("PRAGMA foreign_keys=ON"))
+            await connection.commit()
+        for name in ROWS:
+            await connection.execute(insert(TABLES[name]), ROWS[name])
+        yield connection
+        await connection.rollback()
+
+
+async def refusal(connection: AsyncConnection, table: str, **changes: Any) -> str:
+    """Return what the database says about such a row, or "" where it takes it."""
+    try:
+        async with connection.begin_nested():
+            await connection.execute(insert(TABLES[table]).values(ROWS[table] | changes))
+    except DBAPIError as error:
+        return str(error.orig)
+    return ""
+
+
+@pytest.mark.one_database
+def test_every_table_and_constraint_is_here(container: PicoContainer) -> None:
+    assert set(ROWS) == set(TABLES)
+    kinds = (CheckConstraint, ForeignKeyConstraint, UniqueConstraint)
+    constraints = {item.name for table in TABLES.values() for item in table.constraints if isinstance(item, kinds)}
+    assert {constraint for _, _, constraint in REFUSED} == constraints
+
+
+async def test_each_constraint_refuses(connection: AsyncConnection, subtests: pytest.Subtests) -> None:
+    for table, changes, constraint in REFUSED:
+        with subtests.test(f"{constraint}: {changes}"):
+            told = await refusal(connection, table, **changes)
+            assert told
+            # SQLite does not name a constraint of these two kinds.
+            assert constraint in told or "UNIQUE constraint failed" in told or "FOREIGN KEY constraint failed" in told
+
+
+async def test_each_column_that_needs_a_value_refuses_null(
+    connection: AsyncConnection, subtests: pytest.Subtests
+) -> None:
+    for table in TABLES.values():
+        for column in table.columns:
+            if not column.nullable and not is_filled_by_sqlite(column):
+                with subtests.test(str(column)):
+                    told = await refusal(connection, table.name, **{column.name: null()})
+                    assert column.name in told
+                    assert "null" in told.lower()
+
+
+def is_filled_by_sqlite(column: Column[Any]) -> bool:
+    """Return whether it is a primary key of SQLite's own, for which NULL means the next number."""
+    return column.primary_key and column.autoincrement is True
