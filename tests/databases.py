@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+import pytest
 from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import Connection, Engine, MetaData, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,6 +29,11 @@ from myapp.platform.database.engine import EngineSettings
 from myapp.platform.database.migrations import LockedMigrator
 
 KINDS = ("sqlite", "postgresql")
+
+gate_on_postgresql = pytest.mark.parametrize(
+    "database_kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True, scope="session"
+)
+"""Marks a test with many generated examples: the default run tries them on SQLite, the gate on PostgreSQL as well."""
 
 SPEED = {
     "fsync": "off",

@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from myapp.platform.web.problems import CATALOGUE, MEDIA_TYPE
 
 from ..conftest import client_of
+from ..databases import gate_on_postgresql
 from ..fixture_types import Create, SeeUser
 from ..issuer import Issuer
 from .conftest import path_for, send
@@ -256,6 +257,7 @@ class TestTruth:
         }
         assert {answer for answer in declared - recorder.seen if answer[2] < 500} == set()
 
+    @gate_on_postgresql
     @pytest.mark.parametrize("route", [route for route in RULES if route[1] not in UNDOCUMENTED], ids=" ".join)
     @settings(suppress_health_check=list(HealthCheck))
     @given(data=st.data())

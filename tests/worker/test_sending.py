@@ -60,7 +60,7 @@ def nowhere(tmp_path: Path) -> str:
     return str(tmp_path / "no" / "such" / "folder" / "broker.db")
 
 
-@pytest.mark.parametrize("broker", ["silent", "absent", "spoilt", "nowhere"])
+@pytest.mark.parametrize("broker", [pytest.param("silent", marks=pytest.mark.slow), "absent", "spoilt", "nowhere"])
 async def test_a_broker_that_takes_nothing_is_no_wait(broker: str, request: pytest.FixtureRequest) -> None:
     started = time.monotonic()
     with pytest.raises(BrokerUnavailableError):
@@ -68,6 +68,7 @@ async def test_a_broker_that_takes_nothing_is_no_wait(broker: str, request: pyte
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.slow
 async def test_a_broker_that_is_slow_is_no_wait() -> None:
     """Each byte comes in time, and the whole never."""
 

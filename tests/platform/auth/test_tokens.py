@@ -349,6 +349,7 @@ class TestWebSocket:
 
 
 class TestCache:
+    @pytest.mark.slow
     async def test_a_remembered_token_still_expires(self, issuer: Issuer) -> None:
         validator = validator_of(issuer, leeway=0)
         token = issuer.token("admin", exp=time.time() + 2)  # PyJWT cuts fractions off

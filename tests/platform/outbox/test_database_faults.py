@@ -30,10 +30,12 @@ LONG_ENOUGH = {"sqlite": 0.6, "broken off": 0.3, "silent": 1.3}
 """Seconds until each fault is noticed."""
 
 
-needs_a_server = pytest.mark.parametrize("fault", ["broken off", "silent"], indirect=True)
+SILENT = pytest.param("silent", marks=pytest.mark.slow)  # waits for seconds
+
+needs_a_server = pytest.mark.parametrize("fault", ["broken off", SILENT], indirect=True)
 
 
-@pytest.fixture(params=["sqlite", "broken off", "silent"])
+@pytest.fixture(params=["sqlite", "broken off", SILENT])
 def fault(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     return kind

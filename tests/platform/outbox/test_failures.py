@@ -161,6 +161,7 @@ class TestInTransaction:
         assert await room.states("clerk") == ["pending"] * 3 + ["delivered"]
         assert len(await room.events("thing.noted")) == 4
 
+    @pytest.mark.slow
     async def test_one_that_hangs_fails_alone(self, room: Room) -> None:
         async def hang_at_b(event: RecordedEvent) -> None:
             if event.aggregate_id == "b":

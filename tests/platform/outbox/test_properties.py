@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from myapp.platform.events.event import RecordedEvent
+from tests.databases import gate_on_postgresql
 
 from .room import Room
 from .things import Counted, Happened
@@ -42,6 +43,7 @@ class Unsteady:
             await asyncio.sleep(0)
 
 
+@gate_on_postgresql
 @settings(suppress_health_check=list(HealthCheck))
 @given(steps=steps, outcomes=outcomes)
 async def test_every_event_is_delivered_in_order(room: Room, steps: list[tuple[str, str]], outcomes: list[str]) -> None:
