@@ -9,6 +9,7 @@ from pico_fastapi import controller
 from myapp.platform.web.routing import get
 
 from ..keys.ring import ALGORITHM
+from ..login.grant import GRANT_TYPE
 from .settings import IssuerSettings
 
 CLAIMS = ["iss", "aud", "sub", "iat", "exp", "jti", "email", "name", "role", "roles"]
@@ -35,15 +36,15 @@ class IssuerController:
 def discovery_document(settings: IssuerSettings) -> dict[str, Any]:
     """The metadata of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2, as far as they are true here.
 
-    There is no authorization endpoint, so no response type; ``/login`` takes JSON, which is none of OAuth's grants.
+    There is no authorization endpoint, so no response type. ``/login`` takes JSON, which is no grant of OAuth 2.0.
     """
     return {
         "issuer": settings.url,
         "jwks_uri": settings.url_of("/jwks.json"),
-        "token_endpoint": settings.url_of("/login"),
+        "token_endpoint": settings.url_of("/token"),
         "token_endpoint_auth_methods_supported": ["none"],
         "response_types_supported": [],
-        "grant_types_supported": [],
+        "grant_types_supported": [GRANT_TYPE],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ALGORITHM],
         "claims_supported": CLAIMS,

@@ -1,17 +1,20 @@
-"""The login over HTTP."""
+"""The login over HTTP: as JSON, and as the password grant of OAuth 2.0."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.responses import JSONResponse, Response
 from pico_client_auth import allow_anonymous
 from pico_fastapi import controller
 
-from myapp.platform.errors import DatabaseUnavailableError
+from myapp.platform.errors import DatabaseUnavailableError, DomainError
+from myapp.platform.web.operations import problem_entries
+from myapp.platform.web.problems import BODY_TOO_LARGE, INTERNAL_ERROR, VALIDATION_FAILED
 from myapp.platform.web.routing import post
 
 from .errors import InvalidCredentialsError, LoginBusyError, LoginLockedError
-from .schemas import LoginRequest, TokenResponse
+from .grant import GRANT_TYPE, MEDIA_TYPE, GrantError, login_request, refusal
+from .schemas import LoginRequest, TokenError, TokenResponse
 from .services import LoginService
 
 
@@ -19,6 +22,29 @@ async def client_address(request: Request) -> str:
     """That of the connection, or what a trusted proxy says it is (``web.trusted_proxies``)."""
     return request.client.host if request.client else ""
 
+
+TOKEN_FORM: dict[str, Any] = {
+    "required": True,
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["grant_type", "username", "password"],
+                "properties": {
+                    "grant_type": {"type": "string", "const": GRANT_TYPE},
+                    "username": {"type": "string"},
+                    "password": {"type": "string", "format": "password"},
+                },
+            }
+        }
+    },
+}
+
+TOKEN_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": TokenError, "description": "`invalid_request`, `invalid_grant` or `unsupported_grant_type`"},
+    429: {"model": TokenError, "description": "`temporarily_unavailable`: too many failed logins"},
+    503: {"model": TokenError, "description": "`temporarily_unavailable`"},
+}
 
 ClientAddress = Annotated[str, Depends(client_address)]
 
@@ -36,6 +62,24 @@ class LoginController:
     @allow_anonymous
     async def login(self, body: LoginRequest, address: ClientAddress) -> Response:
         """Get an access token for a user name, whose case does not count, and its password."""
+        return await self._token(body, address)
+
+    @post(
+        "/token",
+        response_model=TokenResponse,
+        responses=TOKEN_ERRORS | problem_entries([BODY_TOO_LARGE, VALIDATION_FAILED, INTERNAL_ERROR]),
+        openapi_extra={"requestBody": TOKEN_FORM},
+    )
+    @allow_anonymous
+    async def token(self, request: Request, address: ClientAddress) -> Response:
+        """Get an access token by OAuth 2.0's password grant; Swagger UI uses it. RFC 6749 §5.2 names the errors."""
+        media_type = request.headers.get("content-type", "")
+        try:
+            return await self._token(login_request(media_type, await request.body()), address)
+        except (DomainError, GrantError) as error:
+            return refusal(error)
+
+    async def _token(self, body: LoginRequest, address: str) -> Response:
         token = await self._service.login(body.username, body.password, address)
         answer = TokenResponse(access_token=token.access_token, expires_in=token.expires_in)
         return JSONResponse(answer.model_dump(), headers={"Cache-Control": "no-store"})

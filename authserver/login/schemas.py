@@ -24,3 +24,10 @@ class TokenResponse(BaseModel):
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"
     expires_in: int
+
+
+class TokenError(BaseModel):
+    """RFC 6749 §5.2."""
+
+    error: str
+    error_description: str

@@ -29,17 +29,18 @@ class TestDiscovery:
         base = url.rstrip("/")
         assert document["issuer"] == url
         assert document["jwks_uri"] == f"{base}/jwks.json"
-        assert document["token_endpoint"] == f"{base}/login"
+        assert document["token_endpoint"] == f"{base}/token"
 
     async def test_it_names_only_what_exists(self, client: httpx.AsyncClient) -> None:
         document = (await client.get(DISCOVERY)).json()
         endpoints = {name for name in document if name.endswith(("_endpoint", "_uri"))}
         assert endpoints == {"jwks_uri", "token_endpoint"}
         assert (await client.get(httpx.URL(document["jwks_uri"]).path)).status_code == 200
-        assert (await client.post(httpx.URL(document["token_endpoint"]).path, json={})).status_code == 422
+        assert (await client.post(httpx.URL(document["token_endpoint"]).path, json={})).status_code == 400
         assert document["id_token_signing_alg_values_supported"] == ["RS256"]
         assert document["response_types_supported"] == []
-        assert document["grant_types_supported"] == []
+        assert document["grant_types_supported"] == ["password"]
+        assert document["token_endpoint_auth_methods_supported"] == ["none"]
 
 
 @pytest.mark.one_database
@@ -56,8 +57,11 @@ class TestPages:
         document = (await client.get("/openapi.json")).json()
         validate(document)
         assert document["info"]["version"] == version("products-api")
-        assert set(document["paths"]) == {"/login", "/jwks.json", DISCOVERY, "/health"}
+        assert set(document["paths"]) == {"/login", "/token", "/jwks.json", DISCOVERY, "/health"}
         login = document["paths"]["/login"]["post"]
         assert set(login["responses"]) == {"200", "400", "401", "413", "415", "422", "429", "500", "503"}
         assert "security" not in login
+        token = document["paths"]["/token"]["post"]
+        assert set(token["responses"]) == {"200", "400", "413", "422", "429", "500", "503"}
+        assert list(token["requestBody"]["content"]) == ["application/x-www-form-urlencoded"]
         assert (await client.get("/docs")).status_code == 200

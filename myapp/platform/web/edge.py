@@ -12,7 +12,8 @@ from .middleware import Layer
 from .settings import WebSettings
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-REQUEST_HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID"]
+REQUEST_HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID", "X-Requested-With"]
+"""``X-Requested-With`` comes from Swagger UI when it asks for a token."""
 RESPONSE_HEADERS = [
     "Content-Disposition",
     "ETag",

@@ -114,6 +114,11 @@ def problem_responses(
         kinds.append(problems.BODY_TOO_LARGE)
     if "body" in signature.parameters:
         kinds += [problems.MALFORMED_BODY, problems.UNSUPPORTED_MEDIA_TYPE]
+    return problem_entries(kinds)
+
+
+def problem_entries(kinds: Sequence[ProblemType]) -> dict[int | str, dict[str, Any]]:
+    """Return OpenAPI's entries of problems, one for each status."""
     entries: dict[int | str, dict[str, Any]] = {}
     schema = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status in sorted({kind.status for kind in kinds}):
