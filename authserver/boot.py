@@ -31,6 +31,13 @@ ENV_PREFIX = "AUTHSERVER__"
 FOLDER = Path(__file__).resolve().parent
 """Where application.yaml and migrations/ stand."""
 
+DESCRIPTION = "Exchange a user name and a password for an access token of the Products API."
+
+GROUPS = [
+    {"name": "Login", "description": "Get an access token."},
+    {"name": "Issuer", "description": "Find the endpoints and the public keys of this issuer."},
+]
+
 SECTIONS: dict[str, type] = {
     "issuer": IssuerSettings,
     "keys": KeySettings,
@@ -74,7 +81,9 @@ def create_container() -> PicoContainer:
     Raises StartupError, whose message is one line that names the setting at fault.
     """
     container = start([*WEB_STACK, "authserver", "myapp.platform.database", "myapp.platform.web"])
-    complete(container.get(FastAPI), container)
+    app = container.get(FastAPI)
+    app.description, app.openapi_tags = DESCRIPTION, GROUPS
+    complete(app, container)
     return container
 
 

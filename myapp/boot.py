@@ -12,7 +12,8 @@ from pico_fastapi import FastApiSettings
 from pico_ioc import PicoContainer, configuration
 from pico_sqlalchemy.config import DatabaseSettings
 
-from .platform.auth.settings import AuthSettings
+from .introduction import DESCRIPTION, GROUPS
+from .platform.auth.settings import AuthSettings, DocsSettings
 from .platform.broker.settings import CelerySection, WorkerSettings
 from .platform.config import SettingsSource, SettingsT
 from .platform.database.engine import EngineSettings
@@ -37,6 +38,7 @@ SECTIONS: dict[str, type] = {
     "fastapi": FastApiSettings,
     "auth_client": AuthClientSettings,
     "auth": AuthSettings,
+    "docs": DocsSettings,
     "web": WebSettings,
     "events": EventsSettings,
     "mail": MailSettings,
@@ -61,8 +63,10 @@ def create_container(overrides: Mapping[type, Any] | None = None, modules: Seque
         container = make_container([*WEB_STACK, "myapp", *modules], configuration(source()), overrides)
     except Exception as error:
         raise startup_error(error) from error
+    app = container.get(FastAPI)
+    app.description, app.openapi_tags = DESCRIPTION, GROUPS
     background = container.get(EventRelay).running if container.get(EventsSettings).relay else nullcontext
-    complete(container.get(FastAPI), container, background)
+    complete(app, container, background)
     return container
 
 

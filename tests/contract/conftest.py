@@ -11,7 +11,6 @@ from pico_ioc import PicoContainer
 from starlette.routing import Route
 
 from myapp.platform.context.claims import Caller
-from myapp.platform.web.docs import document
 from myapp.platform.web.route_table import leaves
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService
@@ -22,7 +21,7 @@ from ..issuer import Issuer
 
 @pytest.fixture
 def openapi(app: FastAPI) -> dict[str, Any]:
-    return document(app)
+    return app.openapi()
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ RULES = {
     ("GET", "/api/v1/health/ready"): PUBLIC,
     ("GET", "/openapi.json"): PUBLIC,
     ("GET", "/docs"): PUBLIC,
+    ("GET", "/docs/openapi.json"): PUBLIC,
+    ("GET", "/docs/oauth2-redirect"): PUBLIC,
     ("GET", "/redoc"): PUBLIC,
     **{("GET", f"/docs/{asset.name}"): PUBLIC for asset in ASSETS.iterdir()},
     ("GET", "/api/v1/products/"): ANY_TOKEN,

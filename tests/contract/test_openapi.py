@@ -112,7 +112,7 @@ class TestOperations:
             with subtests.test(" ".join(route)):
                 rule = RULES[route]
                 scopes = [] if rule == ANY_TOKEN else [rule]
-                assert operation.get("security") == (None if rule == PUBLIC else [{"bearer": scopes}])
+                assert operation.get("security") == (None if rule == PUBLIC else [{"bearer": scopes}, {"login": []}])
                 needs = {PUBLIC: "Open to everybody.", ANY_TOKEN: "Needs a valid token."}.get(rule, f"Needs `{rule}`.")
                 assert operation["description"].endswith(needs)
 

@@ -4,20 +4,17 @@ import asyncio
 import logging
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
 import jwt
 from pico_client_auth.config import AuthClientSettings
 from pico_client_auth.jwks_client import JWKSClient
 
-from ..errors import IssuerUnavailableError, StartupError
+from ..errors import IssuerUnavailableError
 from ..pico.replacing import replaces
+from .discovery import client_for, discover, require_secure
 from .settings import AuthSettings
 
 logger = logging.getLogger(__name__)
-
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @replaces(JWKSClient)
@@ -43,9 +40,9 @@ class IssuerKeys(JWKSClient):
         self._lock = asyncio.Lock()
         if settings.enabled:
             if settings.issuer:
-                self.require_secure(settings.issuer, "auth_client.issuer")
+                require_secure(settings.issuer, "auth_client.issuer", auth.insecure_hosts)
             if settings.jwks_endpoint:
-                self.require_secure(settings.jwks_endpoint, "auth_client.jwks_endpoint")
+                require_secure(settings.jwks_endpoint, "auth_client.jwks_endpoint", auth.insecure_hosts)
 
     async def get_key(self, kid: str) -> dict[str, Any]:
         """The JWK named ``kid``. Raises KeyError, or IssuerUnavailableError when there are no keys at all."""
@@ -90,24 +87,14 @@ class IssuerKeys(JWKSClient):
                 self._pause_until = time.monotonic() + pause
 
     async def _fetch(self) -> list[Any]:
-        # What may go by plain http must not leave for a proxy on its way to this machine.
-        proxies = self._issuer.startswith("https:")
-        async with httpx.AsyncClient(timeout=self._auth.jwks_timeout, trust_env=proxies) as client:
-            endpoint = self._endpoint or await self._discover(client)
-            self.require_secure(endpoint, "jwks_uri")
+        async with client_for(self._issuer, self._auth.jwks_timeout) as client:
+            endpoint = self._endpoint or str((await discover(self._issuer, client))["jwks_uri"])
+            require_secure(endpoint, "jwks_uri", self._auth.insecure_hosts)
             response = (await client.get(endpoint)).raise_for_status()
             keys = response.json()["keys"]
             if not isinstance(keys, list):
                 raise TypeError("keys is not a list")
             return keys
-
-    async def _discover(self, client: httpx.AsyncClient) -> str:
-        """The issuer's ``jwks_uri`` (OpenID Connect Discovery 1.0 §4.3: its document must name the same issuer)."""
-        response = await client.get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
-        document = response.raise_for_status().json()
-        if document["issuer"] != self._issuer:
-            raise ValueError("the discovery document is of another issuer")
-        return str(document["jwks_uri"])
 
     def _replace(self, keys: list[Any]) -> None:
         """Keys that cannot be used are left out; one that did not change stays the same object."""
@@ -127,14 +114,3 @@ class IssuerKeys(JWKSClient):
             return
         self._raw, self._parsed = raw, parsed
         self._fresh_until = time.monotonic() + self._ttl
-
-    def require_secure(self, url: str, setting: str) -> None:
-        """Keys travel by https, or by plain http to this machine and to hosts of ``auth.insecure_hosts``.
-
-        Raises StartupError, which names the setting.
-        """
-        parts = urlsplit(url)
-        hosts = LOOPBACK | set(self._auth.insecure_hosts)
-        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in hosts)):
-            return
-        raise StartupError(f"{setting}: must be https, or http to a host of auth.insecure_hosts (AUTH__INSECURE_HOSTS)")

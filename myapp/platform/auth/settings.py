@@ -1,4 +1,4 @@
-"""The section ``auth``: what pico-client-auth's own section ``auth_client`` has no key for."""
+"""The section ``auth``, for what pico-client-auth's own section ``auth_client`` has no key, and ``docs``."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -26,3 +26,12 @@ class AuthSettings:
     jwks_timeout: Seconds = 3.0
     insecure_hosts: list[str] = field(default_factory=list)
     token_cache_size: Annotated[int, Field(ge=0)] = 1024
+
+
+@configured(target="self", prefix="docs", mapping="tree")
+@dataclass
+class DocsSettings:
+    """How people log in at /docs. ``client_id`` is registered at the issuer as a public client with PKCE."""
+
+    client_id: Annotated[str, Field(pattern=r"^[ -~]*$")] = ""
+    scopes: list[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")]] = field(default_factory=lambda: ["openid"])

@@ -1,16 +1,20 @@
-"""Swagger UI, ReDoc and the OpenAPI document: public, and without a request to anybody else."""
+"""Swagger UI, ReDoc and the OpenAPI document: public, and without a request to anybody else but for the login."""
 
+import html
+import json
 from pathlib import Path
 from typing import Any
 
 import fastapi_offline
 from fastapi import FastAPI, Request
-from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.openapi.utils import get_openapi
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_oauth2_redirect_html
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from pico_client_auth import allow_anonymous
 from pico_fastapi import FastApiConfigurer
 from pico_ioc import component
+
+from .docs_login import DocsLogin, SwaggerLogin
+from .openapi import document, with_login
 
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 """Swagger UI and ReDoc as fastapi-offline ships them; only its files are used."""
@@ -21,77 +25,120 @@ CONTENT_SECURITY_POLICY = (
 )
 """The browser asks nobody else for anything: ReDoc would fetch its maker's logo."""
 
-PROBLEM_SCHEMA: dict[str, Any] = {
-    "title": "Problem",
-    "description": "RFC 9457; README lists the codes.",
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "code": {"type": "string"},
-        "request_id": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["code", "message"],
-                "properties": {
-                    "pointer": {"type": "string", "description": "Where in the body, as #/member"},
-                    "parameter": {"type": "string", "description": "The name of a query parameter or header"},
-                    "code": {"type": "string"},
-                    "message": {"type": "string"},
-                },
-            },
-        },
-    },
-}
+SWAGGER_UI = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="stylesheet" href="{root}/docs/swagger-ui.css">
+<link rel="icon" href="{root}/docs/favicon.png">
+<style>
+.scope-def {{ display: none }}
+/* Nobody enters a client here: the one of a setting counts, or none. */
+.auth-container .wrapper:has(> label[for="password_type"], > label[for^="client_"]) {{ display: none }}
+</style>
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="{root}/docs/swagger-ui-bundle.js"></script>
+<script>
+const login = () => ({{statePlugins: {{auth: {{wrapActions: {{
+  // Swagger UI keeps a login in the browser's local storage, with the password. Only the token is kept here.
+  authorizeOauth2: (original) => ({{auth: {{password, clientSecret, ...auth}}, token}}) => original({{auth, token}}),
+  // It puts the cursor into the last field of the dialog, and so scrolls the login out of sight.
+  showDefinitions: (original) => (definitions) => {{
+    setTimeout(() => document.querySelector(".auth-container input")?.focus());
+    return original(definitions);
+  }},
+}}}}}}}});
+const ui = SwaggerUIBundle({{
+  ...{options},
+  oauth2RedirectUrl: window.location.origin + {redirect},
+  plugins: [login],
+}});
+ui.initOAuth({login});
+</script>
+</body>
+</html>
+"""
+"""FastAPI's own page takes no plugins."""
 
 
 @component
 class DocsConfigurer(FastApiConfigurer):
+    def __init__(self, login: DocsLogin) -> None:
+        self._login = login
+
     def configure_app(self, app: FastAPI) -> None:
-        app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
-        pages = {"/openapi.json": openapi, "/docs": swagger_ui, "/redoc": redoc}
+        app.openapi = lambda: document(app, self._login.schemes)  # type: ignore[method-assign] # FastAPI's own way
+        pages = {
+            "/openapi.json": openapi,
+            "/docs": self._swagger_ui(),
+            "/docs/openapi.json": self._swagger_document(),
+            "/docs/oauth2-redirect": oauth2_redirect,
+            "/redoc": redoc,
+        }
         for path, page in pages.items():
             app.add_api_route(path, page, include_in_schema=False)
         for asset in sorted(ASSETS.iterdir()):
             app.add_api_route(f"/docs/{asset.name}", asset_of(asset), include_in_schema=False)
 
+    def _swagger_ui(self) -> Any:
+        @allow_anonymous
+        async def swagger_ui(request: Request) -> HTMLResponse:
+            return swagger_page(request, await self._login.swagger())
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, made once."""
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        components = schema.setdefault("components", {})
-        components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
-        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-        app.openapi_schema = schema
-    return app.openapi_schema
+        return swagger_ui
+
+    def _swagger_document(self) -> Any:
+        @allow_anonymous
+        async def swagger_document(request: Request) -> Response:
+            """Return the document with the login as the issuer describes it now. /openapi.json names the issuer."""
+            login = await self._login.swagger()
+            return with_server(request, with_login(request.app.openapi(), login.scheme if login else None))
+
+        return swagger_document
 
 
 @allow_anonymous
 async def openapi(request: Request) -> Response:
+    return with_server(request, request.app.openapi())
+
+
+def with_server(request: Request, schema: dict[str, Any]) -> Response:
     root_path = request.scope["root_path"]
     servers = {"servers": [{"url": root_path}]} if root_path else {}
-    return JSONResponse(request.app.openapi() | servers)
+    return JSONResponse(schema | servers)
+
+
+def swagger_page(request: Request, login: SwaggerLogin | None) -> HTMLResponse:
+    root = request.scope["root_path"]
+    options = {
+        "url": f"{root}/docs/openapi.json",
+        "dom_id": "#swagger-ui",
+        "deepLinking": True,
+        "persistAuthorization": True,
+        "validatorUrl": None,
+    }
+    page = SWAGGER_UI.format(
+        title=html.escape(request.app.title),
+        root=html.escape(root),
+        options=script_safe(options),
+        redirect=script_safe(f"{root}/docs/oauth2-redirect"),
+        login=script_safe(dict(login.options) if login else {}),
+    )
+    return confined(HTMLResponse(page), login.token_origin if login else "")
+
+
+def script_safe(value: Any) -> str:
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 @allow_anonymous
-async def swagger_ui(request: Request) -> HTMLResponse:
-    root = request.scope["root_path"]
-    page = get_swagger_ui_html(
-        openapi_url=f"{root}/openapi.json",
-        title=request.app.title,
-        swagger_js_url=f"{root}/docs/swagger-ui-bundle.js",
-        swagger_css_url=f"{root}/docs/swagger-ui.css",
-        swagger_favicon_url=f"{root}/docs/favicon.png",
-        swagger_ui_parameters={"persistAuthorization": True, "validatorUrl": None},
-    )
-    return confined(page)
+async def oauth2_redirect(request: Request) -> HTMLResponse:
+    """Where an issuer's login page sends the browser back to. It hands the code to the page that opened it."""
+    return confined(get_swagger_ui_oauth2_redirect_html())
 
 
 @allow_anonymous
@@ -107,8 +154,10 @@ async def redoc(request: Request) -> HTMLResponse:
     return confined(page)
 
 
-def confined(page: HTMLResponse) -> HTMLResponse:
-    page.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+def confined(page: HTMLResponse, token_origin: str = "") -> HTMLResponse:
+    """Let the page ask nobody but this service and, where there is one, the origin that gives tokens."""
+    connect = f"; connect-src 'self' {token_origin}" if token_origin else ""
+    page.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY + connect
     return page
 
 

@@ -24,6 +24,9 @@ MAY_FORBID = "_may_forbid"
 
 LINK = "The first, previous, next and last page (RFC 8288)"
 
+POSITION = "x-position"
+"""Where a controller's method stands in the source. ``openapi.py`` sorts by it, and no document shows it."""
+
 Errors = Sequence[type[DomainError] | ProblemType]
 
 
@@ -57,7 +60,8 @@ def describe(
         "description": description(method),
         "operation_id": method.__name__,
         "responses": entries,
-        "openapi_extra": ({"parameters": parameters} if parameters else {})
+        "openapi_extra": {POSITION: (method.__module__, method.__code__.co_firstlineno)}
+        | ({"parameters": parameters} if parameters else {})
         | ({} if is_public(method) else {"security": security(method)}),
         **({"response_class": Response} if files else {}),
     }

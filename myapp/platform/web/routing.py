@@ -110,7 +110,8 @@ class Verb:
                 files=files,
                 is_read=self._is_read,
             )
-            given = {"status_code": status_code, "response_model": response_model, **options}
+            extra = described["openapi_extra"] | options.get("openapi_extra", {})
+            given = {"status_code": status_code, "response_model": response_model, **options, "openapi_extra": extra}
             return self._register(path, **described | given)(endpoint_of(method, signature, answer))
 
         return decorate

@@ -1,0 +1,104 @@
+"""The OpenAPI document: the same bytes in each process, in the order of the controllers' source."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from .docs_login import LOGIN
+from .operations import POSITION
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "title": "Problem",
+    "description": "RFC 9457; docs/errors.md lists the codes.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "Where in the body, as #/member"},
+                    "parameter": {"type": "string", "description": "The name of a query parameter or header"},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def document(app: FastAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of ``app``, which is made once. The order of groups is that of ``app.openapi_tags``."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description or None,
+            tags=app.openapi_tags,
+            routes=app.routes,
+        )
+        schema["paths"] = in_order(schema["paths"], [tag["name"] for tag in app.openapi_tags or ()])
+        components = schema.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+        if security_schemes:
+            components["securitySchemes"] = dict(security_schemes)
+        if LOGIN in security_schemes:
+            for operation in operations(schema):
+                if "security" in operation:
+                    operation["security"].append({LOGIN: []})
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def in_order(paths: Mapping[str, Any], groups: list[str]) -> dict[str, Any]:
+    """Sort operations by group, then by their place in the source. A path stands where its first operation does.
+
+    pico-fastapi 0.4.4 registers controllers in the order of a set, and their methods by name.
+    """
+
+    def place(operation: Mapping[str, Any]) -> tuple[int, Any]:
+        group = operation["tags"][0]
+        return groups.index(group) if group in groups else len(groups), operation[POSITION]
+
+    ordered = {path: dict(sorted(item.items(), key=lambda each: place(each[1]))) for path, item in paths.items()}
+    ordered = dict(sorted(ordered.items(), key=lambda each: place(next(iter(each[1].values())))))
+    for item in ordered.values():
+        for operation in item.values():
+            del operation[POSITION]
+    return ordered
+
+
+def with_login(schema: Mapping[str, Any], scheme: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a copy of the document for Swagger UI, whose scheme to log in is ``scheme``, or which has none."""
+    schemes = {name: known for name, known in schema["components"].get("securitySchemes", {}).items() if name != LOGIN}
+    if scheme:
+        schemes = {LOGIN: dict(scheme), **schemes}
+    paths = {
+        path: {
+            method: operation
+            | (
+                {"security": [rule for rule in operation["security"] if schemes.keys() >= rule.keys()]}
+                if "security" in operation
+                else {}
+            )
+            for method, operation in item.items()
+        }
+        for path, item in schema["paths"].items()
+    }
+    return {**schema, "paths": paths, "components": {**schema["components"], "securitySchemes": schemes}}
+
+
+def operations(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [operation for item in schema["paths"].values() for operation in item.values()]
