@@ -2,17 +2,22 @@
 
 import asyncio
 import contextlib
+import json
+import logging
 import os
+import re
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from ..platform.errors import StartupError
 from .processes import Host, Port
-from .token import login
 
 USERS = {"viewer": "viewer", "manager": "product-manager", "admin": "admin"}
 """Demo users and the role of each."""
@@ -23,31 +28,65 @@ INLINE_ROWS = "20"
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 35.0
 
+LAST_LINES = 12
+"""Of the log, shown when a process has ended by itself."""
+
+SCREEN = """\
+API           {api}/api/v1/products/
+Swagger UI    {api}/docs  (Authorize: user name and password)
+Auth server   {issuer}
+Mails         {mails}
+Log           {log}
+
+{users}
+
+export TOKEN=$(echo '{password}' | {token} manager)
+
+# Create, find, update a version that is gone (412), no token (401), a report:
+{requests}
+Ctrl-C stops all.\
+"""
+
+FAILURE = re.compile(r"\b(ERROR|CRITICAL|Traceback)\b")
+"""Marks the lines of the log that are shown at once."""
+
 
 def demo(host: Host = "127.0.0.1", port: Port = 8000, auth_port: Port = 8100) -> None:
-    """Run auth server, API and worker with sample products and demo users; Ctrl-C stops all."""
+    """Run auth server, API and worker with sample products and demo users; Ctrl-C stops all.
+
+    Each start gives the users viewer, manager and admin new passwords. Do not run it against an auth server where
+    users of these names are real.
+    """
+    from pico_client_auth.config import AuthClientSettings
+
+    from ..boot import settings_of
     from ..platform.startup import exit_on_startup_error
 
+    with exit_on_startup_error():
+        usual_issuer = settings_of(AuthClientSettings).issuer
     issuer, api = f"http://127.0.0.1:{auth_port}", f"http://{host}:{port}"
+    token = [*own_command(), "token", *([] if issuer == usual_issuer else ["--issuer", issuer])]
+    origins = {api, f"http://127.0.0.1:{port}", f"http://localhost:{port}"}
     os.environ |= {"AUTHSERVER__ISSUER__URL": issuer, "AUTH_CLIENT__ISSUER": issuer, "WEB__PUBLIC_URL": api}
+    os.environ.setdefault("AUTHSERVER__WEB__CORS_ORIGINS", json.dumps(sorted(origins)))
     os.environ.setdefault("REPORTS__INLINE_ROWS", INLINE_ROWS)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, interrupt)
     with exit_on_startup_error(), contextlib.suppress(KeyboardInterrupt):
-        print("Loading the sample catalogue ...")
-        loaded = asyncio.run(load_sample())
-        print(f"{loaded} products loaded." if loaded else "There are products already; none loaded.")
+        print("Starting auth server, API and worker ...", flush=True)
+        log = log_file()
+        asyncio.run(load_sample())
         passwords = make_users()
         with (
-            running("authserver.cli", "serve", "--port", str(auth_port)) as auth_server,
-            running("myapp.cli", "worker") as worker,
-            running("myapp.cli", "serve", "--host", host, "--port", str(port)) as server,
+            running(log, "authserver.cli", "serve", "--port", str(auth_port)) as auth_server,
+            running(log, "myapp.cli", "worker") as worker,
+            running(log, "myapp.cli", "serve", "--host", host, "--port", str(port)) as server,
         ):
-            wait_until_healthy(auth_server, f"{issuer}/health")
-            wait_until_healthy(server, f"{api}/api/v1/health/ready")
-            introduce(api, issuer, passwords)
-            while all(process.poll() is None for process in (auth_server, worker, server)):
-                time.sleep(0.3)
-            raise StartupError("a process of the demo has ended")
+            processes = {"auth server": auth_server, "worker": worker, "API": server}
+            wait_until_healthy(auth_server, f"{issuer}/health", log)
+            wait_until_healthy(server, f"{api}/api/v1/health/ready", log)
+            print(screen(api, issuer, shlex.join(token), passwords, log), flush=True)
+            watch(processes, log)
     print("\nStopped.")
 
 
@@ -55,27 +94,42 @@ def interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-async def load_sample() -> int:
+def log_file() -> Path:
+    """Return the file that takes the output of all processes, empty."""
+    from ..boot import ROOT
+
+    file = ROOT / "data" / "demo.log"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"")
+    return file
+
+
+async def load_sample() -> None:
     from ..boot import create_container
     from ..products.sample import SampleCatalogue
 
     container = create_container()
     try:
-        return await container.get(SampleCatalogue).load()
+        await container.get(SampleCatalogue).load()
     finally:
         await container.ashutdown()
 
 
 def make_users() -> dict[str, str]:
-    """Each demo user's password, new at every start: none is ever known beforehand. Raises StartupError."""
+    """Return a new password of each demo user. Raises StartupError."""
     passwords = {name: secrets.token_urlsafe(12) for name in USERS}
-    for name, role in USERS.items():
-        account = ["--email", f"{name}@example.com", "--name", f"Demo {name}", "--role", role]
-        added = authserver(["users", "add", name, *account, "--password-stdin"], passwords[name])
-        changed = added or authserver(["users", "set-password", name, "--password-stdin"], passwords[name])
-        if not changed:
-            raise StartupError("the auth server's users cannot be changed; `authserver users list` tells why")
+    with ThreadPoolExecutor(len(USERS)) as threads:
+        made = all(threads.map(make_user, passwords, passwords.values()))
+    if not made:
+        raise StartupError("the auth server's users cannot be changed; `authserver users list` tells why")
     return passwords
+
+
+def make_user(name: str, password: str) -> bool:
+    account = ["--email", f"{name}@example.com", "--name", f"Demo {name}", "--role", USERS[name]]
+    return authserver(["users", "add", name, *account, "--password-stdin"], password) or authserver(
+        ["users", "set-password", name, "--password-stdin"], password
+    )
 
 
 def authserver(arguments: list[str], standard_input: str) -> bool:
@@ -86,11 +140,13 @@ def authserver(arguments: list[str], standard_input: str) -> bool:
 
 
 @contextlib.contextmanager
-def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(log: Path, module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, so that Ctrl-C reaches this one alone, which stops it in order."""
     from ..boot import ROOT
 
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, start_new_session=True)
+    command = [sys.executable, "-m", module, *arguments]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
     try:
         yield process
     finally:
@@ -101,7 +157,7 @@ def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
+def wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     import httpx
 
     deadline = time.monotonic() + START_TIMEOUT
@@ -110,32 +166,59 @@ def wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
             if httpx.get(url, timeout=2, trust_env=False).is_success:
                 return
         time.sleep(0.1)
-    raise StartupError(f"nothing healthy at {url}; is the port taken?")
+    raise StartupError(f"nothing healthy at {url}; is the port taken?\n{tail(log)}")
 
 
-def introduce(api: str, issuer: str, passwords: dict[str, str]) -> None:
+def watch(processes: Mapping[str, subprocess.Popen[bytes]], log: Path) -> None:
+    """Show each line of the log that tells of a failure. Raises StartupError when a process has ended."""
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        while not (ended := [name for name, process in processes.items() if process.poll() is not None]):
+            for line in filter(FAILURE.search, lines):
+                print(line.rstrip(), flush=True)
+            time.sleep(0.3)
+    raise StartupError(f"the {ended[0]} has ended\n{tail(log)}")
+
+
+def tail(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join([f"The end of {shown(log)}:", *lines[-LAST_LINES:]])
+
+
+def screen(api: str, issuer: str, token: str, passwords: dict[str, str], log: Path) -> str:
+    """Return what a newcomer needs, on less than a screen."""
     from ..boot import settings_of
     from ..platform.mail.settings import MailSettings
 
-    tokens = {name: login(issuer, name, password) for name, password in passwords.items()}
-    print(f"\nAPI          {api}/api/v1/products/\nSwagger UI   {api}/docs\nAuth server  {issuer}\n")
-    print("Tokens, good for 15 minutes:\n")
-    for name, password in passwords.items():
-        print(f"{name} ({USERS[name]}), password {password}\n{tokens[name]}\n")
-    bearer = f'-H "Authorization: Bearer {tokens["manager"]}"'
-    json_body = '-H "Content-Type: application/json" -d'
-    print("Create a product, find it, fail to update a version that is gone (412), and without a token (401):\n")
-    print(f"""curl -i {api}/api/v1/products/ {bearer} {json_body} '{{"name": "Folding Desk", "price": 189.90}}'""")
-    wanted = "search=desk&max_price=200&sort=-price&page_size=2"
-    print(f"""curl -i "{api}/api/v1/products/paged?{wanted}" {bearer}""")
-    stale = "-X PUT -H 'If-Match: \"99\"'"
-    print(f"""curl -i {stale} {api}/api/v1/products/1 {bearer} {json_body} '{{"stock": 3}}'""")
-    print(f"""curl -i {stale} {api}/api/v1/products/1 {json_body} '{{"stock": 3}}'""")
-    reports = f"{api}/api/v1/reports/"
-    print("\nAsk for a report, see how it is getting on, and with its id fetch the file:\n")
-    print(f"""curl -i {reports} {bearer} {json_body} '{{"kind": "inventory", "format": "pdf"}}'""")
-    print(f"curl -i {reports} {bearer}")
-    print(f"curl -o inventory.pdf {reports}ID/file {bearer}")
-    print(f"\nMails are files in {settings_of(MailSettings).folder}")
-    print(f'\nA new token: curl -s {issuer}/login {json_body} \'{{"username": "manager", "password": "..."}}\'')
-    print("Ctrl-C stops all.", flush=True)
+    width = max(map(len, USERS.values()))
+    users = (f"{name:<12}  {USERS[name]:<{width}}  password {password}" for name, password in passwords.items())
+    bearer, body = '-H "Authorization: Bearer $TOKEN"', "-H Content-Type:application/json -d"
+    products, stale = f"{api}/api/v1/products", "-X PUT -H 'If-Match: \"9\"'"
+    requests = (
+        f"""curl -i {products}/ {bearer} {body} '{{"name": "Folding Desk", "price": 189.90}}'""",
+        f"""curl -i "{products}/paged?search=desk&max_price=200&sort=-price&page_size=2" {bearer}""",
+        f"""curl -i {products}/1 {stale} {bearer} {body} '{{"stock":3}}'""",
+        f"curl -i {products}/1",
+        f"""curl -i {api}/api/v1/reports/ {bearer} {body} '{{"kind": "inventory", "format": "pdf"}}'""",
+    )
+    return SCREEN.format(
+        api=api,
+        issuer=issuer,
+        mails=shown(Path(settings_of(MailSettings).folder)),
+        log=shown(log),
+        users="\n".join(users),
+        password=passwords["manager"],
+        token=token,
+        requests="\n".join(requests),
+    )
+
+
+def own_command() -> list[str]:
+    """Return the command as this person has typed it, or one that does the same."""
+    command = Path(sys.argv[0])
+    return [shown(Path(sys.executable)), "-m", "myapp.cli"] if command.suffix == ".py" else [shown(command)]
+
+
+def shown(path: Path) -> str:
+    """Return ``path`` as a person in this folder would write it."""
+    path = Path(os.path.abspath(path))
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

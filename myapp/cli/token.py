@@ -1,9 +1,15 @@
 """Log in at the auth server from a terminal."""
 
+from typing import Annotated
+
 import typer
 
+Issuer = Annotated[
+    str | None, typer.Option(help="The auth server's address.", show_default="auth_client.issuer of application.yaml")
+]
 
-def token(username: str) -> None:
+
+def token(username: str, issuer: Issuer = None) -> None:
     """Print a bearer token of USERNAME. The password is asked for, or read from a pipe."""
     import sys
 
@@ -14,8 +20,8 @@ def token(username: str) -> None:
 
     piped = sys.stdin.readline().rstrip("\n") if not sys.stdin.isatty() else None
     with exit_on_startup_error():
-        issuer = settings_of(AuthClientSettings).issuer
-        print(login(issuer, username, piped or typer.prompt("Password", hide_input=True)))
+        address = issuer or settings_of(AuthClientSettings).issuer
+        print(login(address.rstrip("/"), username, piped or typer.prompt("Password", hide_input=True)))
 
 
 def login(issuer: str, username: str, password: str) -> str:

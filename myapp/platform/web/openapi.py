@@ -69,14 +69,14 @@ def in_order(paths: Mapping[str, Any], groups: list[str]) -> dict[str, Any]:
     """
 
     def place(operation: Mapping[str, Any]) -> tuple[int, Any]:
-        group = operation["tags"][0]
-        return groups.index(group) if group in groups else len(groups), operation[POSITION]
+        group = next(iter(operation.get("tags", ())), "")
+        return groups.index(group) if group in groups else len(groups), operation.get(POSITION, [])
 
     ordered = {path: dict(sorted(item.items(), key=lambda each: place(each[1]))) for path, item in paths.items()}
     ordered = dict(sorted(ordered.items(), key=lambda each: place(next(iter(each[1].values())))))
     for item in ordered.values():
         for operation in item.values():
-            del operation[POSITION]
+            operation.pop(POSITION, None)
     return ordered
 
 

@@ -122,9 +122,9 @@ class TestRootPath:
             assert (await client.delete(f"{prefix}{PRODUCTS}1")).status_code == 403
 
         async with client_of(app) as client:
-            assert (await client.get("/openapi.json")).json()["servers"] == [{"url": root}]
-            for page in ("/docs", "/redoc"):
-                assert f"{root}/openapi.json" in (await client.get(page)).text
+            for page, document in (("/docs", "/docs/openapi.json"), ("/redoc", "/openapi.json")):
+                assert f"{root}{document}" in (await client.get(page)).text
+                assert (await client.get(document)).json()["servers"] == [{"url": root}]
 
 
 class TestTrustedProxies:
