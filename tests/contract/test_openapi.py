@@ -1,6 +1,10 @@
 """The OpenAPI document: valid, complete, and true to every answer."""
 
+import inspect
+import os
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
@@ -21,7 +25,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from myapp.boot import ROOT
 from myapp.platform.web.problems import CATALOGUE, MEDIA_TYPE
+from myapp.products import controllers as products
+from myapp.reports import controllers as reports
+from myapp.users import controllers as users
 
 from ..conftest import client_of
 from ..databases import gate_on_postgresql
@@ -100,6 +108,47 @@ class TestDocument:
                 assert operation["summary"]
                 assert operation["description"]
                 assert operation["tags"]
+
+    def test_introduces_the_service(self, openapi: dict[str, Any]) -> None:
+        assert "**Get a token.**" in openapi["info"]["description"]
+
+    def test_has_a_sentence_for_each_group_and_their_order(self, openapi: dict[str, Any]) -> None:
+        names = ["Products", "Reports", "Users", "Events", "Analytics", "Health"]
+        assert [tag["name"] for tag in openapi["tags"]] == names
+        assert all(tag["description"].endswith(".") for tag in openapi["tags"])
+        used = [operation["tags"] for item in openapi["paths"].values() for operation in item.values()]
+        assert list(dict.fromkeys(name for tags in used for name in tags)) == names
+
+    def test_has_operations_in_the_order_of_their_controller(self, openapi: dict[str, Any]) -> None:
+        """But for those of one path, which stand together at the first one's place."""
+        for controllers in (products, reports, users):
+            source = inspect.getsource(controllers)
+            names = [operation["operationId"] for item in openapi["paths"].values() for operation in item.values()]
+            group = [name for name in names if f"async def {name}(" in source]
+            paths = [
+                [operation["operationId"] for operation in item.values()]
+                for item in openapi["paths"].values()
+                if next(iter(item.values()))["operationId"] in group
+            ]
+            lines = [[source.index(f"async def {name}(") for name in item] for item in paths]
+            assert lines == sorted(lines)
+            assert all(item == sorted(item) for item in lines)
+            assert len(paths) > 2
+
+    @pytest.mark.slow  # it starts processes
+    def test_is_the_same_in_each_process(self, database_url: str) -> None:
+        program = "from main import app; import json; print(json.dumps(app.openapi()))"
+        documents = {
+            subprocess.run(
+                [sys.executable, "-c", program],
+                cwd=ROOT,
+                env=os.environ | {"DATABASE__URL": database_url, "PYTHONHASHSEED": seed},
+                capture_output=True,
+                check=True,
+            ).stdout
+            for seed in ("1", "2")
+        }
+        assert len(documents) == 1
 
 
 @pytest.mark.one_database

@@ -37,6 +37,8 @@ class System:
     database_url: str
     auth_port: int = field(default_factory=free_port)
     api_port: int = field(default_factory=free_port)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the environment that stand above those of ``environment``."""
 
     @property
     def issuer(self) -> str:
@@ -54,9 +56,11 @@ class System:
             "AUTHSERVER__KEYS__DIRECTORY": str(self.folder / "keys"),
             "AUTHSERVER__KEYS__PUBLISH_BEFORE_USE": "1",
             "AUTHSERVER__ISSUER__URL": self.issuer,
+            "AUTHSERVER__WEB__CORS_ORIGINS": f'["{self.api}"]',
             "AUTH_CLIENT__ISSUER": self.issuer,
             "AUTH__JWKS_REFRESH_PAUSE": "1",
             "DATABASE__URL": self.database_url,
+            **self.settings,
         }
 
     @contextmanager

@@ -1,12 +1,18 @@
 """The documentation: public, whole, and without a request to anybody else."""
 
+import json
 import re
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from openapi_spec_validator import validate
 
+from ...conftest import StartContainer, client_of
+from ...issuer import Issuer
 from .problems import assert_problem
 
 pytestmark = pytest.mark.one_database
@@ -55,6 +61,59 @@ class TestPages:
         rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
         assert rules["default-src"] == "'self'"
         assert not re.search(r"https?:|\*", policy)
+
+
+class TestLogin:
+    """What the issuer's discovery document makes of it: ``tests/platform/auth/test_docs_login.py``."""
+
+    @pytest.fixture
+    async def page(
+        self, start: StartContainer, shared_url: str, own_issuer: Issuer
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        endpoints = {name: f"{own_issuer.url}/{name}" for name in ("token_endpoint", "authorization_endpoint")}
+        own_issuer.body = json.dumps({"issuer": own_issuer.url, **endpoints}).encode()
+        settings = {"AUTH_CLIENT__ISSUER": own_issuer.url, "DOCS__CLIENT_ID": "</script>docs"}
+        async with client_of(start({"DATABASE__URL": shared_url, **settings}).get(FastAPI)) as client:
+            yield client
+
+    async def test_swagger_ui_is_told_the_flow_and_may_ask_the_issuer(
+        self, page: httpx.AsyncClient, own_issuer: Issuer
+    ) -> None:
+        shown = await page.get("/docs")
+        policy = shown.headers["content-security-policy"]
+        assert policy.endswith(f"; connect-src 'self' {own_issuer.url}")
+        assert "\\u003c/script>docs" in shown.text
+        document = (await page.get("/docs/openapi.json")).json()
+        validate(document)
+        schemes = document["components"]["securitySchemes"]
+        assert list(schemes) == ["login", "bearer"]
+        assert list(schemes["login"]["flows"]) == ["authorizationCode"]
+        assert document["paths"]["/api/v1/me"]["get"]["security"] == [{"bearer": []}, {"login": []}]
+
+    async def test_other_pages_may_not(self, page: httpx.AsyncClient, own_issuer: Issuer) -> None:
+        for path in ("/redoc", "/docs/oauth2-redirect"):
+            assert own_issuer.url not in (await page.get(path)).headers["content-security-policy"]
+
+    async def test_the_published_document_depends_on_settings_only(
+        self, page: httpx.AsyncClient, own_issuer: Issuer
+    ) -> None:
+        own_issuer.stop()
+        schemes = (await page.get("/openapi.json")).json()["components"]["securitySchemes"]
+        assert schemes["login"]["type"] == "openIdConnect"
+        assert schemes["login"]["openIdConnectUrl"] == f"{own_issuer.url}/.well-known/openid-configuration"
+
+    async def test_without_the_issuer_a_token_can_be_pasted(self, page: httpx.AsyncClient, own_issuer: Issuer) -> None:
+        own_issuer.stop()
+        assert (await page.get("/docs")).status_code == 200
+        document = (await page.get("/docs/openapi.json")).json()
+        validate(document)
+        assert list(document["components"]["securitySchemes"]) == ["bearer"]
+        assert document["paths"]["/api/v1/me"]["get"]["security"] == [{"bearer": []}]
+
+    async def test_the_page_to_come_back_to_is_public(self, page: httpx.AsyncClient) -> None:
+        response = await page.get("/docs/oauth2-redirect?code=a&state=b")
+        assert response.status_code == 200
+        assert "swaggerUIRedirectOauth2" in response.text
 
 
 class TestAssets:
