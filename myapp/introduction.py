@@ -3,8 +3,8 @@
 DESCRIPTION = """
 A product catalogue with filtered and paged lists, optimistic locking, a history of every change, and reports.
 
-**Get a token.** Press *Authorize*. Log in with user name and password, or on the login page of your issuer. You can
-also paste a token as `bearer`. Each operation says which permission it needs.
+**Get a token.** Press *Authorize* at [/docs](docs). Log in with user name and password, or on the login page of your
+issuer. You can also paste a token as `bearer`. Each operation says which permission it needs.
 
 **Versions.** A product, a user and a report have an `ETag`. Send it as `If-Match`, and a write to another version is
 refused with 412. Send it as `If-None-Match`, and an unchanged resource is not sent again.
