@@ -65,7 +65,7 @@ def test_run(tmp_path: Path) -> None:
     finally:
         os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
         demo.wait(40)
-    assert_small(screen)
+    assert_small(screen[screen.index("Starting ") :])  # what pip says stands above
     assert [answer.split(maxsplit=2)[1] for answer in answers] == ["201", "200", "412", "401", "202"]
     assert '"name":"Folding Desk"' in answers[1]
     assert report.startswith(b"%PDF")
