@@ -60,7 +60,7 @@ def describe(
         "description": description(method),
         "operation_id": method.__name__,
         "responses": entries,
-        "openapi_extra": {POSITION: (method.__module__, method.__code__.co_firstlineno)}
+        "openapi_extra": {POSITION: (method.__module__, inspect.unwrap(method).__code__.co_firstlineno)}
         | ({"parameters": parameters} if parameters else {})
         | ({} if is_public(method) else {"security": security(method)}),
         **({"response_class": Response} if files else {}),
