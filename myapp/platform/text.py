@@ -4,7 +4,7 @@ import unicodedata
 
 from pydantic_core import PydanticCustomError
 
-NO_LINE = {"Cc", "Cs", "Zl", "Zp"}
+LINE_BREAKING = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode's categories of control characters, lone surrogates and separators of lines."""
 
 
@@ -15,15 +15,15 @@ def without_nul(value: str) -> str:
     return value
 
 
-def is_one_line(value: str) -> bool:
+def is_single_line(value: str) -> bool:
     """Whether ``value`` may stand in a line of a log or a mail: without control characters, line breaks, and what no
     column holds."""
-    return not any(unicodedata.category(character) in NO_LINE for character in value)
+    return not any(unicodedata.category(character) in LINE_BREAKING for character in value)
 
 
-def on_one_line(value: str) -> str:
-    """For pydantic: only what ``is_one_line``."""
-    if not is_one_line(value):
+def single_line(value: str) -> str:
+    """For pydantic: only what ``is_single_line``."""
+    if not is_single_line(value):
         raise PydanticCustomError("control_character", "String should not contain control characters or line breaks")
     return value
 
@@ -38,7 +38,7 @@ def storable(value: str) -> str:
     return "".join(character if is_storable(character) else "?" for character in value)
 
 
-def one_line(error: object) -> str:
+def error_summary(error: object) -> str:
     """An error for the log or the operator."""
     return f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
 

@@ -13,7 +13,7 @@ from pico_ioc import component
 
 from ..platform.database.types import utc_now
 from ..platform.errors import StartupError, UnavailableError
-from ..platform.text import one_line
+from ..platform.text import error_summary
 from .attempt import Attempt, StoppedError
 from .documents.content import ReportContent
 from .files import ReportFiles
@@ -60,7 +60,7 @@ class ReportMaker:
         except StoppedError:
             await self._files.clear(report)
         except UnavailableError as error:
-            logger.warning("report %s, attempt %s: %s", report.id, report.attempts, one_line(error))
+            logger.warning("report %s, attempt %s: %s", report.id, report.attempts, error_summary(error))
             if await self._states.retry_later(report):
                 raise
             await self._fail(report, str(error))

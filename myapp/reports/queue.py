@@ -11,7 +11,7 @@ from ..platform.broker.options import celery_options, check
 from ..platform.broker.settings import CelerySection, WorkerSettings
 from ..platform.context.request_id import current_request_id
 from ..platform.errors import BrokerUnavailableError
-from ..platform.text import one_line
+from ..platform.text import error_summary
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -43,7 +43,7 @@ class ReportQueue:
             async with asyncio.timeout(TIMEOUT):
                 await asyncio.to_thread(self._publish, report_id)
         except Exception as error:  # each transport of kombu has errors of its own
-            logger.warning("the broker does not take report %s: %s", report_id, one_line(error))
+            logger.warning("the broker does not take report %s: %s", report_id, error_summary(error))
             raise BrokerUnavailableError from error
 
     def _publish(self, report_id: str) -> None:

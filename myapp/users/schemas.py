@@ -8,17 +8,17 @@ from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, Stri
 
 from ..platform.context.claims import MAX_NAME
 from ..platform.partial import PartialUpdate
-from ..platform.text import on_one_line
+from ..platform.text import single_line
 
 FullName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME), AfterValidator(on_one_line)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME), AfterValidator(single_line)
 ]
 Phone = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=3, max_length=20, pattern=r"^[0-9 +().\-/]*$")
 ]
 
 
-SearchText = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(on_one_line)]
+SearchText = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(single_line)]
 
 OLDEST_FIRST = "created_at"
 

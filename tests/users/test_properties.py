@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pico_ioc import PicoContainer
 
 from myapp.platform.context.claims import Caller
-from myapp.platform.text import fold, is_one_line
+from myapp.platform.text import fold, is_single_line
 from myapp.users.services import ProfileService, UserService
 
 from ..fixture_types import Connect
@@ -24,7 +24,7 @@ async def test_a_claim_is_kept_or_counts_as_absent(connect: Connect, email: Any,
     response = await (await connect(email=email, name=name)).get(ME)
     assert response.status_code == 200
     for claim, kept, length in ((email, response.json()["email"], 254), (name, response.json()["name"], 100)):
-        fits = isinstance(claim, str) and 0 < len(claim.strip()) <= length and is_one_line(claim.strip())
+        fits = isinstance(claim, str) and 0 < len(claim.strip()) <= length and is_single_line(claim.strip())
         assert kept == (claim.strip() if fits else None)
 
 

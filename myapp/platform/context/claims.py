@@ -7,7 +7,7 @@ from typing import Any
 
 from pico_client_auth.errors import MissingTokenError
 
-from ..text import is_one_line
+from ..text import is_single_line
 
 MAX_SUBJECT = 255
 """OpenID Connect Core §2."""
@@ -48,4 +48,4 @@ def current_email() -> str | None:
 
 def line(claim: Any, max_length: int) -> str | None:
     text = claim.strip() if isinstance(claim, str) else ""
-    return text if 0 < len(text) <= max_length and is_one_line(text) else None
+    return text if 0 < len(text) <= max_length and is_single_line(text) else None

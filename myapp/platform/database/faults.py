@@ -10,7 +10,7 @@ from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import IntegrityError
 
 from ..errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError, DomainError
-from ..text import one_line
+from ..text import error_summary
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def connect(dialect: Dialect, _record: object, arguments: Any, parameters: Any) 
     try:
         return dialect.connect(*arguments, **parameters)
     except Exception as error:
-        logger.warning("cannot connect to the database: %s", one_line(error))
+        logger.warning("cannot connect to the database: %s", error_summary(error))
         raise DatabaseUnavailableError from error
 
 
@@ -51,7 +51,7 @@ def translate(context: ExceptionContext) -> BaseException | None:
             if context.connection is not None:
                 # asyncpg's own connection, which SQLAlchemy types as anything or nothing
                 context.connection.connection.driver_connection.terminate()  # type: ignore[union-attr]
-        logger.warning("the database did not answer: %s", one_line(error))
+        logger.warning("the database did not answer: %s", error_summary(error))
         unavailable = DatabaseUnavailableError()
         unavailable.__cause__ = error
         return unavailable

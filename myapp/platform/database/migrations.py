@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from ..errors import StartupError
 from ..pico.replacing import replaces
-from ..text import one_line
+from ..text import error_summary
 from .engine import EngineSettings, driver_arguments
 from .faults import is_passing
 
@@ -109,7 +109,7 @@ async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
         except Exception as error:
             cause = getattr(error, "orig", None) or error
             if not is_passing(cause):
-                raise StartupError(f"database.url (DATABASE__URL): {one_line(cause)}") from error
+                raise StartupError(f"database.url (DATABASE__URL): {error_summary(cause)}") from error
             if time.monotonic() >= deadline:
                 raise StartupError(
                     f"database.url (DATABASE__URL): no connection within {seconds:g} s ({type(cause).__name__})"
@@ -134,7 +134,7 @@ async def upgrade(engine: AsyncEngine, config: Config, target: str) -> None:
     except CommandError as error:  # a revision that this release does not know
         raise unusable_migrations(error) from error
     except DBAPIError as error:
-        raise StartupError(f"database.url (DATABASE__URL): migration failed: {one_line(error.orig)}") from error
+        raise StartupError(f"database.url (DATABASE__URL): migration failed: {error_summary(error.orig)}") from error
 
 
 def run(connection: Connection, action: Any, config: Config, *arguments: Any) -> None:

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MailUnavailableError, StartupError
-from ..text import one_line
+from ..text import error_summary
 from .addresses import named_address
 from .mailer import Mailer, MailRefusedError
 from .settings import MailSettings
@@ -106,4 +106,4 @@ def reason(error: Exception) -> str:
             return "; ".join(reason(refused) for refused in error.recipients)
         case SMTPResponseException():
             return f"{error.code} {' '.join(error.message.split())}"
-    return one_line(error)
+    return error_summary(error)

@@ -10,7 +10,7 @@ from pico_ioc import component
 from ..context.request_id import continue_request
 from ..errors import DatabaseUnavailableError, DomainError
 from ..events.handler import EventHandler
-from ..text import one_line
+from ..text import error_summary
 from .queue import Claim, DeliveryQueue, LostClaimError
 from .settings import EventsSettings
 
@@ -75,7 +75,7 @@ class Courier:
             logger.warning("%s was done with event %s too late: %s", claim.handler, claim.event.id, error)
 
     async def _fail(self, claim: Claim, error: BaseException) -> None:
-        reason = one_line(error)
+        reason = error_summary(error)
         again = await self._record(claim, lambda: self._queue.failed(claim, reason))
         logger.log(
             logging.WARNING if again else logging.ERROR,

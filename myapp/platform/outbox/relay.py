@@ -11,7 +11,7 @@ from pico_ioc import component
 
 from ..errors import StartupError
 from ..events.handler import EventHandler
-from ..text import one_line
+from ..text import error_summary
 from .courier import Courier
 from .queue import DeliveryQueue
 from .settings import EventsSettings
@@ -103,7 +103,7 @@ class EventRelay:
             try:
                 found = await self._start_due()
             except Exception as error:
-                logger.warning("the relay waits: %s", one_line(error))
+                logger.warning("the relay waits: %s", error_summary(error))
                 found = False
             if not found:
                 with suppress(TimeoutError):
@@ -116,7 +116,7 @@ class EventRelay:
             try:
                 found |= await self._start(name)
             except Exception as error:
-                logger.warning("deliveries to %s wait: %s", name, one_line(error))
+                logger.warning("deliveries to %s wait: %s", name, error_summary(error))
         return found
 
     async def _start(self, name: str) -> bool:

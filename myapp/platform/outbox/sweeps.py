@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pico_ioc import component
 
-from ..text import one_line
+from ..text import error_summary
 from .queue import DeliveryQueue
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ async def repeat(sweep: Sweep, limit: float, end: asyncio.Event) -> None:
             async with asyncio.timeout(limit):
                 await sweep.sweep()
         except Exception as error:
-            logger.warning("%s failed: %s", type(sweep).__name__, one_line(error))
+            logger.warning("%s failed: %s", type(sweep).__name__, error_summary(error))
         with suppress(TimeoutError):
             await asyncio.wait_for(end.wait(), sweep.interval)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import NotFoundError, StartupError, StorageUnavailableError
-from ..text import one_line
+from ..text import error_summary
 from .settings import StorageSettings
 
 if TYPE_CHECKING:
@@ -77,5 +77,5 @@ def translated(key: str, *, missing: bool = True) -> Iterator[None]:
 
 
 def unavailable(key: str, error: Exception) -> StorageUnavailableError:
-    logger.warning("the storage fails with %s: %s", key, one_line(error))
+    logger.warning("the storage fails with %s: %s", key, error_summary(error))
     return StorageUnavailableError()
