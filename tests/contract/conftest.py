@@ -11,7 +11,7 @@ from pico_ioc import PicoContainer
 from starlette.routing import Route
 
 from myapp.platform.context.claims import Caller
-from myapp.platform.web.route_table import leaves
+from myapp.platform.web.route_table import iter_routes
 from myapp.users.models import User
 from myapp.users.services import ProfileService, UserService
 
@@ -38,7 +38,7 @@ def operations(openapi: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]
 def endpoints(app: FastAPI) -> dict[tuple[str, str], Any]:
     """The endpoint of every route by method and path, in the form that OpenAPI has for it."""
     found: dict[tuple[str, str], Any] = {}
-    for route in leaves(app.routes):
+    for route in iter_routes(app.routes):
         for method in route.methods or ():
             key = (method, route.path_format)
             assert key not in found, f"two routes for {method} {route.path_format}"
@@ -48,7 +48,7 @@ def endpoints(app: FastAPI) -> dict[tuple[str, str], Any]:
 
 @pytest.fixture
 def routes(app: FastAPI) -> list[Route]:
-    return list(leaves(app.routes))
+    return list(iter_routes(app.routes))
 
 
 @pytest.fixture

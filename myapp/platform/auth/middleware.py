@@ -18,8 +18,8 @@ from ..context.claims import remember_claims
 from ..errors import InactiveCallerError
 from ..pico.replacing import replaces
 from ..web.middleware import Layer
-from ..web.problems import forbidden, invalid_token, method_unknown, route_unknown, unauthenticated
-from ..web.requests import info_of
+from ..web.problems import forbidden, invalid_token, method_not_allowed, route_not_found, unauthenticated
+from ..web.requests import request_info
 from ..web.route_table import Target
 from .authorities import Grants
 from .status import CallerStatus
@@ -28,8 +28,10 @@ logger = logging.getLogger(__name__)
 
 
 class AuthMiddleware:
-    """Every route needs a valid token of an active caller unless it is marked ``@allow_anonymous``; so does a path that
-    is no route."""
+    """Demand a valid token of an active caller, unless the route is marked ``@allow_anonymous``.
+
+    A path without a route needs a token too.
+    """
 
     def __init__(
         self, app: ASGIApp, validator: TokenValidator, resolver: RoleResolver, grants: Grants, status: CallerStatus
@@ -42,14 +44,14 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})  # none is served, so none is open
+            await send({"type": "websocket.close", "code": 1008})  # refused: the service has no WebSocket route
             return
-        if scope["type"] != "http" or getattr(info_of(scope).target.endpoint, PICO_ALLOW_ANONYMOUS, False):
+        if scope["type"] != "http" or getattr(request_info(scope).target.endpoint, PICO_ALLOW_ANONYMOUS, False):
             await self.app(scope, receive, send)
             return
         try:
             await self._authenticate(scope)
-            refuse_unknown(info_of(scope).target)
+            refuse_unknown(request_info(scope).target)
             await self.app(scope, receive, send)
         finally:
             SecurityContext.clear()
@@ -57,7 +59,7 @@ class AuthMiddleware:
             remember_claims(None)
 
     async def _authenticate(self, scope: Scope) -> None:
-        info = info_of(scope)
+        info = request_info(scope)
         token = bearer_token(scope, b"authorization")
         if token is None:
             raise unauthenticated()
@@ -71,12 +73,12 @@ class AuthMiddleware:
         remember_claims(raw)
         authorities = self._grants.expand(await self._resolver.resolve(claims, raw))
         SecurityContext.set(claims, authorities)
-        require(info.target.endpoint, PICO_REQUIRED_ROLES, authorities)
-        require(info.target.endpoint, PICO_REQUIRED_GROUPS, claims.groups)
+        require_any(info.target.endpoint, PICO_REQUIRED_ROLES, authorities)
+        require_any(info.target.endpoint, PICO_REQUIRED_GROUPS, claims.groups)
         await self._authenticate_agent(scope, info.target.endpoint)
 
     async def _authenticate_agent(self, scope: Scope, endpoint: Any) -> None:
-        """The second token of an agent that acts for the caller; a route with ``@requires_scope`` demands one."""
+        """Check the second token, of an agent that acts for the caller. ``@requires_scope`` demands one."""
         token = bearer_token(scope, b"x-agent-authorization")
         required = getattr(endpoint, PICO_REQUIRED_SCOPES, None)
         if token is not None:
@@ -84,7 +86,7 @@ class AuthMiddleware:
                 _, raw = await self._validator.validate(token)
             except AuthClientError as error:
                 raise invalid_token(f"Agent token: {error}") from error
-            AgentContext.set(AgentClaims.from_claims_dict(raw | {"scopes": strings(raw.get("scopes"))}))
+            AgentContext.set(AgentClaims.from_claims_dict(raw | {"scopes": strings_in(raw.get("scopes"))}))
         elif required:
             raise invalid_token("This resource needs an agent token in X-Agent-Authorization.")
         if required and not any_scope_matches(AgentContext.get_scopes(), required):
@@ -92,15 +94,18 @@ class AuthMiddleware:
 
 
 def refuse_unknown(target: Target) -> None:
-    """What the table of routes does not know has no access rule, so nothing behind may find a route for it."""
+    """Raise a 404 or 405 problem for a request without a route.
+
+    Such a request has no access rule, so it must not reach a layer that might find a route for it.
+    """
     if target.endpoint is None:
-        raise method_unknown(target.allowed) if target.allowed else route_unknown()
+        raise method_not_allowed(target.allowed) if target.allowed else route_not_found()
 
 
 def bearer_token(scope: Scope, header: bytes) -> str | None:
-    """The token of a ``Bearer`` header, its scheme in any case (RFC 9110 §11.1); None where there is none.
+    """Return the token of a ``Bearer`` header, or None without one. The scheme is case-insensitive (RFC 9110 §11.1).
 
-    Of two headers a proxy in front might have looked at the other one, so neither counts.
+    Raises a 401 problem for two headers: a proxy in front might have checked the other one.
     """
     values = [value for name, value in scope["headers"] if name == header]
     if len(values) > 1:
@@ -111,21 +116,24 @@ def bearer_token(scope: Scope, header: bytes) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def require(endpoint: Any, marker: str, held: Any) -> None:
-    """Raises a 403 problem when ``endpoint`` asks for one of several names and none of them is ``held``."""
+def require_any(endpoint: Any, marker: str, held: Any) -> None:
+    """Raise a 403 problem if ``endpoint`` requires one of several names and none of them is ``held``."""
     required = getattr(endpoint, marker, None)
     if required and required.isdisjoint(held):
         raise forbidden(sorted(required))
 
 
-def strings(value: Any) -> list[str]:
+def strings_in(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 @replaces(AuthFastapiConfigurer)
 class AsgiAuthConfigurer(AuthFastapiConfigurer):
-    """pico-client-auth 0.7.1 authenticates in a ``BaseHTTPMiddleware`` that costs more than the check itself, answers
-    403 from a service as 401, and knows only ``Bearer`` in exactly this case."""
+    """Add ``AuthMiddleware`` in the place of the stack's own middleware.
+
+    pico-client-auth 0.7.1 authenticates in a ``BaseHTTPMiddleware`` that costs more than the check itself. It turns
+    the 403 of a service into 401, and it accepts the scheme only as ``Bearer``, not in lower case.
+    """
 
     priority = Layer.AUTHENTICATION
 

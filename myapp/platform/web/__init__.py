@@ -1,1 +1,1 @@
-"""How HTTP is spoken here."""
+"""The HTTP layer: middleware, routing, queries, problem documents and OpenAPI."""

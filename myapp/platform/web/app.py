@@ -1,4 +1,4 @@
-"""The FastAPI application: how it is made, and how it starts and ends."""
+"""Create the FastAPI application, and set how it starts and stops."""
 
 import gc
 from collections.abc import AsyncIterator, Callable
@@ -11,13 +11,13 @@ from pico_ioc import PicoContainer, factory
 
 from ..errors import StartupError
 from ..pico.replacing import replaces
-from .route_table import leaves, put_in_order
+from .route_table import iter_routes, sort_routes
 from .settings import WebSettings
 
 
 @factory
 class AppFactory:
-    """pico-fastapi 0.4.4 has settings for four of FastAPI's arguments and no way to give it the others."""
+    """Create the FastAPI application: pico-fastapi 0.4.4 can set only four of FastAPI's arguments."""
 
     @replaces(FastAPI)
     def create_app(self, settings: FastApiSettings, web: WebSettings) -> FastAPI:
@@ -31,7 +31,7 @@ class AppFactory:
             openapi_url=None,
             redirect_slashes=False,
         )
-        app.root_path = web.root_path.rstrip("/")  # as an argument FastAPI 0.165 deprecates it
+        app.root_path = web.root_path.rstrip("/")  # FastAPI 0.165 deprecates it as an argument
         return app
 
 
@@ -40,20 +40,20 @@ def complete(
     container: PicoContainer,
     background: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext,
 ) -> None:
-    """Order and check the routes, and set the lifespan, after pico-fastapi has registered the controllers.
+    """Sort and check the routes, and set the lifespan. Call it after pico-fastapi has registered the controllers.
 
     ``background`` is entered while the application serves. Raises StartupError for a root path that cannot work.
 
-    pico-fastapi 0.4.4 overwrites a lifespan that was set before; its own runs each ``@cleanup`` twice on shutdown and
-    leaves asynchronous ones un-awaited.
+    pico-fastapi 0.4.4 overwrites a lifespan that was set earlier. Its own lifespan runs each ``@cleanup`` twice at
+    shutdown and does not await asynchronous ones.
     """
-    put_in_order(app.router.routes)
+    sort_routes(app.router.routes)
     check_root_path(app)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         gc.collect()
-        gc.freeze()  # what start-up made stays until the end: later collections need not look at it
+        gc.freeze()  # objects made at start live until the end: later collections can skip them
         async with background():
             yield
         await container.ashutdown()
@@ -62,10 +62,12 @@ def complete(
 
 
 def check_root_path(app: FastAPI) -> None:
-    """Refuse a root path with which a route begins.
+    """Raise StartupError where the root path has no leading slash, or where a route begins with the root path.
 
-    Such a route would be taken for one whose prefix the proxy has not stripped. Raises StartupError.
+    The path of such a route would look like one whose prefix the proxy has not stripped.
     """
     root = app.root_path
-    if root and (not root.startswith("/") or any(route.path.startswith(f"{root}/") for route in leaves(app.routes))):
-        raise StartupError("web.root_path (WEB__ROOT_PATH): must begin with / and not be where a route begins")
+    if root and (
+        not root.startswith("/") or any(route.path.startswith(f"{root}/") for route in iter_routes(app.routes))
+    ):
+        raise StartupError("web.root_path (WEB__ROOT_PATH): must begin with /, and no route may begin with it")

@@ -1,4 +1,4 @@
-"""Files over HTTP, in constant memory."""
+"""File downloads in constant memory."""
 
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 
 class File(Protocol):
-    """``name`` is plain ASCII without quotes; ``size`` is in bytes."""
+    """A file to send: ``name`` is plain ASCII without quotes; ``size`` is in bytes."""
 
     @property
     def name(self) -> str: ...
@@ -21,8 +21,10 @@ class File(Protocol):
 
 
 def attachment(file: File) -> Response:
-    """To be saved, and not to be kept by any cache. Where the chunks fail in the middle the connection breaks off, so
-    that nobody takes a part for the whole."""
+    """Return a download that no cache may keep.
+
+    If the chunks fail halfway, the server closes the connection, so that no client takes a part for the whole file.
+    """
     headers = {
         "Content-Disposition": f'attachment; filename="{file.name}"',
         "Content-Length": str(file.size),

@@ -1,4 +1,4 @@
-"""What meets a request before authentication: trusted proxies and CORS."""
+"""Trusted proxies and CORS, which come before authentication."""
 
 from fastapi import FastAPI
 from pico_fastapi import FastApiConfigurer
@@ -38,7 +38,10 @@ class ProxyConfigurer(FastApiConfigurer):
 
 
 class QuietCors(CORSMiddleware):
-    """Starlette 1.10 refuses a preflight request in plain text; a browser needs no more than the missing headers."""
+    """Answer every preflight request with 204 and no content.
+
+    Starlette 1.10 refuses one in plain text. For a browser, the missing CORS headers are refusal enough.
+    """
 
     def preflight_response(self, request_headers: Headers) -> Response:
         answer = super().preflight_response(request_headers)

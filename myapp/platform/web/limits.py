@@ -1,4 +1,4 @@
-"""How much a client may send."""
+"""The maximum size of a request body."""
 
 from fastapi import FastAPI
 from pico_fastapi import FastApiConfigurer
@@ -12,9 +12,9 @@ from .settings import WebSettings
 
 
 class BodyLimitMiddleware:
-    """Refuses a body of more than ``limit`` bytes, before it is read where its length is announced.
+    """Refuse a body of more than ``limit`` bytes. A body with a ``Content-Length`` is refused before it is read.
 
-    Starlette 1.10's own limit answers in plain text, whatever handlers there are.
+    Starlette 1.10's own limit always answers in plain text, even if there is an exception handler.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
@@ -44,7 +44,7 @@ class BodyLimitMiddleware:
         await self.app(scope, receive_counted, send)
 
     def _too_large(self) -> HttpProblem:
-        return HttpProblem(BODY_TOO_LARGE, f"The body may have up to {self._limit} bytes.")
+        return HttpProblem(BODY_TOO_LARGE, f"The body must not be larger than {self._limit} bytes.")
 
 
 @component

@@ -1,4 +1,4 @@
-"""Log lines: text or JSON, each with the id of the request that it belongs to."""
+"""Log lines as text or JSON, each with the id of its request."""
 
 import logging
 
@@ -22,17 +22,17 @@ class RequestIdFilter(logging.Filter):
 
 @component
 class LoggingConfigurer(FastApiConfigurer):
-    """Configures logging for a process that serves the application; a script keeps its own."""
+    """Configure logging in a process that serves the application. A script keeps its own configuration."""
 
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
 
     def configure_app(self, app: FastAPI) -> None:
-        configure(self._settings)
+        configure_logging(self._settings)
 
 
-def configure(settings: WebSettings) -> None:
-    # What no format shows is not collected (https://docs.python.org/3/howto/logging.html#optimization).
+def configure_logging(settings: WebSettings) -> None:
+    # Do not collect the fields that no format shows (https://docs.python.org/3/howto/logging.html#optimization).
     logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
     handler = logging.StreamHandler()
     handler.set_name("products-api")
@@ -41,10 +41,10 @@ def configure(settings: WebSettings) -> None:
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if other.get_name() != handler.get_name()] + [handler]
     root.setLevel(settings.log_level)
-    # aiosqlite tells the values of every statement.
+    # aiosqlite logs the values of every statement.
     for name in ("httpx", "httpcore", "alembic.runtime.plugins", "aiosqlite"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # uvicorn's own lines join ours; its line for each request is replaced by that of requests.py.
+    # uvicorn's messages go to the root logger. Its access log is off: requests.py logs each request.
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True

@@ -1,4 +1,4 @@
-"""What OpenAPI says of a route: found from its method, so that it cannot drift from what the route does."""
+"""The OpenAPI description of a route, derived from its method so that it always fits what the route does."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -14,15 +14,15 @@ from .preconditions import IF_MATCH, IF_NONE_MATCH, IfMatch
 from .problems import ProblemType
 
 WITH_LOCATION = (201, 202)
-"""Statuses of answers that say where the new resource is."""
+"""Statuses of answers with a ``Location`` header, which names the new resource."""
 
-MARKERS = (PICO_REQUIRED_ROLES, PICO_REQUIRED_GROUPS, PICO_REQUIRED_SCOPES)
-"""Of the access rules that ask for one of several names."""
+RULE_MARKERS = (PICO_REQUIRED_ROLES, PICO_REQUIRED_GROUPS, PICO_REQUIRED_SCOPES)
+"""The attributes of a method whose access rule requires one of several names."""
 
 MAY_FORBID = "_may_forbid"
-"""The marker of a method that refuses some callers by itself, for what they ask for."""
+"""The attribute of a method that itself refuses some callers, depending on what they ask for."""
 
-LINK = "The first, previous, next and last page (RFC 8288)"
+LINK = "Links to the first, previous, next and last page (RFC 8288)"
 
 POSITION = "x-position"
 """Where a controller's method stands in the source. ``openapi.py`` sorts by it, and no document shows it."""
@@ -41,7 +41,7 @@ def describe(
     files: Sequence[str],
     is_read: bool,
 ) -> dict[str, Any]:
-    """FastAPI's arguments that document the route of ``method``."""
+    """Return FastAPI's arguments that document the route of ``method``."""
     entries = problem_responses(method, signature, errors, is_read)
     parameters = []
     if versioned:
@@ -62,7 +62,7 @@ def describe(
         "responses": entries,
         "openapi_extra": {POSITION: (method.__module__, inspect.unwrap(method).__code__.co_firstlineno)}
         | ({"parameters": parameters} if parameters else {})
-        | ({} if is_public(method) else {"security": security(method)}),
+        | ({} if is_public(method) else {"security": security_requirements(method)}),
         **({"response_class": Response} if files else {}),
     }
 
@@ -76,10 +76,10 @@ def description(method: Callable[..., Any]) -> str:
 
 
 def access_rule(method: Callable[..., Any]) -> str:
-    """In words, what a caller of ``method`` needs."""
+    """Return a sentence that says what a caller of ``method`` needs."""
     if is_public(method):
         return "Open to everybody."
-    for marker, kind in zip(MARKERS, ("", "the group ", "an agent token with the scope "), strict=True):
+    for marker, kind in zip(RULE_MARKERS, ("", "the group ", "an agent token with the scope "), strict=True):
         if names := sorted(getattr(method, marker, ())):
             if not kind and not any(":" in name for name in names):
                 kind = "the role "
@@ -87,32 +87,38 @@ def access_rule(method: Callable[..., Any]) -> str:
     return "Needs a valid token."
 
 
-def security(method: Callable[..., Any]) -> list[dict[str, list[str]]]:
-    """The same for machines: OpenAPI 3.1 lets a bearer scheme list the roles that are needed, and takes one of several
-    entries for enough. Groups and an agent's scopes are no roles of the caller."""
+def security_requirements(method: Callable[..., Any]) -> list[dict[str, list[str]]]:
+    """Return the access rule as OpenAPI's security requirements.
+
+    OpenAPI 3.1 lets a bearer scheme list the required roles. Of several entries, one is enough. Groups and an agent's
+    scopes are not roles of the caller, so they are not listed.
+    """
     return [{"bearer": [name]} for name in sorted(getattr(method, PICO_REQUIRED_ROLES, ()))] or [{"bearer": []}]
 
 
 def versioned_responses(status_code: int, is_read: bool) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's entries of the answers that have an entity tag."""
+    """Return OpenAPI's entries for answers with an entity tag."""
     text = {"schema": {"type": "string"}}
     headers = {"ETag": text, "Location": text} if status_code in WITH_LOCATION else {"ETag": text}
     entries: dict[int | str, dict[str, Any]] = {status_code: {"headers": headers}}
     if is_read:
-        entries[304] = {"description": "Still in a version that `If-None-Match` names", "headers": headers}
+        entries[304] = {
+            "description": "The resource is in a version that `If-None-Match` names",
+            "headers": headers,
+        }
     return entries
 
 
 def problem_responses(
     method: Callable[..., Any], signature: inspect.Signature, errors: Errors, is_read: bool
 ) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's entries of every problem that the route can answer with."""
+    """Return OpenAPI's entries for every problem that the route can answer with."""
     kinds = [kind if isinstance(kind, ProblemType) else ProblemType.of(kind) for kind in errors]
     kinds += [problems.VALIDATION_FAILED, problems.INTERNAL_ERROR]
     if not is_public(method):
         kinds += [problems.MISSING_TOKEN, problems.INVALID_TOKEN, ProblemType.of(InactiveCallerError)]
         kinds += [ProblemType.of(IssuerUnavailableError), ProblemType.of(DatabaseUnavailableError)]
-    if any(getattr(method, marker, None) for marker in (*MARKERS, MAY_FORBID)):
+    if any(getattr(method, marker, None) for marker in (*RULE_MARKERS, MAY_FORBID)):
         kinds.append(problems.INSUFFICIENT_SCOPE)
     if not is_read:
         kinds.append(problems.BODY_TOO_LARGE)

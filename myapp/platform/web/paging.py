@@ -14,8 +14,8 @@ from ..lists import parse_order
 from .query import QueryModel
 
 
-def plain_integer(value: Any) -> Any:
-    """Only digits: pydantic would take ``1_0``, ``+1``, ``1.0`` and blanks for integers too."""
+def require_digits(value: Any) -> Any:
+    """Refuse text that is not all digits: pydantic would also accept ``1_0``, ``+1``, ``1.0`` and blanks."""
     if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 19):
         raise PydanticCustomError("int_parsing", "Input should be a whole number in digits")
     return value
@@ -23,20 +23,20 @@ def plain_integer(value: Any) -> Any:
 
 MAX_PAGE = 1_000_000
 
-# The bounds stand before the validator, or the OpenAPI document would not know them.
+# OpenAPI shows the bounds only if they come before the validator.
 PageNumber = Annotated[
-    int, Field(ge=1, le=MAX_PAGE), BeforeValidator(plain_integer), Query(description="1 is the first.")
+    int, Field(ge=1, le=MAX_PAGE), BeforeValidator(require_digits), Query(description="The first page is 1.")
 ]
-PageSize = Annotated[int, Field(ge=1, le=100), BeforeValidator(plain_integer), Query()]
+PageSize = Annotated[int, Field(ge=1, le=100), BeforeValidator(require_digits), Query()]
 Limit = Annotated[
-    int, Field(ge=1, le=100), BeforeValidator(plain_integer), Query(description="Answer with so many at most.")
+    int, Field(ge=1, le=100), BeforeValidator(require_digits), Query(description="The maximum number of items.")
 ]
 
 ItemT = TypeVar("ItemT")
 
 
 class PageResponse(BaseModel, Generic[ItemT]):
-    """``total`` is exact, ``pages`` the number of the last page, 0 where there is nothing."""
+    """One page of a list. ``total`` is exact; ``pages`` is the number of the last page, 0 for an empty list."""
 
     items: list[ItemT]
     total: int
@@ -50,17 +50,17 @@ class PageResponse(BaseModel, Generic[ItemT]):
 
 
 class PageQuery(QueryModel):
-    """The query of a numbered list."""
+    """The query parameters of a numbered list."""
 
     page: PageNumber = 1
     page_size: PageSize = 10
 
 
 def sort_order(*fields: str) -> GetPydanticSchema:
-    """Make a query parameter such as ``-price,name`` of ``Annotated[Any, sort_order("price", "name")]``.
+    """Return the schema of a query parameter such as ``-price,name``: ``Annotated[Any, sort_order("price", "name")]``.
 
-    It takes some of ``fields``, each ascending or, with ``-``, descending. A handler gets a tuple of ``Sort``; so it
-    does for a default that is a text and validated (``Field(default="-price", validate_default=True)``).
+    A client names one or more of ``fields``, each ascending or, with ``-``, descending. The method gets a tuple of
+    ``Sort``. A default that is a text must be validated too: ``Field(default="-price", validate_default=True)``.
     """
     one = f"-?({'|'.join(fields)})"
     text = core_schema.str_schema(pattern=f"^{one}(,{one})*$")
@@ -69,7 +69,7 @@ def sort_order(*fields: str) -> GetPydanticSchema:
 
 
 def page_content(page: Page[Any]) -> dict[str, Any]:
-    """What ``PageResponse`` is made of; ``page`` counts from 0, as pico-sqlalchemy does."""
+    """Return the members of a ``PageResponse``. pico-sqlalchemy counts pages from 0, clients count from 1."""
     return {
         "items": page.content,
         "total": page.total_elements,
@@ -84,19 +84,22 @@ def last_page(page: Page[Any]) -> int:
 
 
 def page_links(request: Request, page: Page[Any]) -> str:
-    """The value of the header ``Link`` (RFC 8288): first and last, and the neighbours that there are."""
+    """Return the value of the ``Link`` header (RFC 8288): first and last page, and the neighbours that exist."""
     root = request.scope["root_path"]
     path = quote(root + request.scope["path"].removeprefix(root))
     query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     others = [(name, value) for name, value in query if name != "page"]
     return ", ".join(
         f'<{path}?{urlencode([*others, ("page", number)])}>; rel="{relation}"'
-        for relation, number in neighbours(page.page + 1, last_page(page))
+        for relation, number in linked_pages(page.page + 1, last_page(page))
     )
 
 
-def neighbours(current: int, last: int) -> Iterator[tuple[str, int]]:
-    """The pages that ``current`` links to: there is always a first one, and none that cannot be asked for."""
+def linked_pages(current: int, last: int) -> Iterator[tuple[str, int]]:
+    """Yield the relation and the number of each page that ``current`` links to.
+
+    An empty list has a first page too. A page beyond ``MAX_PAGE`` cannot be requested, so it is not linked.
+    """
     last = min(max(last, 1), MAX_PAGE)
     yield "first", 1
     if current > 1:
@@ -106,25 +109,25 @@ def neighbours(current: int, last: int) -> Iterator[tuple[str, int]]:
     yield "last", last
 
 
-Batches = Callable[[int], Awaitable[Sequence[Any]]]
-"""The rows after an id, in id order; fewer than asked for, or none, at the end."""
+ReadBatch = Callable[[int], Awaitable[Sequence[Any]]]
+"""Returns the rows after an id, in id order. Fewer rows than the batch size, or none, mean the end of the list."""
 
 
-async def stream_list(adapter: TypeAdapter[list[Any]], batch_after: Batches, batch_size: int) -> Response:
-    """A JSON array of all rows, read batch by batch.
+async def stream_list(adapter: TypeAdapter[list[Any]], batch_after: ReadBatch, batch_size: int) -> Response:
+    """Return all rows as a JSON array that is read batch by batch.
 
-    The first batch is read before the answer begins, so that its errors are answers. An error later on breaks the
-    connection off: what has arrived is never a well-formed array.
+    The first batch is read before the answer begins, so its errors become problems. After a later error the server
+    closes the connection; the client has then received an incomplete array, which is not valid JSON.
     """
     first = await batch_after(0)
     if len(first) < batch_size:
-        return Response(dump(adapter, first), media_type="application/json")
+        return Response(dump_list(adapter, first), media_type="application/json")
 
     async def chunks() -> AsyncIterator[bytes]:
         batch = first
         opening = b"["
         while batch:
-            yield opening + dump(adapter, batch)[1:-1]
+            yield opening + dump_list(adapter, batch)[1:-1]
             opening = b","
             batch = await batch_after(batch[-1].id) if len(batch) == batch_size else []
         yield b"]"
@@ -132,5 +135,5 @@ async def stream_list(adapter: TypeAdapter[list[Any]], batch_after: Batches, bat
     return StreamingResponse(chunks(), media_type="application/json")
 
 
-def dump(adapter: TypeAdapter[list[Any]], rows: Sequence[Any]) -> bytes:
+def dump_list(adapter: TypeAdapter[list[Any]], rows: Sequence[Any]) -> bytes:
     return adapter.dump_json(adapter.validate_python(rows, from_attributes=True))

@@ -11,32 +11,32 @@ IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
     "schema": {"type": "string"},
-    "description": 'Answer 304 to a resource with one of these entity tags, such as `"3"`; `*` is any.',
+    "description": 'Answer 304 if the resource has one of these entity tags, such as `"3"`; `*` means any.',
 }
 IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "schema": {"type": "string"},
-    "description": 'Change only a resource with one of these entity tags, such as `"3"`; `*` is any.',
+    "description": 'Change the resource only if it has one of these entity tags, such as `"3"`; `*` means any.',
 }
 
 ENTITY_TAG = re.compile(r'(?:^|,)\s*(W/)?"([^"]*)"\s*(?=,|$)')
-"""One element of a list of entity tags; what is none is passed over."""
+"""One element of a list of entity tags. Anything else in the list is skipped."""
 
 
 def entity_tag(version: int) -> str:
-    """The strong entity tag of a resource in this version."""
+    """Return the strong entity tag of a resource in this version."""
     return f'"{version}"'
 
 
-def matches(request: Request, version: int) -> bool:
-    """Whether ``If-None-Match`` names this version; tags are compared weakly, as a read may."""
+def is_not_modified(request: Request, version: int) -> bool:
+    """Return whether ``If-None-Match`` names this version. Tags are compared weakly (RFC 9110 §13.1.2)."""
     header = ",".join(request.headers.getlist("if-none-match"))
     return header.strip() == "*" or any(tag == str(version) for _, tag in ENTITY_TAG.findall(header))
 
 
 async def expected_versions(request: Request) -> ExpectedVersions:
-    """The versions that ``If-Match`` allows; None is any. Weak or foreign tags match nothing."""
+    """Return the versions that ``If-Match`` allows; None allows any. Weak tags and unknown tags match nothing."""
     values = request.headers.getlist("if-match")
     header = ",".join(values)
     if not values or header.strip() == "*":

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): the one form of every error answer, whichever layer it comes from."""
+"""Problem documents (RFC 9457): the form of every error answer, whichever layer it comes from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -39,14 +39,14 @@ from ..errors import (
 MEDIA_TYPE = "application/problem+json"
 REALM = "products-api"
 MAX_ERRORS = 20
-encode = json.JSONEncoder(separators=(",", ":")).encode  # in ASCII: a client's lone surrogates stay what they are
+encode_json = json.JSONEncoder(separators=(",", ":")).encode  # to ASCII: UTF-8 cannot encode lone surrogates
 MAX_ECHO = 200
-"""Characters of a client's own input (path, member name) that a problem repeats at most."""
+"""The maximum number of characters of a client's own input (path, member name) that a problem repeats."""
 
 
 @dataclass(frozen=True)
 class ProblemType:
-    """A kind of problem: what is the same in all its occurrences."""
+    """A kind of problem: the members that are the same in all its occurrences."""
 
     status: int
     code: str
@@ -100,11 +100,11 @@ CATALOGUE: tuple[ProblemType, ...] = (
     ProblemType.of(StorageUnavailableError),
     NOT_READY,
 )
-"""Every kind of problem that the service itself answers with; README has it as a table."""
+"""Every kind of problem that the service itself answers with. The documentation has it as a table."""
 
 
 class FieldError(TypedDict, total=False):
-    """One fault of a request: ``pointer`` into the body (RFC 6901, as a fragment) or the name of a ``parameter``."""
+    """One fault of a request, at a ``pointer`` into the body (RFC 6901, as a URI fragment) or at a ``parameter``."""
 
     pointer: str
     parameter: str
@@ -113,7 +113,7 @@ class FieldError(TypedDict, total=False):
 
 
 class HttpProblem(HTTPException):
-    """A problem that only exists over HTTP; domain errors are in ``errors.py``."""
+    """A problem that exists only over HTTP. Domain errors are in ``errors.py``."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class HttpProblem(HTTPException):
 
 
 def unauthenticated() -> HttpProblem:
-    """No credentials at all (RFC 6750 §3: no error code then)."""
+    """Return the problem of a request without credentials: its challenge has no error code (RFC 6750 §3)."""
     challenge = {"WWW-Authenticate": f'Bearer realm="{REALM}"'}
     return HttpProblem(MISSING_TOKEN, "This resource needs a bearer token.", challenge)
 
@@ -139,22 +139,22 @@ def invalid_token(detail: str) -> HttpProblem:
 
 
 def forbidden(required: Sequence[str] = ()) -> HttpProblem:
-    detail = f"Needs one of: {', '.join(required)}." if required else "The caller may not do this."
-    return HttpProblem(INSUFFICIENT_SCOPE, detail, challenge_of_refusal(required))
+    detail = f"This request needs one of: {', '.join(required)}." if required else "The caller may not do this."
+    return HttpProblem(INSUFFICIENT_SCOPE, detail, forbidden_challenge(required))
 
 
-def challenge_of_refusal(required: Sequence[str] = ()) -> dict[str, str]:
-    """The header of every 403 (RFC 6750 §3.1 knows one error code for it)."""
+def forbidden_challenge(required: Sequence[str] = ()) -> dict[str, str]:
+    """Return the challenge header of a 403. RFC 6750 §3.1 defines one error code for it."""
     scope = f', scope="{" ".join(required)}"' if required else ""
     return {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope"{scope}'}
 
 
-def route_unknown() -> HttpProblem:
-    return HttpProblem(ROUTE_NOT_FOUND, "Nothing is served at this path.")
+def route_not_found() -> HttpProblem:
+    return HttpProblem(ROUTE_NOT_FOUND, "There is no route for this path.")
 
 
-def method_unknown(allowed: Sequence[str]) -> HttpProblem:
-    return HttpProblem(METHOD_NOT_ALLOWED, "This path does not know the method.", {"Allow": ", ".join(allowed)})
+def method_not_allowed(allowed: Sequence[str]) -> HttpProblem:
+    return HttpProblem(METHOD_NOT_ALLOWED, "This path does not support the method.", {"Allow": ", ".join(allowed)})
 
 
 def invalid_parameter(name: str, code: str, message: str) -> HttpProblem:
@@ -163,24 +163,24 @@ def invalid_parameter(name: str, code: str, message: str) -> HttpProblem:
 
 
 def problem_of(error: Exception) -> HttpProblem:
-    """What ``error`` is called over HTTP; an unexpected one tells nothing of itself."""
+    """Map an exception to its problem. An unexpected one becomes a 500 without details."""
     match error:
         case HttpProblem():
             return error
         case RequestValidationError():
-            return request_invalid(error)
+            return invalid_request(error)
         case ValidationFailedError() if isinstance(error.pydantic_error, ValidationError):
             faults = error.pydantic_error.errors(include_url=False, include_context=False, include_input=False)
             errors = [field_error(("body", *fault["loc"]), fault["type"], fault["msg"]) for fault in faults]
-            return HttpProblem(VALIDATION_FAILED, "The data breaks the domain contract.", errors=errors[:MAX_ERRORS])
+            return HttpProblem(VALIDATION_FAILED, "The data violates the domain contract.", errors=errors[:MAX_ERRORS])
         case ConstraintViolationError():
-            fault = field_error(("body", error.field or ""), error.constraint, "Violates a rule of the database.")
+            fault = field_error(("body", error.field or ""), error.constraint, "Violates a constraint of the database.")
             return HttpProblem(ProblemType.of(type(error)), str(error), errors=[fault])
         case AlreadyExistsError():
             fault = field_error(("body", error.field), error.code, str(error))
             return HttpProblem(ProblemType.of(type(error)), str(error), errors=[fault])
         case InactiveCallerError():
-            return HttpProblem(ProblemType.of(type(error)), str(error), challenge_of_refusal())
+            return HttpProblem(ProblemType.of(type(error)), str(error), forbidden_challenge())
         case UnavailableError():
             return HttpProblem(ProblemType.of(type(error)), str(error), {"Retry-After": str(error.retry_after)})
         case DomainError():
@@ -190,11 +190,11 @@ def problem_of(error: Exception) -> HttpProblem:
         case MissingTokenError():
             return unauthenticated()
         case HTTPException():
-            return of_framework(error)
-    return HttpProblem(INTERNAL_ERROR, "The server failed; the request id finds the cause in its log.")
+            return framework_problem(error)
+    return HttpProblem(INTERNAL_ERROR, "The server failed. Its log has the cause under the request id.")
 
 
-def request_invalid(error: RequestValidationError) -> HttpProblem:
+def invalid_request(error: RequestValidationError) -> HttpProblem:
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         return HttpProblem(MALFORMED_BODY, "The request body is not valid JSON.")
@@ -204,14 +204,14 @@ def request_invalid(error: RequestValidationError) -> HttpProblem:
     return HttpProblem(VALIDATION_FAILED, "The request is not valid.", errors=errors)
 
 
-def of_framework(error: HTTPException) -> HttpProblem:
+def framework_problem(error: HTTPException) -> HttpProblem:
     match error.status_code:
         case 400:
             return HttpProblem(MALFORMED_BODY, "The request body cannot be read.")
         case 404:
-            return route_unknown()
+            return route_not_found()
         case 405:
-            return method_unknown([(error.headers or {}).get("Allow", "")])
+            return method_not_allowed([(error.headers or {}).get("Allow", "")])
     kind = ProblemType(error.status_code, f"http_{error.status_code}", error.detail)
     return HttpProblem(kind, error.detail, error.headers)
 
@@ -226,11 +226,11 @@ def field_error(location: Sequence[Any], code: str, message: str) -> FieldError:
 
 def render(problem: HttpProblem, scope: Scope, request_id: str) -> Response:
     path = scope.get("root_path", "") + scope["path"].removeprefix(scope.get("root_path", ""))
-    document = members(problem, quote(path[:MAX_ECHO], errors="replace"), request_id)
-    return Response(encode(document), problem.kind.status, problem.headers, MEDIA_TYPE)
+    document = problem_members(problem, quote(path[:MAX_ECHO], errors="replace"), request_id)
+    return Response(encode_json(document), problem.kind.status, problem.headers, MEDIA_TYPE)
 
 
-def members(problem: HttpProblem, instance: str, request_id: str) -> dict[str, Any]:
+def problem_members(problem: HttpProblem, instance: str, request_id: str) -> dict[str, Any]:
     document: dict[str, Any] = {
         "type": f"urn:products-api:problem:{problem.kind.code}",
         "title": problem.kind.title,
@@ -247,8 +247,10 @@ def members(problem: HttpProblem, instance: str, request_id: str) -> dict[str, A
 
 @component
 class ProblemConfigurer(FastApiConfigurer):
-    """Errors of the application become problems where Starlette handles them, so that streams and middleware see a
-    response; those of the middleware itself become one in ``requests.py``."""
+    """Turn errors of the application into problems where Starlette handles them.
+
+    So streams and middleware see a response. ``requests.py`` answers errors of the middleware itself.
+    """
 
     def configure_app(self, app: FastAPI) -> None:
         kinds: tuple[type[Exception], ...] = (HTTPException, RequestValidationError, ValidationFailedError, DomainError)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 below ASGI: what a client may send before a request can be refused by anything else."""
+"""HTTP/1.1 below ASGI: refuse what no other layer sees."""
 
 import uuid
 from http import HTTPStatus
@@ -6,25 +6,28 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .problems import HEADERS_TOO_LARGE, MALFORMED_REQUEST, HttpProblem, encode, members
+from .problems import HEADERS_TOO_LARGE, MALFORMED_REQUEST, HttpProblem, encode_json, problem_members
 
 MAX_HEADER_BYTES = 32_768
 
 
 class BoundedHttpToolsProtocol(HttpToolsProtocol):
-    """uvicorn 0.54 with httptools keeps headers of any size, takes trailers for headers, although they come after
-    everything that looks at headers, and answers what is not HTTP in plain text."""
+    """Limit the size of headers, ignore trailers, and answer malformed HTTP with a problem.
 
-    _unheard = 0
-    """Bytes since the parser last told of anything but a header."""
+    uvicorn 0.54 with httptools accepts headers of any size and answers malformed HTTP in plain text. It also adds
+    trailers to the headers, although they arrive after every layer has read the headers.
+    """
+
+    _header_bytes = 0
+    """Bytes received since the parser last reported something other than a header."""
     _in_headers = False
 
     def data_received(self, data: bytes) -> None:
-        self._unheard += len(data)
-        before = self._unheard
+        self._header_bytes += len(data)
+        before = self._header_bytes
         super().data_received(data)
-        if self._unheard == before > MAX_HEADER_BYTES and not self.transport.is_closing():
-            self._refuse(HttpProblem(HEADERS_TOO_LARGE, f"Headers may have up to {MAX_HEADER_BYTES} bytes."))
+        if self._header_bytes == before > MAX_HEADER_BYTES and not self.transport.is_closing():
+            self._refuse(HttpProblem(HEADERS_TOO_LARGE, f"Headers must not be larger than {MAX_HEADER_BYTES} bytes."))
 
     def on_message_begin(self) -> None:
         self._in_headers = True
@@ -36,15 +39,15 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
-        self._unheard = 0
+        self._header_bytes = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._unheard = 0
+        self._header_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._unheard = 0
+        self._header_bytes = 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -52,7 +55,7 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
 
     def _refuse(self, problem: HttpProblem) -> None:
         request_id = uuid.uuid4().hex
-        body = encode(members(problem, "", request_id)).encode()
+        body = encode_json(problem_members(problem, "", request_id)).encode()
         head: dict[str, Any] = {
             "content-type": "application/problem+json",
             "content-length": len(body),

@@ -1,4 +1,4 @@
-"""Strict query strings: only the parameters of the route, each once."""
+"""Strict query strings: a request may have only the parameters of its route, each once."""
 
 import inspect
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from .problems import invalid_parameter
 
 
 class QueryModel(BaseModel):
-    """The query of a route as a model. One with filters inherits from its filter and, last, from this class.
+    """The query parameters of a route. A query with filters inherits from its filter first, from this class last.
 
-    ``check_query`` refuses unknown parameters, so they are ignored here.
+    ``check_query`` refuses unknown parameters, so this model ignores them.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -33,14 +33,14 @@ def query_names(signature: inspect.Signature) -> Iterator[str]:
 
 
 def check_query(query_string: bytes, known: frozenset[str]) -> None:
-    """Refuse a parameter that is not ``known``, and one that is repeated.
+    """Raise a 422 problem for a parameter that is not ``known``, and for one that is repeated.
 
-    A mistyped filter must not return everything, and a repeated one must not return something. Raises a 422 problem.
+    Otherwise a mistyped filter would return everything, and only one value of a repeated parameter would count.
     """
     seen: set[str] = set()
     for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="replace"):
         if name not in known:
-            raise invalid_parameter(name, "unknown_parameter", "This parameter is not known.")
+            raise invalid_parameter(name, "unknown_parameter", "This route has no such parameter.")
         if name in seen:
-            raise invalid_parameter(name, "repeated_parameter", "This parameter may be given once.")
+            raise invalid_parameter(name, "repeated_parameter", "This parameter must not be repeated.")
         seen.add(name)

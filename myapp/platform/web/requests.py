@@ -1,4 +1,4 @@
-"""One request seen from outside: its id, its log line, and an answer whatever happens inside."""
+"""Give every request an id, a log line, and an answer even if an inner layer fails."""
 
 import logging
 import time
@@ -20,23 +20,23 @@ logger = logging.getLogger("myapp.requests")
 
 @dataclass(slots=True)
 class RequestInfo:
-    """What the layers tell each other of a request, in ``scope["products_api"]``."""
+    """Data about a request that the layers share, in ``scope["products_api"]``."""
 
     target: Target
     subject: str = "-"
     status: int = 0
-    """Of the answer; 0 until it has begun."""
-    answered: float = 0.0
-    """When it was complete; what goes on in the background after that is not part of the request."""
+    """The status of the answer; 0 until the answer has begun."""
+    completed_at: float = 0.0
+    """When the answer was complete, by ``time.perf_counter``. Background work after it is not part of the request."""
 
 
-def info_of(scope: Scope) -> RequestInfo:
+def request_info(scope: Scope) -> RequestInfo:
     info: RequestInfo = scope["products_api"]
     return info
 
 
 class RequestMiddleware:
-    """The outermost layer: nothing inside can leave a request without its id, its log line and its answer."""
+    """The outermost layer: no request is left without an id, a log line and an answer."""
 
     def __init__(self, app: ASGIApp, fastapi: FastAPI) -> None:
         self.app = app
@@ -51,7 +51,7 @@ class RequestMiddleware:
             self._table = RouteTable.of(self._fastapi.routes)
         started = time.perf_counter()
         method = scope["method"]
-        if method == "HEAD":  # a GET whose content the server leaves out (RFC 9110 §9.3.2)
+        if method == "HEAD":  # handled as GET; the server omits the content (RFC 9110 §9.3.2)
             scope = {**scope, "method": "GET"}
         request_id = assign_request_id(scope)
         id_header = (b"x-request-id", request_id.encode())
@@ -62,7 +62,7 @@ class RequestMiddleware:
                 info.status = message["status"]
                 message.setdefault("headers", []).append(id_header)
             elif not message.get("more_body"):
-                info.answered = time.perf_counter()
+                info.completed_at = time.perf_counter()
             await send(message)
 
         try:
@@ -70,11 +70,11 @@ class RequestMiddleware:
         except Exception as error:
             await answer_failure(error, scope, receive, send_with_id)
         finally:
-            log(method, info, (info.answered or time.perf_counter()) - started)
+            log_request(method, info, (info.completed_at or time.perf_counter()) - started)
 
 
 class FailureMiddleware:
-    """The layer inside of CORS: without its headers no script of another origin could read what went wrong."""
+    """Answer failures inside CORS: without its headers, a script from another origin could not read the answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -89,16 +89,19 @@ class FailureMiddleware:
 
 
 async def answer_failure(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
-    """An answer that had begun stays incomplete, for which the server closes the connection."""
+    """Answer with the problem of ``error``. Log it if it is unexpected, or if the answer has already begun.
+
+    An answer that has begun stays incomplete, so the server closes the connection.
+    """
     problem = problem_of(error)
-    begun = info_of(scope).status
-    if problem.kind is INTERNAL_ERROR or begun:
+    has_begun = request_info(scope).status > 0
+    if problem.kind is INTERNAL_ERROR or has_begun:
         logger.error("the request failed", exc_info=error)
-    if not begun:
+    if not has_begun:
         await render(problem, scope, current_request_id())(scope, receive, send)
 
 
-def log(method: str, info: RequestInfo, seconds: float) -> None:
+def log_request(method: str, info: RequestInfo, seconds: float) -> None:
     fields = {
         "method": method,
         "route": info.target.template,

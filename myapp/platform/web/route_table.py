@@ -1,4 +1,4 @@
-"""Which route a request means, found once and used by the log line, the auth middleware and trailing slashes."""
+"""Find the route of a request once, for the log line, the auth middleware and trailing slashes."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,8 +10,10 @@ from starlette.types import Scope
 
 @dataclass(slots=True)
 class Target:
-    """What a request is aimed at. ``endpoint`` is None for an unknown path or method; ``allowed`` are then the methods
-    that the path knows."""
+    """The target of a request.
+
+    For an unknown path or method, ``endpoint`` is None and ``allowed`` are the methods that the path supports.
+    """
 
     template: str
     endpoint: Any = None
@@ -23,13 +25,15 @@ UNKNOWN = "(unknown)"
 
 @dataclass
 class RouteTable:
+    """Routes without path parameters by path and method, and the patterns of the others."""
+
     static: dict[str, dict[str, Target]] = field(default_factory=dict)
     patterns: list[Route] = field(default_factory=list)
 
     @classmethod
     def of(cls, routes: Iterable[BaseRoute]) -> "RouteTable":
         table = cls()
-        for route in leaves(routes):
+        for route in iter_routes(routes):
             if route.param_convertors:
                 table.patterns.append(route)
             else:
@@ -39,8 +43,11 @@ class RouteTable:
         return table
 
     def resolve(self, scope: Scope) -> Target:
-        """The target of ``scope``. A collection answers the same with and without its trailing slash: where only the
-        path with it is a route, ``scope["path"]`` is given it."""
+        """Return the target of ``scope``.
+
+        A collection gives the same answer with and without its trailing slash: if only the path with the slash is a
+        route, the slash is added to ``scope["path"]``.
+        """
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         methods = self.static.get(path)
         if methods is None and (methods := self.static.get(path + "/")):
@@ -50,7 +57,7 @@ class RouteTable:
             return known or Target(next(iter(methods.values())).template, allowed=tuple(sorted(methods)))
         template, allowed = UNKNOWN, set[str]()
         for route in self.patterns:
-            # Not match(): Starlette's patterns end in "$", which takes a line break at the end as well.
+            # Not match(): Starlette's patterns end in "$", which also matches before a final line break.
             if route.path_regex.fullmatch(path):
                 if scope["method"] in (route.methods or ()):
                     return Target(route.path, route.endpoint)
@@ -59,26 +66,26 @@ class RouteTable:
         return Target(template, allowed=tuple(sorted(allowed)))
 
 
-def put_in_order(routes: list[BaseRoute]) -> None:
+def sort_routes(routes: list[BaseRoute]) -> None:
     """Sort routers: those with few routes first, pages last.
 
     FastAPI tries one route after the other for each request. pico-fastapi 0.4.4 registers controllers in the order of
-    a set, which differs from run to run: the last place costs a health check 50 µs more than the first one. Which route
-    a request means does not depend on the order, as no route shadows another.
+    a set, which differs from run to run: a health check takes 50 µs longer in the last place than in the first one.
+    No route shadows another, so every request gets the same route in any order.
     """
 
-    def place(route: BaseRoute) -> tuple[bool, int, str]:
-        below = list(leaves([route]))
-        return isinstance(route, Route), len(below), below[0].path if below else ""
+    def sort_key(route: BaseRoute) -> tuple[bool, int, str]:
+        inner = list(iter_routes([route]))
+        return isinstance(route, Route), len(inner), inner[0].path if inner else ""
 
-    routes.sort(key=place)
+    routes.sort(key=sort_key)
 
 
-def leaves(routes: Iterable[BaseRoute]) -> Iterator[Route]:
-    """Every route with an endpoint; FastAPI 0.165 keeps included routers as one entry of ``app.routes``."""
+def iter_routes(routes: Iterable[BaseRoute]) -> Iterator[Route]:
+    """Yield every route with an endpoint. FastAPI 0.165 keeps an included router as one entry of ``app.routes``."""
     for route in routes:
         inner = getattr(route, "routes", None) or getattr(getattr(route, "original_router", None), "routes", None)
         if inner:
-            yield from leaves(inner)
+            yield from iter_routes(inner)
         elif isinstance(route, Route):
             yield route

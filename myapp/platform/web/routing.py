@@ -1,7 +1,7 @@
-"""The verbs of controllers: strict query parameters, one serialisation, entity tags, a documented route.
+"""The verbs of controllers: strict query parameters, serialisation, entity tags, documented routes.
 
-pico-fastapi 0.4.4 serialises with ``json.dumps`` and ignores ``response_model``, summaries and docstrings, and orders
-routes by method name; with ``{name:id}`` in a path no route can shadow another.
+pico-fastapi 0.4.4 serialises with ``json.dumps`` and ignores ``response_model``, summaries and docstrings. It also
+sorts routes by method name; paths with ``{name:id}`` keep routes from shadowing each other.
 """
 
 import functools
@@ -17,7 +17,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from .operations import WITH_LOCATION, Errors, describe
 from .paging import page_content, page_links
-from .preconditions import entity_tag, matches
+from .preconditions import entity_tag, is_not_modified
 from .query import check_query, query_names
 
 Endpoint = Callable[..., Any]
@@ -26,7 +26,7 @@ HTTP_REQUEST = "http_request"
 
 
 class IdConvertor(Convertor[int]):
-    """Match a path segment that may be an integer id: ten digits at most."""
+    """Match an integer id of at most ten digits."""
 
     regex = "[0-9]{1,10}"
 
@@ -41,21 +41,21 @@ register_url_convertor("id", IdConvertor())
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Turn what a controller's method returns into a response."""
+class ResponseBuilder:
+    """Turn the result of a controller's method into a response."""
 
     status_code: int
     adapter: TypeAdapter[Any] | None
     versioned: bool
     paged: bool
 
-    def to(self, request: Request, result: Any) -> Response:
+    def build(self, request: Request, result: Any) -> Response:
         if isinstance(result, Response):
             return result
         headers: dict[str, str] = {}
         if self.versioned:
             headers["ETag"] = entity_tag(result.version)
-            if request.method == "GET" and matches(request, result.version):
+            if request.method == "GET" and is_not_modified(request, result.version):
                 return Response(status_code=304, headers=headers)
         if self.paged:
             headers["Link"] = page_links(request, result)
@@ -89,14 +89,14 @@ class Verb:
     ) -> Callable[[Endpoint], Endpoint]:
         """Register a controller's method as a route.
 
-        The method returns what ``response_model`` can be made of (an entity, a list, a model), None or a Response.
-        A ``versioned`` answer has an ``ETag`` of the result's ``version``; a GET of it knows ``If-None-Match``, and
-        one with status 201 or 202 has the ``Location`` of the result's ``id`` below the collection. A ``paged`` method
-        returns a ``Page``, which becomes a ``PageResponse`` with ``Link`` headers. ``files`` are the media types of
-        the Response that a method returns itself. ``errors`` are the problems that only this route can answer with;
-        the others are found from its signature and its access rule.
+        The method returns None, a Response, or a value that ``response_model`` accepts (an entity, a list, a model).
+        A ``versioned`` answer has the result's ``version`` as ``ETag``, and a GET supports ``If-None-Match``. An
+        answer with status 201 or 202 has a ``Location``: the collection's path and the result's ``id``. A ``paged``
+        method returns a ``Page``, which becomes a ``PageResponse`` with a ``Link`` header. ``files`` are the media
+        types of a method that returns a file as a Response. ``errors`` are the problems that only this route can
+        answer with; the others are derived from its signature and its access rule.
         """
-        answer = Answer(status_code, response_model and TypeAdapter(response_model), versioned, paged)
+        builder = ResponseBuilder(status_code, response_model and TypeAdapter(response_model), versioned, paged)
 
         def decorate(method: Endpoint) -> Endpoint:
             signature = inspect.signature(method, eval_str=True)
@@ -112,28 +112,28 @@ class Verb:
             )
             extra = described["openapi_extra"] | options.get("openapi_extra", {})
             given = {"status_code": status_code, "response_model": response_model, **options, "openapi_extra": extra}
-            return self._register(path, **described | given)(endpoint_of(method, signature, answer))
+            return self._register(path, **described | given)(endpoint_of(method, signature, builder))
 
         return decorate
 
 
-def endpoint_of(method: Endpoint, signature: inspect.Signature, answer: Answer) -> Endpoint:
-    """Return ``method`` with its query checked and its result answered, and the markers of its access rule."""
+def endpoint_of(method: Endpoint, signature: inspect.Signature, builder: ResponseBuilder) -> Endpoint:
+    """Return ``method`` as an endpoint that checks the query and builds the response. It keeps its access rule."""
     known = frozenset(query_names(signature))
-    # FastAPI fills one parameter with the request: the method's own, if it has one.
-    own = next((name for name, given in signature.parameters.items() if given.annotation is Request), None)
+    # FastAPI passes the request in one parameter: the method's own, if it has one.
+    own_request = next((name for name, given in signature.parameters.items() if given.annotation is Request), None)
 
     @functools.wraps(method)
     async def endpoint(self: object, **arguments: Any) -> Response:
-        request: Request = arguments[own] if own else arguments.pop(HTTP_REQUEST)
+        request: Request = arguments[own_request] if own_request else arguments.pop(HTTP_REQUEST)
         if query_string := request.scope["query_string"]:
             check_query(query_string, known)
-        return answer.to(request, await method(self, **arguments))
+        return builder.build(request, await method(self, **arguments))
 
     request = inspect.Parameter(HTTP_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
-    # Functions have none of their own; inspect, and so FastAPI, looks there first (PEP 362).
+    # inspect, and so FastAPI, reads this attribute first (PEP 362); functions do not have it.
     endpoint.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), *([] if own else [request])]
+        parameters=[*signature.parameters.values(), *([] if own_request else [request])]
     )
     return endpoint
 

@@ -10,8 +10,10 @@ from pydantic import Field
 @configured(target="self", prefix="web", mapping="tree")
 @dataclass
 class WebSettings:
-    """``trusted_proxies`` are addresses or networks whose ``X-Forwarded-*`` headers count; ``*`` is all.
-    ``public_url`` is where clients find this service, with the path that a proxy strips; links in mails begin with it.
+    """``trusted_proxies`` are addresses or networks whose ``X-Forwarded-*`` headers are trusted; ``*`` means all.
+
+    ``public_url`` is the URL by which clients reach this service, with the path that a proxy strips. Links in mails
+    begin with it.
     """
 
     root_path: str = ""

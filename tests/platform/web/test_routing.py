@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 
-from myapp.platform.web.route_table import RouteTable, leaves, put_in_order
+from myapp.platform.web.route_table import RouteTable, iter_routes, sort_routes
 from myapp.platform.web.routing import IdConvertor, get
 
 
@@ -84,8 +84,8 @@ class TestOrder:
                 for path in ("/a", "/b") if name == "large" else ("/a",):
                     router.add_api_route(path, lambda: None)
                 made.include_router(router)
-            put_in_order(made.router.routes)
-            return [route.path for route in leaves(made.routes)]
+            sort_routes(made.router.routes)
+            return [route.path for route in iter_routes(made.routes)]
 
         ordered = ["/one/a", "/two/a", "/large/a", "/large/b", "/docs"]
         assert app("one", "two", "large") == app("large", "two", "one") == ordered
