@@ -38,7 +38,7 @@ class HealthService:
                 missing.append("migrations")
         except DatabaseUnavailableError:
             missing.append("database")
-        if self._keys and not await self._keys.ready():
+        if self._keys and not await self._keys.has_keys():
             missing.append("keys")
         if missing:
             logger.warning("not ready: %s", ", ".join(missing))

@@ -1,1 +1,1 @@
-"""Who is calling, and what they may do."""
+"""Authentication and authorisation: who is calling, and what the caller may do."""

@@ -1,7 +1,7 @@
-"""What a caller may do: roles from the token, permissions that the roles grant, permissions in the token itself.
+"""A caller's authorities: the token's roles, the permissions that they grant, and the token's own permissions.
 
-A role is a name without a colon (``admin``), a permission is ``area:verb`` (``products:delete``); a string of the
-wrong form is neither, whatever claim it stands in.
+A role is a name without a colon (``admin``), a permission is ``area:verb`` (``products:delete``). A string of the wrong
+form is ignored, whichever claim it is in.
 """
 
 import functools
@@ -21,7 +21,7 @@ EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 
 
 def requires_permission(*permissions: str) -> Callable[[Any], Any]:
-    """Only callers with one of ``permissions`` reach the route; others get 403 before the body is read."""
+    """Let only callers with one of ``permissions`` use the route. Others get 403 before the body is read."""
     for permission in permissions:
         if not is_permission(permission):
             raise ValueError(f"not a permission: {permission!r}")
@@ -29,16 +29,17 @@ def requires_permission(*permissions: str) -> Callable[[Any], Any]:
 
 
 def requires_permission_for(parameter: str, permission: str) -> Callable[[EndpointT], EndpointT]:
-    """Let only callers with ``permission`` set a query parameter that asks for more; others get 403.
+    """Let only callers with ``permission`` set a query parameter. Others get 403.
 
-    The route itself stays open to callers without it. The parameter is one of the method, or a field of its ``query``.
+    Callers without the permission can still use the route without the parameter. The parameter is one of the method,
+    or a field of the method's ``query``.
     """
 
     def restrict(method: EndpointT) -> EndpointT:
         @functools.wraps(method)
         async def restricted(self: object, **arguments: Any) -> Any:
-            wanted = arguments[parameter] if parameter in arguments else getattr(arguments["query"], parameter)
-            if wanted and not SecurityContext.has_role(permission):
+            value = arguments[parameter] if parameter in arguments else getattr(arguments["query"], parameter)
+            if value and not SecurityContext.has_role(permission):
                 raise forbidden([permission])
             return await method(self, **arguments)
 
@@ -54,8 +55,10 @@ def is_permission(name: str) -> bool:
 
 @component(on_missing_selector=RoleResolver, on_missing_priority=1)
 class AuthorityResolver:
-    """pico-client-auth 0.7.1 reads one role of one claim. Any other component that is a RoleResolver replaces this one;
-    what its roles grant is added all the same."""
+    """Read roles and permissions from the claims of a token: pico-client-auth 0.7.1 reads one role from one claim.
+
+    Another component that is a RoleResolver replaces this one. The permissions that its roles grant are still added.
+    """
 
     def __init__(self, settings: AuthSettings, client: AuthClientSettings) -> None:
         self._paths = [
@@ -65,9 +68,9 @@ class AuthorityResolver:
         self._scope_counts = settings.scope_grants_permissions
 
     async def resolve(self, claims: TokenClaims, raw_claims: dict[str, Any]) -> list[str]:
-        """Roles and the token's own permissions, without repetition."""
-        found = [name for path in self._paths for name in names_at(raw_claims, path) if not is_permission(name)]
-        found += filter(is_permission, names(raw_claims.get("permissions")))
+        """Return the token's roles and its own permissions, each once."""
+        found = [name for path in self._paths for name in names_at_path(raw_claims, path) if not is_permission(name)]
+        found += filter(is_permission, names_in(raw_claims.get("permissions")))
         if self._scope_counts and isinstance(scope := raw_claims.get("scope"), str):
             found += filter(is_permission, scope.split())
         return list(dict.fromkeys(found))
@@ -75,7 +78,7 @@ class AuthorityResolver:
 
 @component
 class Grants:
-    """Which permissions each role grants (``auth.permissions``). Raises StartupError for one of the wrong form."""
+    """The permissions that each role grants (``auth.permissions``). Raises StartupError for a name of wrong form."""
 
     def __init__(self, settings: AuthSettings) -> None:
         self._by_role = {role: tuple(permissions) for role, permissions in settings.permissions.items()}
@@ -84,21 +87,21 @@ class Grants:
                 raise StartupError(f"auth.permissions.{role}: must map a role to permissions such as products:write")
 
     def expand(self, authorities: Iterable[str]) -> list[str]:
-        """``authorities`` with all that their roles grant."""
+        """Return ``authorities`` and the permissions that their roles grant, each once."""
         given = list(authorities)
         granted = (permission for name in given for permission in self._by_role.get(name, ()))
         return list(dict.fromkeys([*given, *granted]))
 
 
-def names_at(claims: dict[str, Any], path: list[str]) -> list[str]:
+def names_at_path(claims: dict[str, Any], path: list[str]) -> list[str]:
     value: Any = claims
     for step in path:
         value = value.get(step) if isinstance(value, dict) else None
-    return names(value)
+    return names_in(value)
 
 
-def names(value: Any) -> list[str]:
-    """``value`` as a list of names: one string, or the strings of a list; anything else grants nothing."""
+def names_in(value: Any) -> list[str]:
+    """Return the names in ``value``: one string, or the strings of a list. Anything else grants nothing."""
     if isinstance(value, str):
         return [value] if value else []
     return [name for name in value if isinstance(name, str) and name] if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""The issuer's public keys: found by discovery, fetched once for any number of callers, kept while it is down."""
+"""The issuer's public keys: found by discovery, fetched once for concurrent callers, kept while the issuer is down."""
 
 import asyncio
 import logging
@@ -19,16 +19,17 @@ logger = logging.getLogger(__name__)
 
 @replaces(JWKSClient)
 class IssuerKeys(JWKSClient):
-    """pico-client-auth 0.7.1 fetches for every unknown ``kid`` and every caller at once, fails when a refresh does
-    although its keys are still good, and rebuilds a key for each token.
+    """Fetch and keep the issuer's keys.
 
-    A fetch follows another after ``auth.jwks_refresh_pause`` seconds at the earliest, whoever asks; that is how late
-    a new key can be seen. Keys are refreshed when ``auth_client.jwks_ttl_seconds`` have passed and a token comes;
-    if that fails, the old ones stay.
+    pico-client-auth 0.7.1 fetches for every unknown ``kid`` and for every concurrent caller. It fails when a refresh
+    fails, although its keys are still good, and it parses the key again for each token.
+
+    Two fetches are at least ``auth.jwks_refresh_pause`` seconds apart, so a new key can be unknown for that long.
+    The first token after ``auth_client.jwks_ttl_seconds`` triggers a refresh. If that fails, the old keys stay.
     """
 
     def __init__(self, settings: AuthClientSettings, auth: AuthSettings) -> None:
-        # Not super().__init__(): its state and its guess of the endpoint are not used.
+        # Not super().__init__(): this class does not use its state, nor its guess of the endpoint.
         self._issuer = settings.issuer
         self._endpoint = settings.jwks_endpoint
         self._ttl = settings.jwks_ttl_seconds
@@ -45,29 +46,30 @@ class IssuerKeys(JWKSClient):
                 require_secure(settings.jwks_endpoint, "auth_client.jwks_endpoint", auth.insecure_hosts)
 
     async def get_key(self, kid: str) -> dict[str, Any]:
-        """The JWK named ``kid``. Raises KeyError, or IssuerUnavailableError when there are no keys at all."""
-        await self._find(kid)
+        """Return the JWK named ``kid``. Raises KeyError, or IssuerUnavailableError when there are no keys at all."""
+        await self._ensure_keys(kid)
         return self._raw[kid]
 
     async def signing_key(self, kid: str) -> jwt.PyJWK:
-        """The parsed key named ``kid``, the same object until the issuer changes it. Raises as ``get_key``."""
+        """Return the parsed key named ``kid``, the same object until the issuer changes it. Raises as ``get_key``."""
         key = self._parsed.get(kid)
         if key is not None and time.monotonic() < self._fresh_until:
             return key
-        await self._find(kid)
+        await self._ensure_keys(kid)
         return self._parsed[kid]
 
-    async def ready(self) -> bool:
-        """Whether there are keys to check a token with."""
+    async def has_keys(self) -> bool:
+        """Return whether there are keys to check a token with. Without any, try to fetch them first."""
         if not self._parsed:
             await self._refresh()
         return bool(self._parsed)
 
-    async def _find(self, kid: str) -> None:
+    async def _ensure_keys(self, kid: str) -> None:
+        """Refresh the keys if they are old or ``kid`` is unknown. Raises IssuerUnavailableError without any key."""
         if kid not in self._parsed:
             await self._refresh()
         elif time.monotonic() >= self._fresh_until and not self._lock.locked():
-            await self._refresh()  # one request waits for it; the others go on with the keys there are
+            await self._refresh()  # one request waits for it; the others use the old keys
         if not self._parsed:
             raise IssuerUnavailableError
 
@@ -81,8 +83,8 @@ class IssuerKeys(JWKSClient):
             except Exception as error:
                 logger.warning("cannot fetch the issuer's keys: %s: %s", type(error).__name__, error)
             finally:
-                # From the end of the fetch, so that those who waited for it do not repeat it. With no key at all nobody
-                # can be served: then it is worth asking each second.
+                # The pause begins at the end of the fetch, so that callers who waited for it do not repeat it. Without
+                # any key no caller can be served, so the next fetch may come after a second.
                 pause = self._auth.jwks_refresh_pause if self._parsed else min(1.0, self._auth.jwks_refresh_pause)
                 self._pause_until = time.monotonic() + pause
 
@@ -97,7 +99,7 @@ class IssuerKeys(JWKSClient):
             return keys
 
     def _replace(self, keys: list[Any]) -> None:
-        """Keys that cannot be used are left out; one that did not change stays the same object."""
+        """Store ``keys`` but for those that cannot be used. A key that did not change stays the same object."""
         raw: dict[str, dict[str, Any]] = {}
         parsed: dict[str, jwt.PyJWK] = {}
         for key in keys:
@@ -110,7 +112,7 @@ class IssuerKeys(JWKSClient):
             except (TypeError, KeyError, AttributeError, jwt.PyJWTError) as error:
                 logger.warning("a key of the issuer cannot be used: %s", type(error).__name__)
         if not parsed:
-            logger.warning("the issuer published no key that can be used; the old ones stay")
+            logger.warning("the issuer published no usable key; the old keys stay")
             return
         self._raw, self._parsed = raw, parsed
         self._fresh_until = time.monotonic() + self._ttl

@@ -1,4 +1,4 @@
-"""The section ``auth``, for what pico-client-auth's own section ``auth_client`` has no key, and ``docs``."""
+"""The sections ``auth`` (settings for which pico-client-auth's section ``auth_client`` has no key) and ``docs``."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -12,10 +12,10 @@ from ..config import Seconds
 @configured(target="self", prefix="auth", mapping="tree")
 @dataclass
 class AuthSettings:
-    """Times are in seconds; ``jwks_refresh_pause`` lies between two fetches of the keys at least.
+    """Times are in seconds. ``jwks_refresh_pause`` is the shortest time between two fetches of the keys.
 
-    ``role_claims`` are dotted paths into a token, ``<audience>`` standing for the configured audience;
-    ``permissions`` maps a role to what it grants.
+    ``role_claims`` are dotted paths into a token, in which ``<audience>`` stands for the configured audience.
+    ``permissions`` maps a role to the permissions that it grants.
     """
 
     role_claims: list[str] = field(default_factory=lambda: ["role", "roles"])

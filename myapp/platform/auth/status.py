@@ -1,11 +1,14 @@
-"""The port that tells whether a caller, whatever the token says, may still call."""
+"""A port: whether the caller behind a valid token is still active."""
 
 from abc import ABC, abstractmethod
 
 
 class CallerStatus(ABC):
-    """One component implements it; the middleware asks it for every request with a valid token."""
+    """The middleware asks it for every request with a valid token. Exactly one component implements it."""
 
     @abstractmethod
     async def is_active(self, subject: str) -> bool:
-        """True for a subject that nobody has heard of. Raises UnavailableError where it cannot be told."""
+        """Return False for a deactivated user. An unknown subject counts as active.
+
+        Raises UnavailableError if the status cannot be found out.
+        """

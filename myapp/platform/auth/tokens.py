@@ -1,4 +1,4 @@
-"""From a bearer token to its claims (RFC 8725, RFC 9068)."""
+"""Verify bearer tokens and read their claims (RFC 8725, RFC 9068)."""
 
 import hashlib
 import time
@@ -23,11 +23,11 @@ from .settings import AuthSettings
 ALGORITHMS = set(jwt.algorithms.get_default_algorithms())
 PUBLIC_KEY_ALGORITHMS = {name for name in ALGORITHMS if name != "none" and not name.startswith("HS")}
 ACCESS_TOKEN_TYPES = {None, "jwt", "at+jwt", "application/at+jwt"}
-"""Values of the header ``typ`` that an access token may have; others name tokens for another use."""
+"""Values of the header ``typ`` that an access token may have. Other values mark tokens for another use."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedToken:
     key: jwt.PyJWK
     expires_at: float
     claims: TokenClaims
@@ -36,10 +36,10 @@ class Verified:
 
 @replaces(TokenValidator)
 class AccessTokenValidator(TokenValidator):
-    """pico-client-auth 0.7.1 fails with 500 on malformed headers and claims, allows the clocks no leeway, takes any
-    kind of token, and repeats all of its work for a token it has just seen.
+    """Verify access tokens. Remember each by its hash, until it expires or its key is no longer published.
 
-    A verified token is remembered, by its hash, until it expires or its key is no longer published.
+    pico-client-auth 0.7.1 answers 500 to malformed headers and claims, allows no leeway for clocks, accepts any kind
+    of token, and verifies the same token again for each request.
     """
 
     def __init__(
@@ -58,19 +58,22 @@ class AccessTokenValidator(TokenValidator):
         self._leeway = auth.leeway
         self._algorithms = list(settings.accepted_algorithms)
         self._cache_size = auth.token_cache_size
-        self._cache: dict[bytes, Verified] = {}
+        self._cache: dict[bytes, VerifiedToken] = {}
         if not self._algorithms or not PUBLIC_KEY_ALGORITHMS.issuperset(self._algorithms):
             raise StartupError(
-                "auth_client.accepted_algorithms (AUTH_CLIENT__ACCEPTED_ALGORITHMS): must name some of "
+                "auth_client.accepted_algorithms (AUTH_CLIENT__ACCEPTED_ALGORITHMS): must name one or more of "
                 + ", ".join(sorted(PUBLIC_KEY_ALGORITHMS))
             )
 
     async def validate(self, token: str) -> tuple[TokenClaims, dict[str, Any]]:
-        """Raises TokenInvalidError, TokenExpiredError, or IssuerUnavailableError when there are no keys at all."""
+        """Return the typed and the raw claims.
+
+        Raises TokenInvalidError, TokenExpiredError, or IssuerUnavailableError when there are no keys at all.
+        """
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         try:
             verified = self._cache.get(digest)
-            if verified is None or not await self._still_good(verified):
+            if verified is None or not await self._is_current(verified):
                 self._cache.pop(digest, None)
                 verified = await self._verify(token)
                 self._remember(digest, verified)
@@ -82,7 +85,7 @@ class AccessTokenValidator(TokenValidator):
             raise TokenInvalidError("The token is malformed.") from error
         return verified.claims, verified.raw
 
-    async def _still_good(self, verified: Verified) -> bool:
+    async def _is_current(self, verified: VerifiedToken) -> bool:
         if time.time() >= verified.expires_at or verified.key.key_id is None:
             return False
         try:
@@ -90,14 +93,14 @@ class AccessTokenValidator(TokenValidator):
         except KeyError:
             return False
 
-    def _remember(self, digest: bytes, verified: Verified) -> None:
+    def _remember(self, digest: bytes, verified: VerifiedToken) -> None:
         if len(self._cache) >= self._cache_size:
             if not self._cache_size:
                 return
-            del self._cache[next(iter(self._cache))]  # the one that was verified first
+            del self._cache[next(iter(self._cache))]  # the oldest entry
         self._cache[digest] = verified
 
-    async def _verify(self, token: str) -> Verified:
+    async def _verify(self, token: str) -> VerifiedToken:
         header = jwt.get_unverified_header(token)
         if self._type_of(header) not in ACCESS_TOKEN_TYPES:
             raise TokenInvalidError("The token is not an access token.")
@@ -106,7 +109,7 @@ class AccessTokenValidator(TokenValidator):
         except KeyError:
             raise TokenInvalidError("The token was signed with an unknown key.") from None
         raw = self._decode(token, key)
-        return Verified(key, raw["exp"] + self._leeway, claims_of(raw), raw)
+        return VerifiedToken(key, raw["exp"] + self._leeway, claims_of(raw), raw)
 
     @staticmethod
     def _type_of(header: dict[str, Any]) -> Any:
@@ -129,17 +132,17 @@ class AccessTokenValidator(TokenValidator):
         except jwt.PyJWTError as error:
             raise TokenInvalidError("The token is not valid.") from error
         if not raw["sub"]:
-            raise TokenInvalidError("The token names no subject.")
+            raise TokenInvalidError("The token has no subject.")
         if len(raw["sub"]) > MAX_SUBJECT or not is_storable(raw["sub"]):
-            raise TokenInvalidError("The token's subject is too long, or no text.")
-        # Keycloak tells its kinds of token apart by this claim: Bearer, ID, Refresh, Offline …
+            raise TokenInvalidError("The token's subject is too long or cannot be stored.")
+        # In Keycloak this claim is the kind of the token: Bearer, ID, Refresh, Offline …
         if str(raw.get("typ", "bearer")).lower() not in ("bearer", "jwt", "at+jwt"):
             raise TokenInvalidError("The token is not an access token.")
         return raw
 
 
 def claims_of(raw: dict[str, Any]) -> TokenClaims:
-    """The claims by name; one of the wrong type counts as absent."""
+    """Return the typed claims. A claim of the wrong type counts as absent."""
 
     def text(name: str) -> str:
         value = raw.get(name)

@@ -109,11 +109,11 @@ class TestFetching:
     async def test_ready_is_who_has_keys(self, own_issuer: Issuer) -> None:
         keys = IssuerKeys(AuthClientSettings(issuer=own_issuer.url), AuthSettings(jwks_refresh_pause=NO_PAUSE))
         own_issuer.stop()
-        assert not await keys.ready()
+        assert not await keys.has_keys()
         own_issuer.start()
-        assert await keys.ready()
+        assert await keys.has_keys()
         own_issuer.stop()
-        assert await keys.ready()
+        assert await keys.has_keys()
 
 
 class TestRotation:
