@@ -1,4 +1,4 @@
-"""Run a command's work inside the application."""
+"""Run the work of a command inside the application."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def with_application(work: Callable[[PicoContainer], Awaitable[T]]) -> T:
-    """Return what ``work`` returns. Where it fails with a known error, end the process with one line."""
+    """Run ``work`` and return its result. If it fails with a known error, end the process with one line."""
 
     async def run(container: PicoContainer) -> T:
         try:

@@ -1,4 +1,4 @@
-"""Look after deliveries that were given up."""
+"""List and redeliver dead letters: deliveries that were given up."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from ..platform.outbox.services import DeliveryService
 
-events = typer.Typer(no_args_is_help=True, help="Look after events that could not be delivered.")
+events = typer.Typer(no_args_is_help=True, help="List and redeliver events that could not be delivered.")
 
-Handler = Annotated[str | None, typer.Option(help="Only this handler's.")]
+Handler = Annotated[str | None, typer.Option(help="Only deliveries to this handler.")]
 
 MAX_LINES = 100
 
@@ -23,20 +23,20 @@ def list_events(state: DeliveryState = "dead", handler: Handler = None) -> None:
     """Print the newest deliveries: event, type, aggregate, handler, attempts, error."""
     from .application import with_application
 
-    with_application(lambda container: show(service_of(container), state, handler))
+    with_application(lambda container: print_deliveries(service_of(container), state, handler))
 
 
 @events.command("redeliver")
 def redeliver_events(
     event_id: Annotated[int | None, typer.Argument(min=1, max=2**63 - 1)] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every event that was given up.")] = False,
+    is_all: Annotated[bool, typer.Option("--all", help="Redeliver every dead letter.")] = False,
     handler: Handler = None,
 ) -> None:
     """Deliver a dead letter again. It can reach its handler after newer events of the same aggregate."""
     from .application import with_application
 
-    if every == (event_id is not None):
-        raise typer.BadParameter("either EVENT_ID or --all")
+    if is_all == (event_id is not None):
+        raise typer.BadParameter("give either EVENT_ID or --all")
     with_application(lambda container: redeliver(service_of(container), event_id, handler))
 
 
@@ -46,15 +46,15 @@ def service_of(container: "PicoContainer") -> "DeliveryService":
     return container.get(DeliveryService)
 
 
-async def show(service: "DeliveryService", state: DeliveryState, handler: str | None) -> None:
-    """Print the newest deliveries in a state, one a line, in columns that tabs separate."""
+async def print_deliveries(service: "DeliveryService", state: DeliveryState, handler: str | None) -> None:
+    """Print the newest deliveries in a state, one a line, with tabs between the columns."""
     from pydantic import MISSING
 
     from ..platform.outbox.schemas import DeliveryFilter
 
     filters = DeliveryFilter(state=state, handler=MISSING if handler is None else handler)
-    found = await service.list_paged(1, MAX_LINES, filters)
-    for delivery in found.content:
+    page = await service.list_paged(1, MAX_LINES, filters)
+    for delivery in page.content:
         aggregate = f"{delivery.aggregate}/{delivery.aggregate_id}"
         columns = (
             delivery.event_id,
@@ -65,22 +65,22 @@ async def show(service: "DeliveryService", state: DeliveryState, handler: str | 
             delivery.error or "",
         )
         print("\t".join(printable(str(column)) for column in columns))
-    if found.total_elements > MAX_LINES:
-        print(f"... and {found.total_elements - MAX_LINES} older ones")
+    if page.total_elements > MAX_LINES:
+        print(f"... and {page.total_elements - MAX_LINES} older ones")
 
 
 async def redeliver(service: "DeliveryService", event_id: int | None, handler: str | None) -> None:
-    """Deliver one event again, or every dead letter where ``event_id`` is None."""
+    """Deliver one event again, or every dead letter if ``event_id`` is None."""
     if event_id is not None:
         answer = await service.redeliver(event_id, handler)
-        print(f"event {event_id} goes to {', '.join(answer.handlers)} again")
+        print(f"event {event_id} will be delivered again to {', '.join(answer.handlers)}")
         return
-    number = 0
-    while some := await service.redeliver_all(handler):
-        number += some
-    print(f"{number} deliveries will be tried again")
+    total = 0
+    while redelivered := await service.redeliver_all(handler):
+        total += redelivered
+    print(f"{total} deliveries will be tried again")
 
 
 def printable(text: str) -> str:
-    """Replace what a terminal might obey by blanks."""
+    """Return ``text`` with a blank for each character that a terminal might interpret."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -1,4 +1,4 @@
-"""All commands of ``products-api``."""
+"""The list of all commands of ``products-api``."""
 
 import typer
 

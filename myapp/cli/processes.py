@@ -1,4 +1,4 @@
-"""Commands that run one process of the service, or prepare its database."""
+"""Commands that run one process of the service, or migrate its database."""
 
 from typing import Annotated
 
@@ -11,9 +11,9 @@ Port = Annotated[int, typer.Option(min=1, max=65535)]
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; each has its own pool of connections.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes; each has its own connection pool.")] = 1,
 ) -> None:
-    """Run the API. Everything that can be wrong at start is found before the workers are forked."""
+    """Run the API. A failure at start is reported before any worker process is forked."""
     import asyncio
     from typing import Any
 
@@ -44,7 +44,7 @@ def serve(
 
 def worker(
     concurrency: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Reports at a time; worker.concurrency if not given.")
+        int | None, typer.Option(min=1, max=64, help="Number of reports at a time; the default is worker.concurrency.")
     ] = None,
 ) -> None:
     """Make large reports and deliver events. On SIGTERM the worker finishes the reports that it has begun."""
@@ -54,7 +54,7 @@ def worker(
 
 
 def relay() -> None:
-    """Deliver events and nothing else. On SIGTERM the relay finishes what it is delivering."""
+    """Deliver events and nothing else. On SIGTERM the relay finishes the deliveries that it has begun."""
     from ..platform.outbox.relay import EventRelay
     from .application import with_application
 
@@ -62,7 +62,7 @@ def relay() -> None:
 
 
 def migrate() -> None:
-    """Bring the database's schema up to date. Several processes at once wait for each other."""
+    """Upgrade the database schema. Concurrent runs wait for each other."""
     from pico_sqlalchemy.config import DatabaseSettings
 
     from ..boot import settings_of

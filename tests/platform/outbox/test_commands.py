@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from myapp.cli.events import redeliver, show
+from myapp.cli.events import print_deliveries, redeliver
 from myapp.cli.main import cli
 from myapp.platform.errors import ConflictError
 from tests.databases import Databases
@@ -33,23 +33,23 @@ async def dead(room: Room) -> int:
 
 class TestEvents:
     async def test_list(self, room: Room, dead: int, capsys: pytest.CaptureFixture[str]) -> None:
-        await show(room.service, "dead", None)
+        await print_deliveries(room.service, "dead", None)
         assert capsys.readouterr().out == f"{dead}\tthing.happened\tthing/a\tlistener\t3\tValueError:  [31mno way\n"
-        await show(room.service, "dead", "neighbour")
+        await print_deliveries(room.service, "dead", "neighbour")
         assert capsys.readouterr().out == ""
-        await show(room.service, "delivered", None)
+        await print_deliveries(room.service, "delivered", None)
         assert capsys.readouterr().out == f"{dead}\tthing.happened\tthing/a\tneighbour\t1\t\n"
 
     async def test_list_of_many(self, room: Room, capsys: pytest.CaptureFixture[str]) -> None:
         await room.happen(*"a" * 102)
-        await show(room.service, "pending", "listener")
+        await print_deliveries(room.service, "pending", "listener")
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 101
         assert lines[-1] == "... and 2 older ones"
 
     async def test_redeliver(self, room: Room, dead: int, capsys: pytest.CaptureFixture[str]) -> None:
         await redeliver(room.service, dead, None)
-        assert capsys.readouterr().out == f"event {dead} goes to listener again\n"
+        assert capsys.readouterr().out == f"event {dead} will be delivered again to listener\n"
         with pytest.raises(ConflictError):
             await redeliver(room.service, dead, None)
         await room.relay.deliver_due()
