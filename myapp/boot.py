@@ -1,4 +1,4 @@
-"""From configuration to a running container: what main.py, the commands and scripts share."""
+"""Create the container from the configuration, for main.py, the commands and scripts."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from .reports.settings import ReportsSettings
 from .users.settings import UsersSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-"""Where application.yaml, main.py and migrations/ stand."""
+"""The folder of application.yaml, main.py and migrations/."""
 
 SECTIONS: dict[str, type] = {
     "database": DatabaseSettings,
@@ -52,15 +52,15 @@ SECTIONS: dict[str, type] = {
 
 
 def create_container(overrides: Mapping[type, Any] | None = None, modules: Sequence[str] = ()) -> PicoContainer:
-    """The whole application, configured by application.yaml and the environment.
+    """Return the whole application, configured by application.yaml and the environment.
 
-    ``overrides`` is for tests; components of ``modules`` join those of the application.
+    ``overrides`` maps types to instances, for tests. ``modules`` are scanned in addition to the application.
 
-    Whoever creates it ends it with ``await container.ashutdown()``; an ASGI server does so by itself.
+    The caller must end it with ``await container.ashutdown()``; an ASGI server does so by itself.
     Raises StartupError, whose message is one line that names the setting at fault.
     """
     try:
-        container = make_container([*WEB_STACK, "myapp", *modules], configuration(source()), overrides)
+        container = make_container([*WEB_STACK, "myapp", *modules], configuration(settings_source()), overrides)
     except Exception as error:
         raise startup_error(error) from error
     app = container.get(FastAPI)
@@ -70,10 +70,10 @@ def create_container(overrides: Mapping[type, Any] | None = None, modules: Seque
     return container
 
 
-def source() -> SettingsSource:
+def settings_source() -> SettingsSource:
     return SettingsSource(Path(os.environ.get("PRODUCTS_API_CONFIG", ROOT / "application.yaml")), SECTIONS)
 
 
 def settings_of(section: type[SettingsT]) -> SettingsT:
-    """One section's settings, without a container. Raises StartupError."""
-    return source().settings(section)
+    """Return one section's settings, without a container. Raises StartupError."""
+    return settings_source().settings(section)

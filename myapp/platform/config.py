@@ -1,4 +1,4 @@
-"""Where settings come from: a YAML file, overridden by ``SECTION__KEY`` variables of the environment."""
+"""Settings from a YAML file, overridden by environment variables named ``SECTION__KEY``."""
 
 import dataclasses
 import json
@@ -19,10 +19,10 @@ from .errors import StartupError
 SettingsT = TypeVar("SettingsT")
 
 RelativePath = Annotated[str, "relative to the settings' file"]
-"""The type of a setting that names a file or a folder; a URL stays as it is."""
+"""The type of a setting that names a file or a folder. A value that is a URL stays as it is."""
 
 Seconds = Annotated[float, Field(gt=0)]
-"""The type of a setting that is a time; it may have a fraction."""
+"""The type of a setting that is a duration in seconds; it may have a fraction."""
 
 DISTRIBUTION = "products-api"
 """The installed package. `fastapi.version` defaults to its version, so that pyproject.toml alone has the number."""
@@ -33,15 +33,15 @@ SQLITE_PREFIX = "sqlite+aiosqlite:///"
 class SettingsSource(TreeSource):
     """The merged, checked and typed settings of one application.
 
-    ``sections`` maps each section's name to the dataclass that types it. Every section and key must be known and of
-    its type; lists and mappings are written as JSON in the environment. A relative path, in ``database.url``,
-    ``database.migrations_path`` or a key of the type RelativePath, means the folder of the YAML file, never the working
-    directory.
+    ``sections`` maps the name of each section to its dataclass. Every section and key must be known, and every value
+    must have the type of its field. In the environment, lists and mappings are written as JSON. A relative path (in
+    ``database.url``, ``database.migrations_path`` or a key of the type RelativePath) starts at the folder of the YAML
+    file, never at the working directory.
 
-    pico-ioc 2.5.2: ``EnvSource`` never reaches ``mapping="tree"`` settings, and tuples, ``str`` and ``bool`` are not
-    checked there; hence one source that does both.
+    In pico-ioc 2.5.2, ``EnvSource`` never reaches ``mapping="tree"`` settings, and tuples, ``str`` and ``bool`` are
+    not checked. So this one source reads and checks both.
 
-    Raises ConfigurationError from ``get_tree``; its message is one line that names each bad key.
+    ``get_tree`` raises ConfigurationError; its message is one line that names each bad key.
     """
 
     def __init__(self, path: Path, sections: Mapping[str, type], env_prefix: str = "") -> None:
@@ -69,7 +69,7 @@ class SettingsSource(TreeSource):
         return checked
 
     def settings(self, section: type[SettingsT]) -> SettingsT:
-        """One section's settings, without a container. Raises StartupError."""
+        """Return one section's settings, without a container. Raises StartupError."""
         name = next(name for name, known in self._sections.items() if known is section)
         try:
             return section(**self.get_tree().get(name, {}))
@@ -78,7 +78,7 @@ class SettingsSource(TreeSource):
 
     def _read_yaml(self) -> dict[str, Any]:
         try:
-            with self._path.open(encoding="utf-8") as file:  # of a string, an error would show the line, secrets too
+            with self._path.open(encoding="utf-8") as file:  # an error in a string would quote the line, secrets too
                 tree = yaml.safe_load(file) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigurationError(f"{self._path.name}: cannot be read: {' '.join(str(error).split())}") from error
@@ -87,7 +87,7 @@ class SettingsSource(TreeSource):
         return {str(name): section for name, section in tree.items()}
 
     def _environment(self) -> Iterable[tuple[list[str], Any]]:
-        """Overrides of known sections; other variables with two underscores belong to somebody else."""
+        """Yield the overrides of known sections. Other variables with two underscores belong to other programs."""
         for name, value in sorted(os.environ.items()):
             if not name.startswith(self._env_prefix):
                 continue
@@ -115,7 +115,7 @@ class SettingsSource(TreeSource):
         except ValidationError as error:
             raise ConfigurationError("; ".join(self._describe(name, fault) for fault in error.errors())) from None
         known = {field.name for field in dataclasses.fields(settings)}
-        return {key: plain(getattr(value, key)) for key in section if key in known}
+        return {key: as_mapping(getattr(value, key)) for key in section if key in known}
 
     def _describe(self, section: str, fault: Any) -> str:
         keys = [section, *(str(part) for part in fault["loc"])]
@@ -139,6 +139,6 @@ class SettingsSource(TreeSource):
                     section[field.name] = place if "://" in place else str(folder / place)
 
 
-def plain(value: Any) -> Any:
-    """``value`` with dataclasses turned into mappings, which is what pico-ioc builds settings from."""
+def as_mapping(value: Any) -> Any:
+    """Return a dataclass as a mapping, from which pico-ioc builds settings. Return another value unchanged."""
     return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value

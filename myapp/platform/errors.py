@@ -1,4 +1,4 @@
-"""The domain errors: what can go wrong whoever calls, each with its HTTP status and a stable code.
+"""The domain errors, each with its HTTP status and a stable code. They do not depend on HTTP: scripts get them too.
 
 ::
 
@@ -12,14 +12,14 @@
     ├── GoneError                   410
     ├── PreconditionFailedError     412
     ├── ConstraintViolationError    422
-    └── UnavailableError            503, worth another try
+    └── UnavailableError            503, a retry can succeed
         ├── BrokerUnavailableError
         ├── DatabaseUnavailableError
         ├── IssuerUnavailableError
         ├── MailUnavailableError
         └── StorageUnavailableError
 
-A broken domain contract is pico-pydantic's ``ValidationFailedError`` (422), a missing role pico-client-auth's
+A violated domain contract is pico-pydantic's ``ValidationFailedError`` (422), a missing role is pico-client-auth's
 ``InsufficientPermissionsError`` (403).
 """
 
@@ -27,7 +27,7 @@ from typing import ClassVar
 
 
 class DomainError(Exception):
-    """``str(error)`` is shown to clients: it must not tell anything of the inside."""
+    """The base of all domain errors. Clients see ``str(error)``, so it must not reveal internals."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
@@ -46,7 +46,7 @@ class InactiveCallerError(DomainError):
 
 
 class InvalidLinkError(DomainError):
-    """A signed link that was not given out like this; whether there is anything behind it is not told."""
+    """A signed link that this service did not issue. The answer does not tell whether the resource exists."""
 
     status = 403
     code = "invalid_link"
@@ -69,25 +69,25 @@ class ConflictError(DomainError):
 
 
 class AlreadyExistsError(ConflictError):
-    """The database knows another row with this value, which is to be unique."""
+    """Another row already has this value, which must be unique."""
 
     code = "already_exists"
     title = "Resource already exists"
 
     def __init__(self, field: str) -> None:
-        super().__init__(f"The {field} is taken.")
+        super().__init__(f"The {field} is already in use.")
         self.field = field
 
 
 class OwnAccountError(ConflictError):
-    """Nobody shuts themselves out: another administrator has to do it."""
+    """Administrators cannot lock themselves out: another administrator has to do it."""
 
     code = "own_account"
     title = "Not possible for one's own account"
 
 
 class GoneError(DomainError):
-    """It was there, and will not come back."""
+    """The resource existed and will not come back."""
 
     status = 410
     code = "gone"
@@ -95,7 +95,7 @@ class GoneError(DomainError):
 
 
 class PreconditionFailedError(DomainError):
-    """The resource is not in the version that the caller expects; nothing was changed."""
+    """The resource is not in a version that the caller expects. Nothing was changed."""
 
     status = 412
     code = "precondition_failed"
@@ -103,7 +103,7 @@ class PreconditionFailedError(DomainError):
 
 
 class ConstraintViolationError(DomainError):
-    """The database refused a value that the domain contract let pass."""
+    """The database refused a value that the domain contract accepted."""
 
     status = 422
     code = "constraint_violation"
@@ -116,13 +116,13 @@ class ConstraintViolationError(DomainError):
 
 
 class UnavailableError(DomainError):
-    """Something that the service needs does not answer at the moment."""
+    """A system that the service needs does not answer at the moment."""
 
     status = 503
     code = "unavailable"
     title = "Service unavailable"
     retry_after: ClassVar[int] = 2
-    """Seconds after which another try makes sense."""
+    """Seconds after which a retry makes sense."""
 
 
 class BrokerUnavailableError(UnavailableError):
@@ -150,7 +150,7 @@ class IssuerUnavailableError(UnavailableError):
 
 
 class MailUnavailableError(UnavailableError):
-    """Mail is sent by handlers of events only: ``reason`` is for operators."""
+    """Only event handlers send mail, so ``reason`` is for operators."""
 
     code = "mail_unavailable"
     title = "Mail server unavailable"
@@ -168,4 +168,4 @@ class StorageUnavailableError(UnavailableError):
 
 
 class StartupError(Exception):
-    """The application cannot start; the message is one line that names the setting to look at."""
+    """The application cannot start. The message is one line that names the setting at fault."""

@@ -1,4 +1,4 @@
-"""Numbered lists: which page, in which order."""
+"""Numbered lists: the requested page and its order."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ from pico_sqlalchemy import PageRequest, Sort
 from pydantic_core import PydanticCustomError
 
 MAX_PAGE_REQUEST = 2_147_483_647
-"""The largest number of a page, and the largest size, that the databases reckon with."""
+"""The largest page number, and the largest page size, that the databases can calculate with."""
 
 
 def page_request(page: int, page_size: int, order: Sequence[Sort] = ()) -> PageRequest:
-    """Return the request of one page for a repository; ``page`` 1 is the first, where pico-sqlalchemy counts from 0.
+    """Return the request of one page for a repository. ``page`` 1 is the first; pico-sqlalchemy counts from 0.
 
-    Every order of a repository ends with the primary key. Raises ValueError for a page that cannot be.
+    Repositories add the primary key to every order. Raises ValueError for a number that is out of range.
     """
     if not (1 <= page <= MAX_PAGE_REQUEST and 1 <= page_size <= MAX_PAGE_REQUEST):
         raise ValueError("page and page_size must be at least 1")
@@ -20,11 +20,11 @@ def page_request(page: int, page_size: int, order: Sequence[Sort] = ()) -> PageR
 
 
 def parse_order(text: str) -> tuple[Sort, ...]:
-    """Return the order that ``text`` says: ``-price,name`` is by price, the highest first, then by name.
+    """Return the order that ``text`` describes: ``-price,name`` is by descending price, then by name.
 
-    Raises PydanticCustomError for a field that is given twice.
+    Raises PydanticCustomError for a repeated field.
     """
     order = [Sort(name.removeprefix("-"), "DESC" if name.startswith("-") else "ASC") for name in text.split(",")]
     if len({sort.field for sort in order}) < len(order):
-        raise PydanticCustomError("sort_repeated", "No field should be given twice")
+        raise PydanticCustomError("sort_repeated", "No field should be repeated")
     return tuple(order)

@@ -1,4 +1,4 @@
-"""Moments from outside: written out, with their offset."""
+"""Timestamps from clients: full date and time, with an offset."""
 
 import re
 from datetime import UTC, datetime
@@ -10,19 +10,19 @@ from pydantic_core import PydanticCustomError
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def written_out(value: Any) -> Any:
-    """pydantic would take a date for its midnight, and a number for seconds since 1970."""
+def require_rfc_3339(value: Any) -> Any:
+    """Refuse other forms: pydantic would read a date as its midnight, and a number as seconds since 1970."""
     if not isinstance(value, datetime) and not (isinstance(value, str) and RFC_3339.fullmatch(value)):
-        raise PydanticCustomError("moment", "Input should be a moment with its offset, such as 2026-01-31T12:00:00Z")
+        raise PydanticCustomError("moment", "Input should be a date and time with offset, such as 2026-01-31T12:00:00Z")
     return value
 
 
-def in_utc(value: datetime) -> datetime:
+def to_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
-    except OverflowError:  # of the years 1 and 9999
-        raise PydanticCustomError("moment_range", "Input should be a moment between the years 1 and 9999") from None
+    except OverflowError:  # in the first hours of year 1 or the last of year 9999
+        raise PydanticCustomError("moment_range", "Input should be between the years 1 and 9999") from None
 
 
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(written_out), AfterValidator(in_utc)]
-"""A moment by RFC 3339, or a ``datetime`` with its zone; always in UTC then. A ``+`` of a query is written ``%2B``."""
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(require_rfc_3339), AfterValidator(to_utc)]
+"""A timestamp by RFC 3339, or a ``datetime`` with a zone, converted to UTC. In a query, ``+`` is written ``%2B``."""

@@ -1,4 +1,4 @@
-"""Partial updates: fields that are sent change, the others stay."""
+"""Partial updates: the fields that are sent change, the others stay."""
 
 from typing import Any, Self
 
@@ -7,9 +7,9 @@ from pydantic_core import PydanticCustomError
 
 
 class PartialUpdate(BaseModel):
-    """Demand at least one field. The default of each field is ``MISSING``, so ``model_dump()`` has those that were set.
+    """An update of at least one field. Each field defaults to ``MISSING``, so ``model_dump()`` has only the set ones.
 
-    A field that may be cleared is ``Type | None | MISSING``; null is refused for the others.
+    A field that may be cleared has the type ``Type | None | MISSING``. The others refuse null.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"minProperties": 1})
@@ -17,16 +17,16 @@ class PartialUpdate(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def revalidate(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
-        """Validate an instance again by the fields that were set: it may have been changed since it was made.
+        """Revalidate only the fields that were set: an instance can have changed since it was made.
 
-        ``revalidate_instances`` would take the defaults for values.
+        ``revalidate_instances`` would treat the defaults as values.
         """
         if isinstance(data, cls):
             data = {name: getattr(data, name) for name in data.model_fields_set}
         return validate(data)
 
     @model_validator(mode="after")
-    def at_least_one_field(self) -> Self:
+    def require_a_field(self) -> Self:
         if not self.model_fields_set:
             raise PydanticCustomError("no_field", "At least one field must be given")
         return self

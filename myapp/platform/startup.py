@@ -1,4 +1,4 @@
-"""End a start that fails for a known reason with one line."""
+"""Report an expected failure of the start in one line."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,10 @@ EXPECTED_FAILURES = (StartupError, ConfigurationError, AuthConfigurationError)
 
 
 def startup_error(error: BaseException) -> Exception:
-    """Return the expected failure behind ``error``, or ``error`` itself: an unexpected one keeps its traceback."""
+    """Return the expected failure behind ``error`` as a StartupError.
+
+    Return an unexpected ``error`` itself, so that it keeps its traceback.
+    """
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, EXPECTED_FAILURES):
@@ -27,7 +30,10 @@ def startup_error(error: BaseException) -> Exception:
 
 @contextmanager
 def exit_on_startup_error(program: str = "products-api") -> Iterator[None]:
-    """End the process with one line on stderr, and with the status that stops uvicorn's parent of workers too."""
+    """End the process on a StartupError, with one line on stderr.
+
+    The exit status makes uvicorn's parent process stop too, instead of starting the worker again.
+    """
     try:
         yield
     except StartupError as error:

@@ -1,48 +1,50 @@
-"""Text from outside: what is refused, and what counts as the same."""
+"""Text from clients and other systems: what is refused, and how texts are compared."""
 
 import unicodedata
 
 from pydantic_core import PydanticCustomError
 
 LINE_BREAKING = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode's categories of control characters, lone surrogates and separators of lines."""
+"""Unicode's categories of control characters, lone surrogates, and line and paragraph separators."""
 
 
 def without_nul(value: str) -> str:
-    """For pydantic: PostgreSQL stores no NUL."""
+    """Refuse NUL, which PostgreSQL cannot store. For pydantic."""
     if "\x00" in value:
         raise PydanticCustomError("nul_character", "String should not contain the character NUL")
     return value
 
 
 def is_single_line(value: str) -> bool:
-    """Whether ``value`` may stand in a line of a log or a mail: without control characters, line breaks, and what no
-    column holds."""
+    """Return whether ``value`` fits in one line of a log or a mail, and in a column.
+
+    It then has no control characters, line breaks or lone surrogates.
+    """
     return not any(unicodedata.category(character) in LINE_BREAKING for character in value)
 
 
 def single_line(value: str) -> str:
-    """For pydantic: only what ``is_single_line``."""
+    """Refuse text that is not a single line. For pydantic."""
     if not is_single_line(value):
         raise PydanticCustomError("control_character", "String should not contain control characters or line breaks")
     return value
 
 
 def is_storable(value: str) -> bool:
-    """Whether a column could hold ``value``: NUL and lone surrogates stand in none, and drivers refuse to look."""
+    """Return whether a column can hold ``value``. Drivers fail on NUL and lone surrogates, even in a search."""
     return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value)
 
 
-def storable(value: str) -> str:
-    """``value`` with a question mark for each character that no column holds."""
+def replace_unstorable(value: str) -> str:
+    """Return ``value`` with a question mark for each character that no column can hold."""
     return "".join(character if is_storable(character) else "?" for character in value)
 
 
 def error_summary(error: object) -> str:
-    """An error for the log or the operator."""
+    """Return the type and the first line of an error, for the log or the operator."""
     return f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
 
 
 def fold(value: str) -> str:
-    """``value`` for comparing: without regard to case in all of Unicode, composed the same way (NFC)."""
+    """Return ``value`` for a comparison that ignores case in all of Unicode; composed characters are equal (NFC)."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).casefold())

@@ -3,10 +3,10 @@
 from .errors import PreconditionFailedError
 
 ExpectedVersions = frozenset[int] | None
-"""The versions that a write may find; None is any."""
+"""The versions that a write accepts; None accepts any."""
 
 
 def require_version(resource: str, version: int, expected: ExpectedVersions) -> None:
-    """Raise PreconditionFailedError where the ``resource``, such as ``product``, is in another version."""
+    """Raise PreconditionFailedError if ``version`` is not expected. ``resource`` is a name, such as ``product``."""
     if expected is not None and version not in expected:
         raise PreconditionFailedError(f"The {resource} is in version {version}.")

@@ -1,1 +1,1 @@
-"""Who is calling, in which request: what web, auth, events and worker read of it."""
+"""The current caller and request id, for web, auth, events and worker."""

@@ -1,4 +1,4 @@
-"""Who does what is being done."""
+"""The actor of the current operation."""
 
 from pico_client_auth import SecurityContext
 
@@ -6,6 +6,6 @@ SYSTEM = "system"
 
 
 def current_actor() -> str:
-    """The subject of the caller's token, or ``system`` where there is no caller: a script, a task, a handler."""
+    """Return the subject of the caller's token, or ``system`` without a caller: in a script, a task, a handler."""
     claims = SecurityContext.get()
     return claims.sub if claims else SYSTEM

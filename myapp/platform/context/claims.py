@@ -1,4 +1,4 @@
-"""What a caller's token tells of the person behind it."""
+"""The caller's subject, email and name, from the claims of the token."""
 
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -12,7 +12,7 @@ from ..text import is_single_line
 MAX_SUBJECT = 255
 """OpenID Connect Core §2."""
 MAX_EMAIL = 254
-"""RFC 5321 §4.5.3.1: what a path holds, without its angle brackets."""
+"""RFC 5321 §4.5.3.1: the maximum length of a path, without its angle brackets."""
 MAX_NAME = 100
 
 _claims: ContextVar[Mapping[str, Any] | None] = ContextVar("claims", default=None)
@@ -20,7 +20,7 @@ _claims: ContextVar[Mapping[str, Any] | None] = ContextVar("claims", default=Non
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``email`` and ``name`` are one line of text, no longer than a column; a claim that is none of it is None."""
+    """``email`` and ``name`` are None if the claim is not one line of text or is too long for the column."""
 
     subject: str
     email: str | None = None
@@ -28,24 +28,25 @@ class Caller:
 
 
 def remember_claims(claims: Mapping[str, Any] | None) -> None:
-    """For the middleware: whose token the request came with; None when it is over."""
+    """Set the claims of the request's token, or None at the end of the request. Only the middleware calls this."""
     _claims.set(claims)
 
 
 def current_caller() -> Caller:
-    """Raises MissingTokenError where nobody is calling: on a public route, or outside of a request."""
+    """Return the caller. Raises MissingTokenError without one: on a public route, or outside of a request."""
     claims = _claims.get()
     if claims is None:
-        raise MissingTokenError("nobody is calling")
-    return Caller(claims["sub"], line(claims.get("email"), MAX_EMAIL), line(claims.get("name"), MAX_NAME))
+        raise MissingTokenError("there is no caller")
+    return Caller(claims["sub"], text_of(claims.get("email"), MAX_EMAIL), text_of(claims.get("name"), MAX_NAME))
 
 
 def current_email() -> str | None:
-    """Of the caller; None where nobody is calling too."""
+    """Return the caller's email. Return None if the token has none, or if there is no caller."""
     claims = _claims.get()
-    return line(claims.get("email"), MAX_EMAIL) if claims else None
+    return text_of(claims.get("email"), MAX_EMAIL) if claims else None
 
 
-def line(claim: Any, max_length: int) -> str | None:
+def text_of(claim: Any, max_length: int) -> str | None:
+    """Return ``claim`` without surrounding blanks, or None if it is not one line of at most ``max_length``."""
     text = claim.strip() if isinstance(claim, str) else ""
     return text if 0 < len(text) <= max_length and is_single_line(text) else None

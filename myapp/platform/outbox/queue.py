@@ -12,7 +12,7 @@ from pico_sqlalchemy import transactional
 from ..database.types import utc_now
 from ..events.event import RecordedEvent
 from ..events.handler import EventHandler
-from ..text import storable
+from ..text import replace_unstorable
 from .repositories import DeliveryRepository
 from .settings import EventsSettings
 
@@ -72,7 +72,7 @@ class DeliveryQueue:
     async def failed(self, claim: Claim, reason: str) -> bool:
         """Try again later; or never, if it was the last attempt: the answer then is False. A dead letter does not stop
         its successors."""
-        error = storable(reason)[:MAX_ERROR]
+        error = replace_unstorable(reason)[:MAX_ERROR]
         if claim.attempt >= self._settings.max_attempts:
             await self._finish([claim], state="dead", error=error)
             return False

@@ -1,1 +1,1 @@
-"""What we mend in the pico stack."""
+"""Remedies for defects of the pico stack."""

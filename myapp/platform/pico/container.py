@@ -1,4 +1,4 @@
-"""Make a container of the pico stack in which our replacements are in force."""
+"""Make a container of the pico stack in which our replacements are active."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ def make_container(
 ) -> PicoContainer:
     """Return a container with the components of ``modules``, without pico-boot's discovery of plugins.
 
-    pico-boot 0.2.1 loads every pico package that is installed into every process: pico-celery comes with all of Celery,
-    which only the worker needs. ``overrides`` are instances by type, for tests.
+    pico-boot 0.2.1 loads every installed pico package into every process. pico-celery would bring all of Celery, which
+    only the worker needs. ``overrides`` maps types to instances, for tests.
 
-    Raises StartupError where the installed stack is not the one that our replacements are written for.
+    Raises StartupError if the installed stack is not the one that our replacements are written for.
     """
     check_private_names()
     os.environ["PICO_BOOT_AUTO_PLUGINS"] = "false"

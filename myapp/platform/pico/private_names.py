@@ -6,12 +6,12 @@ from ..errors import StartupError
 
 
 def check_private_names() -> None:
-    """Raise StartupError where another version of the stack has changed a private name that we use."""
-    found = {
+    """Raise StartupError if the installed version of the stack lacks a private name that we use."""
+    is_present = {
         "pico_sqlalchemy.session._tx_context": hasattr(session, "_tx_context"),
         "pico_sqlalchemy.session.TransactionContext": hasattr(session, "TransactionContext"),
         "SessionManager._engine": "_engine" in vars(SessionManager)["engine"].fget.__code__.co_names,
         "SessionManager._session_factory": "_session_factory" in SessionManager.create_session.__code__.co_names,
     }
-    if missing := [name for name, there in found.items() if not there]:
+    if missing := [name for name, present in is_present.items() if not present]:
         raise StartupError(f"the installed pico packages are not those of requirements.txt: {', '.join(missing)}")

@@ -1,4 +1,4 @@
-"""Put a component of ours in the place of one of the stack."""
+"""Replace components of the stack by ours."""
 
 import inspect
 from collections.abc import Callable, Collection
@@ -24,20 +24,20 @@ class Replacement(NamedTuple):
         return found is not None and self.ours in (found.concrete_class, made_by)
 
     def belongs_to(self, modules: Collection[str]) -> bool:
-        """Return whether a scan of ``modules`` and of what is below them finds ``ours``."""
+        """Return whether a scan of ``modules`` and their submodules finds ``ours``."""
         return any(f"{self.ours.__module__}.".startswith(f"{module}.") for module in modules)
 
 
 REPLACEMENTS: list[Replacement] = []
-"""Every replacement whose module was imported."""
+"""Every replacement whose module has been imported."""
 
 
 def replaces(theirs: type) -> Callable[[OursT], OursT]:
-    """Register a class, or a method of a ``@factory``, as the one that makes ``theirs``.
+    """Register a class, or a method of a ``@factory``, that makes ``theirs`` instead of the stack.
 
     pico-ioc 2.5.2 has no way to replace a component: of several candidates it takes the one with the longest name. It
     also keeps a class's registration in one mapping that its subclasses share, so a subclass needs a mapping of its
-    own. ``check_replaced`` finds out at start whether the replacement has worked.
+    own. ``check_replaced`` checks at start that each replacement has worked.
     """
 
     def register(ours: OursT) -> OursT:
@@ -53,9 +53,9 @@ def replaces(theirs: type) -> Callable[[OursT], OursT]:
 
 
 def check_replaced(container: PicoContainer, modules: Collection[str], overridden: Collection[type] = ()) -> None:
-    """Raise StartupError where ``container``, made of ``modules``, has another component than our replacement.
+    """Raise StartupError if ``container``, made of ``modules``, has another component in place of a replacement.
 
-    Keys that a test has ``overridden`` are not looked at.
+    Types that a test has ``overridden`` are skipped.
     """
     for replacement in REPLACEMENTS:
         if (
