@@ -1,4 +1,4 @@
-"""Starting and stopping, as an operator sees it: real processes."""
+"""Start and stop of real processes, as an operator sees them."""
 
 import json
 import signal
@@ -56,7 +56,7 @@ ALSO_REFUSED = {
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Process]]:
-    """All of them at once, which takes as long as two of them."""
+    """Start all processes at once: together they take as long as two of them."""
     folder = tmp_path_factory.mktemp("refusals")
     processes = {
         name: Process([*UVICORN, "--port", "0"], environment, folder / name.replace(" ", "-"))
@@ -72,7 +72,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pro
             process.kill()
 
 
-def the_line(process: Process) -> str:
+def only_line(process: Process) -> str:
     lines = [line for line in process.output.splitlines() if line.strip()]
     assert len(lines) == 1, process.output
     assert lines[0].startswith("products-api: ")
@@ -85,12 +85,12 @@ class TestRefusedStart:
     def test_one_line_names_the_setting(self, refusals: dict[str, Process], name: str) -> None:
         process = refusals[name]
         assert process.wait(40) not in (0, 1)
-        line = the_line(process)
+        line = only_line(process)
         assert REFUSED[name][1] in line
         assert "s3cr3t" not in line
 
     @pytest.mark.parametrize("name", REFUSED | ALSO_REFUSED)
-    def test_before_anything_is_waited_for(self, name: str, tmp_path: Path) -> None:
+    def test_before_the_start_waits_for_anything(self, name: str, tmp_path: Path) -> None:
         environment, setting = (REFUSED | ALSO_REFUSED)[name]
         started = time.monotonic()
         with pytest.raises(StartupError) as raised:
@@ -101,25 +101,25 @@ class TestRefusedStart:
         assert "\n" not in str(raised.value)
 
     @pytest.mark.slow
-    def test_workers_are_not_started_again_and_again(self, refusals: dict[str, Process]) -> None:
+    def test_workers_are_not_restarted(self, refusals: dict[str, Process]) -> None:
         process = refusals[WORKERS]
         process.wait(40)
         assert 1 <= process.output.count("auth_client.issuer") <= 2
         assert "Traceback" not in process.output
 
     @pytest.mark.slow
-    def test_a_database_that_is_down_is_waited_for(self, refusals: dict[str, Process]) -> None:
+    def test_the_start_waits_for_a_database_that_is_down(self, refusals: dict[str, Process]) -> None:
         process = refusals[DOWN]
         assert process.wait(40) not in (0, 1)
-        assert "database.url (DATABASE__URL): no connection within 2 s" in the_line(process)
+        assert "database.url (DATABASE__URL): no connection within 2 s" in only_line(process)
 
 
 class TestContainer:
     def test_an_unexpected_error_keeps_its_traceback(self) -> None:
-        error = RuntimeError("nobody thought of this")
+        error = RuntimeError("an unexpected failure")
         assert startup_error(error) is error
-        error.__cause__ = StartupError("this was expected")
-        assert str(startup_error(error)) == "this was expected"
+        error.__cause__ = StartupError("an expected failure")
+        assert str(startup_error(error)) == "an expected failure"
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ class TestDatabaseIsDown:
         url = target.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
         server = Server({"DATABASE__URL": url}, tmp_path / "log")
         try:
-            time.sleep(2)  # it has tried by now
+            time.sleep(2)  # it has tried to connect by now
             assert server.running, server.output
             with Proxy(target, port=port):
                 server.wait_until_it_serves()
@@ -143,7 +143,7 @@ class TestDatabaseIsDown:
 
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Path:
-    """A folder with a configuration of its own, whose database is relative."""
+    """A folder with its own configuration, whose database path is relative."""
     yaml = (ROOT / "application.yaml").read_text(encoding="utf-8")
     yaml = yaml.replace("migrations_path: migrations", f"migrations_path: {ROOT / 'migrations'}")
     (tmp_path / "application.yaml").write_text(yaml, encoding="utf-8")
@@ -155,7 +155,7 @@ class TestServing:
     def test_from_another_folder_it_uses_the_same_file_and_ends_cleanly(
         self, catalogue: Path, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
     ) -> None:
-        """``--app-dir`` in any working directory. SQLite removes its log only when the last connection was closed."""
+        """``--app-dir`` works in any working directory. SQLite removes its log when the last connection is closed."""
         environment = {"PRODUCTS_API_CONFIG": str(catalogue / "application.yaml"), "AUTH_CLIENT__ISSUER": issuer.url}
         headers = {"Authorization": f"Bearer {issuer.token('product-manager')}"}
         file = catalogue / "data/products.db"
@@ -187,7 +187,7 @@ from myapp.products.services import ProductService
 from pico_pydantic import ValidationFailedError
 
 async def main():
-    service, told = container.get(ProductService), []
+    service, results = container.get(ProductService), []
     for work in (
         lambda: service.create({"name": "Lamp", "price": 9.5}),
         lambda: service.create({"name": "x", "price": -1}),
@@ -198,12 +198,12 @@ async def main():
         lambda: service.create({"name": "Chair", "price": 20}),
     ):
         try:
-            told.append((await work()).name)
+            results.append((await work()).name)
         except (NotFoundError, ValidationFailedError) as error:
-            told.append(type(error).__name__)
-    told += [(product.name, product.stock) for product in await service.list_active()]
+            results.append(type(error).__name__)
+    results += [(product.name, product.stock) for product in await service.list_active()]
     await container.ashutdown()
-    print(json.dumps(told))
+    print(json.dumps(results))
 
 container = create_container()
 asyncio.run(main())
@@ -213,7 +213,7 @@ asyncio.run(main())
 @pytest.mark.slow
 class TestWithoutHttp:
     def test_a_script_goes_on_after_an_error(self, database_url: str, tmp_path: Path) -> None:
-        """What it does after an error is committed: another process sees it."""
+        """Its work after an error is committed."""
         (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
         environment = {"DATABASE__URL": database_url, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
         run = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the rules that hold everywhere look at."""
+"""Fixtures for the contracts: the routes and operations of the whole application."""
 
 import re
 import uuid
@@ -26,7 +26,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 
 @pytest.fixture
 def operations(openapi: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Every documented operation by method and path."""
+    """Every documented operation, by method and path."""
     return {
         (method.upper(), path): operation
         for path, methods in openapi["paths"].items()
@@ -36,7 +36,7 @@ def operations(openapi: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]
 
 @pytest.fixture
 def endpoints(app: FastAPI) -> dict[tuple[str, str], Any]:
-    """The endpoint of every route by method and path, in the form that OpenAPI has for it."""
+    """The endpoint of every route, by method and path. The path has the form that OpenAPI uses."""
     found: dict[tuple[str, str], Any] = {}
     for route in iter_routes(app.routes):
         for method in route.methods or ():
@@ -60,7 +60,7 @@ async def product_id(create: Create) -> int:
 
 @pytest.fixture
 def see(container: PicoContainer) -> SeeUser:
-    """``await see()`` is a user who has called before, and is nobody else in these tests."""
+    """``await see()`` returns a new user who has called the service once."""
 
     async def see_one() -> User:
         profiles: ProfileService = container.get(ProfileService)
@@ -76,7 +76,7 @@ async def user_id(see: SeeUser) -> uuid.UUID:
 
 @pytest.fixture
 async def report_id(manager: httpx.AsyncClient) -> str:
-    """Of a report that is done."""
+    """The id of a finished report."""
     response = await manager.post("/api/v1/reports/", json={"kind": "inventory", "format": "csv"})
     made: str = response.json()["id"]
     return made
@@ -84,7 +84,7 @@ async def report_id(manager: httpx.AsyncClient) -> str:
 
 @pytest.fixture
 async def deactivated(container: PicoContainer, issuer: Issuer, see: SeeUser) -> str:
-    """The token of a user who was deactivated, with every role that there is."""
+    """The token of a deactivated user, with every role."""
     user = await see()
     await container.get(UserService).update(user.id, {"is_active": False})  # type: ignore[arg-type]
     return issuer.token(roles=["admin", "product-manager"], sub=user.subject)
@@ -93,11 +93,11 @@ async def deactivated(container: PicoContainer, issuer: Issuer, see: SeeUser) ->
 NO_NUMBER = "2147483647"
 NO_UUID = "00000000-0000-4000-8000-000000000000"
 UUIDS = {"user_id", "report_id"}
-"""The path parameters that are UUIDs; the others are numbers."""
+"""The path parameters that are UUIDs. The others are numbers."""
 
 
 def path_for(path: str, **ids: object) -> str:
-    """A path that can be asked for: with the given ids, or else with ids that can be but are not."""
+    """Return ``path`` with the given ids. A missing id becomes a valid id of no resource."""
 
     def value(found: re.Match[str]) -> str:
         return str(ids.get(found[1], NO_UUID if found[1] in UUIDS else NO_NUMBER))

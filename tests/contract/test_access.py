@@ -1,6 +1,6 @@
-"""Who may do what: every route for every kind of caller.
+"""The access rule of every route, tried by every kind of caller.
 
-A new route needs a row here: PUBLIC, ANY_TOKEN, or the permission that it asks for.
+A new route needs a row here: PUBLIC, ANY_TOKEN, or the permission that it requires.
 """
 
 import time
@@ -70,7 +70,7 @@ GRANTED = {
     "users:read": {"admin"},
     "users:write": {"admin"},
 }
-"""The roles that have a permission; no role contains another."""
+"""The roles that have a permission. No role includes another."""
 
 ROUTES = sorted(RULES)
 WITH_PERMISSION = [route for route in ROUTES if is_permission(RULES[route].strip("()"))]
@@ -79,10 +79,10 @@ PROTECTED = [route for route in ROUTES if RULES[route] != PUBLIC]
 
 @pytest.mark.one_database
 class TestTable:
-    def test_knows_every_route(self, endpoints: dict[tuple[str, str], Any]) -> None:
+    def test_has_every_route(self, endpoints: dict[tuple[str, str], Any]) -> None:
         assert set(endpoints) == set(RULES)
 
-    def test_is_what_the_routes_say(self, endpoints: dict[tuple[str, str], Any], subtests: pytest.Subtests) -> None:
+    def test_matches_the_routes(self, endpoints: dict[tuple[str, str], Any], subtests: pytest.Subtests) -> None:
         for route, endpoint in endpoints.items():
             with subtests.test(" ".join(route)):
                 if RULES[route] == PUBLIC:
@@ -97,7 +97,7 @@ class TestTable:
             with subtests.test(" ".join(route)):
                 assert sum(bool(getattr(endpoint, marker, False)) for marker in markers) <= 1
 
-    def test_asks_for_permissions_that_some_role_has(self, container: PicoContainer, subtests: pytest.Subtests) -> None:
+    def test_requires_permissions_that_some_role_has(self, container: PicoContainer, subtests: pytest.Subtests) -> None:
         granted = container.get(AuthSettings).permissions
         for permission in {RULES[route] for route in WITH_PERMISSION}:
             with subtests.test(permission):
@@ -106,7 +106,7 @@ class TestTable:
 
 
 def is_open(response: httpx.Response, route: tuple[str, str]) -> bool:
-    """Whether a public route has looked at the request; one with an id in its path finds nothing there."""
+    """Return whether a public route has handled the request. A route with an id in its path finds no resource."""
     return response.status_code == 200 or ("{" in route[1] and response.status_code in (404, 410, 422))
 
 
@@ -136,7 +136,7 @@ class TestCallers:
                         assert response.status_code not in (401, 403, 405, 500)
 
     async def test_deactivated(self, app: FastAPI, deactivated: str, subtests: pytest.Subtests) -> None:
-        """However mighty the token; and a public route does not look at it."""
+        """The roles of the token do not matter. A public route ignores the token."""
         async with client_of(app, deactivated) as client:
             for route in ROUTES:
                 with subtests.test(" ".join(route)):
@@ -188,7 +188,7 @@ class TestCallers:
     @pytest.mark.one_database
     @pytest.mark.parametrize("flaw", ["expired", "audience", "issuer", "not yet", "signature", "garbage", "unsigned"])
     async def test_bad_token(self, app: FastAPI, issuer: Issuer, flaw: str, subtests: pytest.Subtests) -> None:
-        """However mighty its role; and a public route does not look at it."""
+        """The role of the token does not matter. A public route ignores the token."""
         async with client_of(app, bad_token(issuer, flaw)) as client:
             for route in ROUTES:
                 with subtests.test(" ".join(route)):
@@ -213,7 +213,7 @@ class TestCallers:
 
 @pytest.mark.one_database
 class TestOtherPaths:
-    """What is no route needs a token too, and no way of writing a path gets around a rule."""
+    """A path without a route needs a token too, and no spelling of a path avoids a rule."""
 
     @pytest.mark.parametrize(
         "path", ["/", "/nowhere", "/api/v1/products/", "/api/v1/products/1", "/api/v1/health", "/docs"]
@@ -282,10 +282,10 @@ class TestOtherPaths:
             "/docs%0A",
         ],
     )
-    async def test_no_spelling_gets_around_a_rule(
+    async def test_no_spelling_avoids_a_rule(
         self, app: FastAPI, tokens: dict[str, str], path: str, subtests: pytest.Subtests
     ) -> None:
-        """Asked for as it stands: a client would tidy the path up."""
+        """The path is sent unchanged; an HTTP client would normalise it."""
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             with subtests.test(method):
                 status = await raw_status(app, method, path, tokens["viewer"])
@@ -314,7 +314,7 @@ def bad_token(issuer: Issuer, flaw: str) -> str:
 
 
 async def raw_status(app: FastAPI, method: str, path: str, token: str | None) -> int:
-    """The status of an answer to a request whose path nobody has touched, as the server would decode it."""
+    """Return the status of an answer to a request whose path is sent unchanged and decoded as the server does it."""
     sent: list[Any] = []
     headers = [(b"host", b"testserver"), (b"content-type", b"application/json")]
     if token:

@@ -1,4 +1,4 @@
-"""The rules between the rooms: the contracts in pyproject.toml, and what these cannot say, read from the source."""
+"""The rules between the rooms: the contracts in pyproject.toml, and rules that contracts cannot express."""
 
 import ast
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "misc", "core",
 
 @dataclass(frozen=True)
 class Import:
-    """``module`` is absolute; ``names`` are what is taken from it."""
+    """An import of ``names`` from ``module``, which is absolute."""
 
     file: Path
     module: str
@@ -33,7 +33,7 @@ class Import:
 
     @property
     def targets(self) -> set[str]:
-        """Every module that it may mean: ``from ..web import problems`` is ``myapp.web.problems`` too."""
+        """Every module that the import may mean: ``from ..web import problems`` is ``myapp.web.problems`` too."""
         return {self.module, *(f"{self.module}.{name}" for name in self.names)}
 
     @property
@@ -69,7 +69,7 @@ def functions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
-def test_there_is_something_to_look_at() -> None:
+def test_the_checks_find_files_and_imports() -> None:
     assert {"health", "notifications", "products"} <= FEATURES
     assert {found.file for found in IMPORTS} <= set(FILES)
     assert any(is_of_another_feature(found) for found in IMPORTS)
@@ -80,7 +80,7 @@ def test_the_contracts_of_import_linter_are_kept(capsys: pytest.CaptureFixture[s
 
 
 def test_features_meet_through_services_and_events_only() -> None:
-    """A contract would have to name each pair of features."""
+    """This is not a contract of import-linter, which would have to name each pair of features."""
     assert not [str(found) for found in IMPORTS if is_of_another_feature(found) and PRIVATE & found.parts]
 
 
@@ -108,7 +108,7 @@ def test_controllers_hold_no_query_and_no_rule() -> None:
 
 
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Without the docstring."""
+    """Return the number of lines without the docstring."""
     body = [statement for statement in function.body if not is_docstring(statement)]
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
@@ -117,7 +117,7 @@ def is_docstring(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def test_queries_stand_in_repositories() -> None:
+def test_queries_are_in_repositories() -> None:
     assert not [
         str(found)
         for found in IMPORTS
@@ -139,7 +139,7 @@ def test_only_the_database_room_commits() -> None:
 
 
 def test_annotations_are_never_strings() -> None:
-    """They switch validation off in services (pico-pydantic 0.2.4) and break routes (pico-fastapi 0.4.4)."""
+    """Strings switch off validation in services (pico-pydantic 0.2.4) and break routes (pico-fastapi 0.4.4)."""
     assert not [str(found) for found in IMPORTS if found.module == "__future__"]
 
 
@@ -154,7 +154,7 @@ def test_validation_is_inside_of_the_transaction() -> None:
     assert not wrong
 
 
-def test_files_are_named_after_what_they_are_about() -> None:
+def test_no_file_has_a_vague_name() -> None:
     files = [*FILES, *(ROOT / "authserver").rglob("*.py")]
     paths = [path.relative_to(ROOT) for path in files]
     assert not [str(path) for path in paths if VAGUE & {part.removesuffix(".py") for part in path.parts}]

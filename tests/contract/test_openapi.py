@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and true to every answer."""
+"""The OpenAPI document is valid and complete, and every answer conforms to it."""
 
 import inspect
 import os
@@ -40,7 +40,7 @@ from .test_access import ANY_TOKEN, PUBLIC, RULES
 
 Operations = dict[tuple[str, str], dict[str, Any]]
 
-TRUTHS = [
+CHECKS = [
     not_a_server_error,
     status_code_conformance,
     content_type_conformance,
@@ -60,7 +60,7 @@ COMPLETE = {
     "/api/v1/products/{product_id}/history",
     "/api/v1/analytics/daily",
 }
-"""Of which every declared answer is had here; of the others none that is not declared."""
+"""Paths of which the test gets every declared answer. Of the others, it checks only the answers that it gets."""
 
 BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/me": {"name": "Ann"},
@@ -71,7 +71,7 @@ UNDOCUMENTED = {path for _, path in RULES if not path.startswith("/api/")}
 
 
 def codes(operation: dict[str, Any], status: int) -> set[str]:
-    """The codes of problems that an operation says it answers with."""
+    """Return the problem codes that an operation declares."""
     entry = operation["responses"].get(str(status), {})
     return (
         set(re.findall(r"`(\w+)`", entry.get("description", ""))) if MEDIA_TYPE in entry.get("content", {}) else set()
@@ -83,7 +83,7 @@ class TestDocument:
     def test_is_valid(self, openapi: dict[str, Any]) -> None:
         validate(openapi)
 
-    async def test_is_served_as_it_is(self, anonymous: httpx.AsyncClient, openapi: dict[str, Any]) -> None:
+    async def test_is_served_unchanged(self, anonymous: httpx.AsyncClient, openapi: dict[str, Any]) -> None:
         response = await anonymous.get("/openapi.json")
         assert response.headers["content-type"] == "application/json"
         assert response.json() == openapi
@@ -94,7 +94,7 @@ class TestDocument:
     def test_has_every_operation(self, operations: Operations) -> None:
         assert set(operations) == {route for route in RULES if route[1] not in UNDOCUMENTED}
 
-    def test_has_no_reference_to_nothing_and_no_schema_for_nobody(self, openapi: dict[str, Any]) -> None:
+    def test_has_no_dangling_reference_and_no_unused_schema(self, openapi: dict[str, Any]) -> None:
         used = set(re.findall(r"#/components/schemas/(\w+)", str(openapi)))
         assert used == set(openapi["components"]["schemas"])
 
@@ -220,7 +220,7 @@ class TestOperations:
 
 
 class Recorder:
-    """Holds every answer of a client against the document."""
+    """Check that every answer of a client conforms to the document."""
 
     def __init__(self, openapi: dict[str, Any]) -> None:
         self.openapi = openapi
@@ -261,8 +261,8 @@ def operation_of(openapi: dict[str, Any], route: tuple[str, str]) -> Any:
     return _operations[route]
 
 
-class TestTruth:
-    async def test_every_declared_answer_can_be_had_and_no_other(
+class TestConformance:
+    async def test_every_declared_answer_occurs_and_no_other(
         self,
         app: FastAPI,
         openapi: dict[str, Any],
@@ -291,10 +291,10 @@ class TestTruth:
                 await send(client, method, path, content=b"x" * (2**20 + 1), headers=json)
                 await send(client, method, path, content=b"x", headers={"Content-Type": "text/plain"})
                 await send(client, method, path, content=b"{", headers=json)
-                oneself = (await client.get("/api/v1/me")).json()["id"]
+                own_id = (await client.get("/api/v1/me")).json()["id"]
                 query = {"q": "lamp"} if "search" in path else None
                 body = BODIES.get(path, {"name": "Lamp", "price": 1})
-                for user in (oneself, (await see()).id):
+                for user in (own_id, (await see()).id):
                     own = path_for(path, product_id=(await create())["id"], user_id=user)
                     await client.request(method, own, json=body, headers={"If-Match": '"7"', "If-None-Match": "*"})
                     await client.request(method, own, json=body, params=query)
@@ -310,7 +310,7 @@ class TestTruth:
     @pytest.mark.parametrize("route", [route for route in RULES if route[1] not in UNDOCUMENTED], ids=" ".join)
     @settings(suppress_health_check=list(HealthCheck))
     @given(data=st.data())
-    async def test_what_a_generated_client_sends_is_answered_as_declared(
+    async def test_generated_requests_are_answered_as_declared(
         self,
         app: FastAPI,
         openapi: dict[str, Any],
@@ -331,8 +331,8 @@ class TestTruth:
             arguments = case.as_transport_kwargs(base_url="http://testserver")
             arguments.pop("cookies", None)
             headers = {name: value.encode() for name, value in arguments.pop("headers").items()}
-            headers.pop("Authorization", None)  # it makes up its own
+            headers.pop("Authorization", None)  # Schemathesis generates its own
             if "data" in arguments:
                 arguments["content"] = arguments.pop("data")
             response = await client.request(**arguments, headers=headers)
-        case.validate_response(response, checks=TRUTHS)
+        case.validate_response(response, checks=CHECKS)

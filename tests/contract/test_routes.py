@@ -1,4 +1,4 @@
-"""No request means two routes."""
+"""No request matches two routes."""
 
 import re
 from itertools import combinations
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.one_database
 
 PARAMETER = re.compile(r"{(\w+)(:\w+)?}")
 IDS = {"[0-9]{1,10}": "7", UUIDConvertor.regex: "00000000-0000-4000-8000-000000000000"}
-"""The forms that an id may have, each with one of it."""
+"""The patterns of ids, each with an example."""
 
 
 def overlap(one: Route, other: Route) -> bool:
-    """Whether some path is matched by both."""
+    """Return whether some path matches both."""
     mine, yours = one.path.split("/"), other.path.split("/")
     if len(mine) != len(yours):
         return any("{" in part and ":path" in part for part in mine + yours)
@@ -45,7 +45,7 @@ def test_no_route_shadows_another(routes: list[Route]) -> None:
 
 
 def test_ids_are_the_only_parameters_of_a_path(routes: list[Route]) -> None:
-    """A parameter that takes any text would take the names beside it too."""
+    """A parameter that matches any text would also match the fixed names next to it."""
     assert not [
         f"{route.path}: {name}"
         for route in routes
@@ -57,7 +57,7 @@ def test_ids_are_the_only_parameters_of_a_path(routes: list[Route]) -> None:
 @pytest.mark.parametrize(
     ("one", "other"), [("/a/{b}", "/a/c"), ("/{a}/b", "/c/{d}"), ("/a/{id:id}", "/a/{n}"), ("/a", "/a")]
 )
-def test_the_check_sees_what_overlaps(one: str, other: str) -> None:
+def test_the_check_finds_an_overlap(one: str, other: str) -> None:
     app = FastAPI()
     for path in (one, other):
         app.add_api_route(path, lambda: None)
@@ -65,7 +65,7 @@ def test_the_check_sees_what_overlaps(one: str, other: str) -> None:
     assert overlap(*routes)
 
 
-def test_the_table_of_routes_means_what_the_application_does(
+def test_the_route_table_agrees_with_the_application(
     app: FastAPI, routes: list[Route], subtests: pytest.Subtests
 ) -> None:
     table = RouteTable.of(app.routes)

@@ -1,4 +1,4 @@
-"""What the schema of the migrations refuses by itself, whoever writes: asked in SQL, on both kinds of database."""
+"""The constraints of the migrated schema, tried in SQL on both databases: they hold for every writer."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "event_deliveries": {"event_id": 1, "handler": "audit", "aggregate": "a", "aggregate_id": "1"},
     "event_counts": {"day": date(2026, 1, 2), "type": "a.b", "count": 1, **TIMES},
 }
-"""A row that each table takes. The first ones may be referred to by the others."""
+"""A valid row for each table. Later rows can refer to earlier ones."""
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("products", {"price": 0}, "ck_products_price_positive"),
@@ -50,14 +50,14 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("event_deliveries", {"event_id": 2}, "fk_event_deliveries_event_id_events"),
     ("event_counts", {"count": 0}, "ck_event_counts_count_positive"),
 ]
-"""A change of that row, and the constraint which refuses it."""
+"""A change of that row, and the constraint that refuses it."""
 
 TABLES = AppBase.metadata.tables
 
 
 @pytest.fixture
 async def connection(container: PicoContainer, shared_url: str) -> AsyncIterator[AsyncConnection]:
-    """A connection to a database that has one row in each table; they go when the test ends."""
+    """A connection in which each table has one row. The rows are rolled back when the test ends."""
     engine = create_async_engine(shared_url, poolclass=NullPool)
     async with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
@@ -70,7 +70,7 @@ async def connection(container: PicoContainer, shared_url: str) -> AsyncIterator
 
 
 async def refusal(connection: AsyncConnection, table: str, **changes: Any) -> str:
-    """Return what the database says about such a row, or "" where it takes it."""
+    """Return the database's error for a row with ``changes``, or "" if it accepts the row."""
     try:
         async with connection.begin_nested():
             await connection.execute(insert(TABLES[table]).values(ROWS[table] | changes))
@@ -90,10 +90,14 @@ def test_every_table_and_constraint_is_here(container: PicoContainer) -> None:
 async def test_each_constraint_refuses(connection: AsyncConnection, subtests: pytest.Subtests) -> None:
     for table, changes, constraint in REFUSED:
         with subtests.test(f"{constraint}: {changes}"):
-            told = await refusal(connection, table, **changes)
-            assert told
+            message = await refusal(connection, table, **changes)
+            assert message
             # SQLite does not name a constraint of these two kinds.
-            assert constraint in told or "UNIQUE constraint failed" in told or "FOREIGN KEY constraint failed" in told
+            assert (
+                constraint in message
+                or "UNIQUE constraint failed" in message
+                or "FOREIGN KEY constraint failed" in message
+            )
 
 
 async def test_each_column_that_needs_a_value_refuses_null(
@@ -103,11 +107,11 @@ async def test_each_column_that_needs_a_value_refuses_null(
         for column in table.columns:
             if not column.nullable and not is_filled_by_sqlite(column):
                 with subtests.test(str(column)):
-                    told = await refusal(connection, table.name, **{column.name: null()})
-                    assert column.name in told
-                    assert "null" in told.lower()
+                    message = await refusal(connection, table.name, **{column.name: null()})
+                    assert column.name in message
+                    assert "null" in message.lower()
 
 
 def is_filled_by_sqlite(column: Column[Any]) -> bool:
-    """Return whether it is a primary key of SQLite's own, for which NULL means the next number."""
+    """Return whether SQLite numbers the column itself: then NULL means the next number."""
     return column.primary_key and column.autoincrement is True

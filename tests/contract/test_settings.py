@@ -1,4 +1,4 @@
-"""application.yaml tells every setting there is, and nothing else."""
+"""application.yaml has every setting, and nothing else."""
 
 import dataclasses
 import re
@@ -15,7 +15,7 @@ KEY = re.compile(r"^  (?:# )?(\w+):(?:\s|$)")
 
 
 def keys(section: str) -> Iterator[str]:
-    """What stands under ``section``, commented out or not."""
+    """Yield the keys of ``section``, including those that are commented out."""
     inside = False
     for line in TEXT.splitlines():
         if line[:1] not in (" ", "#", ""):
@@ -25,30 +25,30 @@ def keys(section: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_section_tells_every_key_once(section: str) -> None:
+def test_a_section_has_every_key_once(section: str) -> None:
     known = {field.name for field in dataclasses.fields(SECTIONS[section])}
-    told = list(keys(section))
-    assert len(told) == len(set(told))
-    assert set(told) == known
+    documented = list(keys(section))
+    assert len(documented) == len(set(documented))
+    assert set(documented) == known
 
 
-def test_every_section_stands_there() -> None:
+def test_every_section_is_there() -> None:
     assert set(yaml.safe_load(TEXT)) == set(SECTIONS)
 
 
 @pytest.mark.parametrize("section", sorted(set(SECTIONS) - {"auth_client", "database", "fastapi"}))
-def test_our_sections_tell_the_defaults(section: str, subtests: pytest.Subtests) -> None:
-    """But for what has none that fits everybody."""
-    told = yaml.safe_load(TEXT)[section]
+def test_our_sections_have_the_defaults(section: str, subtests: pytest.Subtests) -> None:
+    """``auth.permissions`` is left out: no default fits everybody."""
+    documented = yaml.safe_load(TEXT)[section]
     for field in dataclasses.fields(SECTIONS[section]):
         with subtests.test(field.name):
             default = field.default_factory() if callable(field.default_factory) else field.default
             if (section, field.name) != ("auth", "permissions"):
-                assert told[field.name] == default
+                assert documented[field.name] == default
 
 
 @pytest.mark.one_database
 def test_every_configured_class_has_a_section(container: PicoContainer) -> None:
-    metadata = {key: container.metadata_for(key) for key in container.keys()}  # noqa: SIM118 - it is no mapping
+    metadata = {key: container.metadata_for(key) for key in container.keys()}  # noqa: SIM118 - the container is not a mapping
     configured = {key for key, found in metadata.items() if found and found.infra == "configured"}
     assert configured == set(SECTIONS.values())

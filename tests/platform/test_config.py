@@ -23,7 +23,7 @@ Read = Callable[..., Mapping[str, Any]]
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the settings of whoever runs the tests."""
+    """Remove the settings of the person who runs the tests."""
     for name in os.environ:
         if name.lower().partition("__")[0] in SECTIONS:
             monkeypatch.delenv(name)
@@ -31,7 +31,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
-    """``read("web: {log_json: true}", WEB__LOG_LEVEL="DEBUG")`` is the merged tree."""
+    """``read("web: {log_json: true}", WEB__LOG_LEVEL="DEBUG")`` returns the merged tree."""
 
     def read_tree(yaml: str = "", **environment: str) -> Mapping[str, Any]:
         (tmp_path / "application.yaml").write_text(yaml, encoding="utf-8")
@@ -118,7 +118,7 @@ class TestEnvironment:
         tree = read(yaml, AUTH__ROLE_CLAIMS='["c"]', AUTH__PERMISSIONS='{"admin": []}')
         assert tree["auth"] == {"role_claims": ["c"], "permissions": {"admin": []}}
 
-    def test_variables_of_others_are_left_alone(self, read: Read) -> None:
+    def test_variables_of_other_programs_are_ignored(self, read: Read) -> None:
         foreign = {"OTHER__KEY": "{", "X__Y": "z", "__A": "b", "KUBERNETES__PORT": "tcp://", "DATABASE": "x", "_": "y"}
         assert read("web: {log_json: true}", **foreign) == read("web: {log_json: true}")
 
@@ -143,7 +143,7 @@ class TestVersion:
 
 
 class TestRefusals:
-    """One line that names the key, and the variable that sets it."""
+    """The message is one line with the key and the variable that sets it."""
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -172,7 +172,7 @@ class TestRefusals:
         assert name.lower().replace("__", ".") in message
         assert name in message
 
-    def test_of_the_file(self, read: Read) -> None:
+    def test_a_value_in_the_file(self, read: Read) -> None:
         assert "database.pool_size" in refusal(read, "database: {pool_size: [1]}")
         assert "web.log_level" in refusal(read, "web: {log_level: null}")
         assert "web.cors_origins" in refusal(read, "web: {cors_origins: https://a.example}")
@@ -184,7 +184,7 @@ class TestRefusals:
     def test_an_unknown_key_below_a_value(self, read: Read) -> None:
         assert "web.log_level.deep" in refusal(read, "web: {log_level: INFO}", WEB__LOG_LEVEL__DEEP="x")
 
-    def test_every_fault_is_told_at_once(self, read: Read) -> None:
+    def test_the_message_has_every_fault(self, read: Read) -> None:
         message = refusal(read, "web: {log_level: LOUD, log_json: maybe, nothing: 1}")
         assert all(key in message for key in ("web.log_level", "web.log_json", "web.nothing"))
 
@@ -216,7 +216,7 @@ class TestRefusals:
         with pytest.raises(ConfigurationError, match=r"application\.yaml"):
             SettingsSource(tmp_path / "application.yaml", SECTIONS).get_tree()
 
-    def test_no_secret_is_told(self, read: Read) -> None:
+    def test_the_message_has_no_secret(self, read: Read) -> None:
         secret = "s3cr3t"
         for environment in (
             {"DATABASE__POOL_SIZE": secret},
@@ -231,7 +231,7 @@ class TestRefusals:
                 assert secret not in refusal(read)
         assert secret not in refusal(read, f"database: {{url: [{secret}], pool_size: {secret}}}")
 
-    def test_no_line_of_the_file_is_told(self, read: Read) -> None:
+    def test_the_message_quotes_no_line_of_the_file(self, read: Read) -> None:
         message = refusal(read, "web: {log_json: true}\ndatabase: {url: 'postgresql+asyncpg://user:s3cr3t@host/name, x")
         assert "s3cr3t" not in message
         assert "line 2" in message
@@ -243,7 +243,7 @@ class TestRefusals:
 
 
 class TestPaths:
-    """They are those of the file's folder, wherever the process was started."""
+    """They start at the folder of the settings file, not at the working directory."""
 
     @pytest.fixture(autouse=True)
     def elsewhere(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +280,7 @@ class TestPaths:
         )
         assert read("database: {migrations_path: /srv/m}")["database"]["migrations_path"] == "/srv/m"
 
-    def test_a_folder_by_default_and_as_it_was_set(self, read: Read, tmp_path: Path) -> None:
+    def test_a_folder_by_default_and_by_setting(self, read: Read, tmp_path: Path) -> None:
         assert read("")["storage"]["url"] == str(tmp_path / "data/files")
         assert read("storage: {url: files}")["storage"]["url"] == str(tmp_path / "files")
         assert read("storage: {url: /srv/files}")["storage"]["url"] == "/srv/files"

@@ -1,4 +1,4 @@
-"""The application with the routes of probe.py, and the parts of the authentication by themselves."""
+"""The application with the routes of probe.py, and single parts of the authentication."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -20,13 +20,13 @@ from ...fixture_types import Call
 
 PROBE = "tests.platform.auth.probe"
 PAUSE = 0.2
-"""Between two fetches of the keys, so that tests need not wait for long."""
+"""Seconds between two fetches of the keys: short, so that tests need not wait for long."""
 
 
 def validator_of(
     issuer: Issuer, *, ttl: int = 300, client: Mapping[str, Any] = {}, **auth: Any
 ) -> AccessTokenValidator:
-    """As the container would make it; ``ttl=0`` refreshes the keys whenever the pause allows it."""
+    """Return a validator as the container makes it. ``ttl=0`` refreshes the keys whenever the pause allows it."""
     settings = AuthClientSettings(
         **{"issuer": issuer.url, "audience": AUDIENCE, "jwks_ttl_seconds": ttl, "accepted_algorithms": ("RS256",)}
         | dict(client)
@@ -53,7 +53,7 @@ async def probe_app(empty_database: str, issuer: Issuer) -> AsyncIterator[FastAP
 
 @pytest.fixture
 async def call(probe_app: FastAPI) -> AsyncIterator[Call]:
-    """``await call(token, "/probe/group")``; ``agent`` is the token of an agent, ``headers`` stand for themselves."""
+    """``await call(token, "/probe/group")``: ``agent`` is the token of an agent, ``headers`` are sent as they are."""
     async with client_of(probe_app) as client:
         yield caller(client)
 

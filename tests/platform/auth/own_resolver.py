@@ -1,4 +1,4 @@
-"""What a user of the project writes who has roles elsewhere than in the token."""
+"""An example of a resolver for a project whose roles are not in the token."""
 
 from typing import Any
 

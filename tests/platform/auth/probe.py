@@ -1,4 +1,4 @@
-"""A controller that tells who is calling, and routes with every kind of access rule."""
+"""A controller that answers with its caller. It has a route for every kind of access rule."""
 
 from typing import Any
 
@@ -32,32 +32,32 @@ class ProbeController:
 
     @get("/caller")
     async def caller(self) -> Response:
-        return who()
+        return describe_caller()
 
     @get("/anonymous")
     @allow_anonymous
     async def anonymous(self) -> Response:
-        return who()
+        return describe_caller()
 
     @get("/role")
     @requires_role("admin")
     async def role(self) -> Response:
-        return who()
+        return describe_caller()
 
     @get("/permission")
     @requires_permission("probe:read", "products:delete")
     async def permission(self) -> Response:
-        return who()
+        return describe_caller()
 
     @get("/group")
     @requires_group("staff", "board")
     async def group(self) -> Response:
-        return who()
+        return describe_caller()
 
     @get("/scope")
     @requires_scope("treasury:read", "treasury:audit")
     async def scope(self) -> Response:
-        return who()
+        return describe_caller()
 
     @get("/service/role")
     async def role_in_a_service(self) -> None:
@@ -73,7 +73,7 @@ class ProbeController:
         self._service.for_anybody()
 
 
-def who() -> Response:
+def describe_caller() -> Response:
     claims, agent = SecurityContext.get(), AgentContext.get()
     caller: dict[str, Any] = {
         "subject": claims and claims.sub,

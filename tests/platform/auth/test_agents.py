@@ -1,4 +1,4 @@
-"""Agent tokens: a second token, of whoever acts for the caller, in X-Agent-Authorization."""
+"""Agent tokens: a second token in X-Agent-Authorization, of an agent that acts for the caller."""
 
 from typing import Any
 

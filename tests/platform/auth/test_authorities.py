@@ -1,4 +1,4 @@
-"""What a caller may do: roles, permissions, groups, and what the claims must look like to count."""
+"""A caller's roles, permissions and groups, and the forms of claims that count."""
 
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ GRANTS = {"product-manager": ["products:write", "reports:create"], "admin": ["pr
 
 
 async def resolve(claims: dict[str, Any], **settings: Any) -> list[str]:
-    """The authorities of a caller with ``claims``, under ``settings`` of the section ``auth``."""
+    """Return the authorities of a caller with ``claims``, with ``settings`` of the section ``auth``."""
     auth = AuthSettings(**{"permissions": GRANTS} | settings)
     resolver = AuthorityResolver(auth, AuthClientSettings(audience=AUDIENCE))
     known = TokenClaims(sub="somebody", email="", role="", org_id="", jti="")
@@ -29,7 +29,7 @@ async def resolve(claims: dict[str, Any], **settings: Any) -> list[str]:
 
 
 class TestProtections:
-    """The four kinds of rule that a route can have, and what OpenAPI says of each, in words and for machines."""
+    """The kinds of access rule, and their description in OpenAPI, as text and as security requirements."""
 
     CALLERS: ClassVar[dict[str, dict[str, Any] | None]] = {
         "nobody": None,
@@ -47,7 +47,7 @@ class TestProtections:
             ("/probe/role", (401, 403, 200, 403)),
         ],
     )
-    async def test_let_through_whom_they_say(
+    async def test_admit_the_right_callers(
         self, call: Call, issuer: Issuer, path: str, statuses: tuple[int, ...]
     ) -> None:
         for claims, status in zip(self.CALLERS.values(), statuses, strict=True):
@@ -73,7 +73,7 @@ class TestProtections:
 
 
 class TestPermissionMap:
-    """What a role grants is a setting: another map, other access, and no line of code."""
+    """The permissions of a role are a setting: another map changes the access without a change of code."""
 
     @pytest.mark.one_database
     async def test_another_map_changes_access(self, start: StartContainer, database_url: str, issuer: Issuer) -> None:
@@ -93,7 +93,7 @@ class TestPermissionMap:
 
 
 class TestRoles:
-    async def test_of_both_claims_with_what_they_grant(self) -> None:
+    async def test_come_from_both_claims_with_their_permissions(self) -> None:
         assert await resolve({"role": "admin", "roles": ["admin", "product-manager", "viewer"]}) == [
             "admin",
             "product-manager",
@@ -138,12 +138,12 @@ class TestRoles:
         assert response.json()["authorities"] == []
         assert_problem(await call(issuer.token(**{claim: value}), "/probe/role"), 403, "insufficient_scope")
 
-    async def test_what_is_a_name_in_a_mixed_list_counts(self) -> None:
+    async def test_names_in_a_mixed_list_count(self) -> None:
         assert await resolve({"roles": [None, "viewer", 1, {"role": "admin"}, ["admin"], ""]}) == ["viewer"]
 
 
 class TestPermissions:
-    async def test_of_the_token_itself(self) -> None:
+    async def test_come_from_the_token_itself(self) -> None:
         assert await resolve({"permissions": ["products:write", "products:write"]}) == ["products:write"]
 
     async def test_one_without_a_colon_is_no_permission(self) -> None:
@@ -158,7 +158,7 @@ class TestPermissions:
         for value in (None, 1, ["products:delete"], {"products:delete": 1}, ""):
             assert await resolve({"scope": value}, scope_grants_permissions=True) == []
 
-    async def test_a_route_asks_for_one_of_several(self, call: Call, issuer: Issuer) -> None:
+    async def test_a_route_requires_one_of_several(self, call: Call, issuer: Issuer) -> None:
         for token in (issuer.token("admin"), issuer.token(permissions=["probe:read"])):
             assert (await call(token, "/probe/permission")).status_code == 200
         response = await call(issuer.token("product-manager"), "/probe/permission")
@@ -180,7 +180,7 @@ class TestRoleClaims:
 
     async def test_keycloak(self) -> None:
         claims = {
-            "role": "admin",  # not among the claims that count
+            "role": "admin",  # not in ``role_claims``
             "realm_access": {"roles": ["viewer", "offline_access"]},
             "resource_access": {AUDIENCE: {"roles": ["product-manager"]}, "account": {"roles": ["admin"]}},
         }
@@ -218,7 +218,7 @@ class TestGroups:
         assert (await call(token)).json()["groups"] == []
         assert_problem(await call(token, "/probe/group"), 403, "insufficient_scope")
 
-    async def test_what_is_a_name_in_a_mixed_list_counts(self, call: Call, issuer: Issuer) -> None:
+    async def test_names_in_a_mixed_list_count(self, call: Call, issuer: Issuer) -> None:
         token = issuer.token(groups=[None, "staff", {"name": "board"}])
         assert (await call(token)).json()["groups"] == ["staff"]
 
@@ -234,19 +234,19 @@ class TestGroups:
 
 
 class TestInServices:
-    """A service may ask by itself; its refusal is the same problem as that of a route."""
+    """A service can check by itself. Its refusal is the same problem as that of a route."""
 
     @pytest.mark.parametrize("path", ["/probe/service/role", "/probe/service/group"])
     async def test_a_missing_role_or_group_is_403(self, call: Call, issuer: Issuer, path: str) -> None:
         assert_problem(await call(issuer.token("viewer"), path), 403, "insufficient_scope")
         assert (await call(issuer.token("admin", groups=["staff"]), path)).status_code == 200
 
-    async def test_nobody_is_401(self, call: Call) -> None:
+    async def test_an_anonymous_caller_is_401(self, call: Call) -> None:
         assert_problem(await call(path="/probe/service/anonymous"), 401, "missing_token")
 
 
 class TestOwnResolver:
-    async def test_it_replaces_ours_and_what_its_roles_grant_still_counts(
+    async def test_it_replaces_ours_and_its_roles_still_grant_permissions(
         self, start: StartContainer, empty_database: str, issuer: Issuer
     ) -> None:
         container = start({"DATABASE__URL": empty_database}, modules=[PROBE, "tests.platform.auth.own_resolver"])
@@ -261,7 +261,9 @@ class TestOwnResolver:
 
 
 class TestDisabled:
-    async def test_every_route_is_open_and_nobody_has_a_name(self, start: StartContainer, empty_database: str) -> None:
+    async def test_every_route_is_open_and_callers_have_no_subject(
+        self, start: StartContainer, empty_database: str
+    ) -> None:
         container = start({"DATABASE__URL": empty_database, "AUTH_CLIENT__ENABLED": "false"}, modules=[PROBE])
         async with client_of(container.get(FastAPI)) as client:
             call = caller(client)

@@ -1,4 +1,4 @@
-"""The issuer's keys: how often they are fetched, and what a request gets while they cannot be."""
+"""The issuer's keys: how often they are fetched, and how requests are answered while they cannot be fetched."""
 
 import asyncio
 import json
@@ -24,17 +24,17 @@ from .test_tokens import FOREIGN_KEY, encoded, hmac_signed
 CALLERS = 20
 
 
-async def pause() -> None:
+async def wait_for_pause() -> None:
     await asyncio.sleep(PAUSE * 1.1)
 
 
 NO_PAUSE = 0.000_001
-"""Where the pause is not what a test is about."""
+"""Seconds, for tests that are not about the pause."""
 
 
 @pytest.fixture
-def call_application(start: StartContainer, empty_database: str, own_issuer: Issuer) -> Callable[..., FastAPI]:
-    """An application of its own that trusts ``own_issuer``."""
+def start_application(start: StartContainer, empty_database: str, own_issuer: Issuer) -> Callable[..., FastAPI]:
+    """Return a function that starts an application which trusts ``own_issuer``."""
 
     def make(**settings: str) -> FastAPI:
         environment = {
@@ -70,14 +70,14 @@ class TestFetching:
 
         await validator.validate(own_issuer.token("viewer"))
         await asyncio.gather(*map(attack, tokens))
-        assert fetches(own_issuer) == 1  # the first fetch was not a pause ago
+        assert fetches(own_issuer) == 1  # the pause after the first fetch is not over
         await asyncio.sleep(1.05)
         await asyncio.gather(*map(attack, tokens))
         for token in tokens:
             await attack(token)
         assert fetches(own_issuer) == 2
 
-    async def test_keys_are_fetched_anew_when_they_are_old(self, own_issuer: Issuer) -> None:
+    async def test_old_keys_are_fetched_again(self, own_issuer: Issuer) -> None:
         validator = validator_of(own_issuer, ttl=0, jwks_refresh_pause=1.0)
         token = own_issuer.token("viewer")
         for expected in (1, 2):
@@ -86,11 +86,11 @@ class TestFetching:
             assert fetches(own_issuer) == expected
             await asyncio.sleep(1.05 if expected == 1 else 0)
 
-    async def test_young_keys_are_not(self, own_issuer: Issuer) -> None:
+    async def test_fresh_keys_are_not_fetched_again(self, own_issuer: Issuer) -> None:
         validator = validator_of(own_issuer)
         for _ in range(2):
             await validator.validate(own_issuer.token("viewer"))
-            await pause()
+            await wait_for_pause()
         assert fetches(own_issuer) == 1
 
     async def test_an_endpoint_may_be_set(self, own_issuer: Issuer) -> None:
@@ -106,7 +106,7 @@ class TestFetching:
         with pytest.raises(KeyError):
             await keys.get_key("unknown")
 
-    async def test_ready_is_who_has_keys(self, own_issuer: Issuer) -> None:
+    async def test_has_keys_from_the_first_fetch_on(self, own_issuer: Issuer) -> None:
         keys = IssuerKeys(AuthClientSettings(issuer=own_issuer.url), AuthSettings(jwks_refresh_pause=NO_PAUSE))
         own_issuer.stop()
         assert not await keys.has_keys()
@@ -117,7 +117,7 @@ class TestFetching:
 
 
 class TestRotation:
-    async def test_a_new_key_is_seen_after_the_pause_and_the_old_one_still_counts(self, own_issuer: Issuer) -> None:
+    async def test_a_new_key_is_accepted_after_the_pause_and_the_old_one_still(self, own_issuer: Issuer) -> None:
         validator = validator_of(own_issuer, jwks_refresh_pause=1.0)
         before, old = own_issuer.token("viewer"), own_issuer.published
         own_issuer.rotate()
@@ -131,7 +131,7 @@ class TestRotation:
         await validator.validate(after)
         await validator.validate(before)
 
-    async def test_a_token_of_a_withdrawn_key_is_refused_although_it_was_remembered(self, own_issuer: Issuer) -> None:
+    async def test_a_remembered_token_of_a_withdrawn_key_is_refused(self, own_issuer: Issuer) -> None:
         validator = validator_of(own_issuer, ttl=0, jwks_refresh_pause=NO_PAUSE)
         before = own_issuer.token("viewer")
         await validator.validate(before)
@@ -140,7 +140,7 @@ class TestRotation:
             await validator.validate(before)
         await validator.validate(own_issuer.token("viewer"))
 
-    async def test_another_key_of_the_same_name_is_another_key(self, own_issuer: Issuer) -> None:
+    async def test_a_new_key_with_the_same_kid_replaces_the_old_one(self, own_issuer: Issuer) -> None:
         validator = validator_of(own_issuer, ttl=0, jwks_refresh_pause=NO_PAUSE)
         kid = next(iter(own_issuer.keys))
         before = own_issuer.token("viewer")
@@ -174,29 +174,29 @@ BROKEN: dict[str, tuple[int, bytes]] = {
 class TestBrokenIssuer:
     @pytest.fixture(scope="class")
     @classmethod
-    def spoilt_issuer(cls) -> Iterator[Issuer]:
+    def broken_issuer(cls) -> Iterator[Issuer]:
         running = Issuer().start()
         yield running
         running.stop()
 
     @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
     @pytest.mark.parametrize("endpoint", ["", KEYS], ids=["discovery", "keys"])
-    async def test_without_keys_it_is_unavailable_and_with_keys_it_does_not_matter(
-        self, spoilt_issuer: Issuer, answer: tuple[int, bytes], endpoint: str
+    async def test_matters_only_without_keys(
+        self, broken_issuer: Issuer, answer: tuple[int, bytes], endpoint: str
     ) -> None:
-        client = {"jwks_endpoint": endpoint and spoilt_issuer.url + endpoint}
-        cold = validator_of(spoilt_issuer, client=client, jwks_refresh_pause=NO_PAUSE)
-        warm = validator_of(spoilt_issuer, client=client, jwks_refresh_pause=NO_PAUSE, ttl=0)
-        token = spoilt_issuer.token("viewer")
+        client = {"jwks_endpoint": endpoint and broken_issuer.url + endpoint}
+        cold = validator_of(broken_issuer, client=client, jwks_refresh_pause=NO_PAUSE)
+        warm = validator_of(broken_issuer, client=client, jwks_refresh_pause=NO_PAUSE, ttl=0)
+        token = broken_issuer.token("viewer")
         await warm.validate(token)
-        spoilt_issuer.status, spoilt_issuer.body = answer
-        before = len(spoilt_issuer.requests)
+        broken_issuer.status, broken_issuer.body = answer
+        before = len(broken_issuer.requests)
         with pytest.raises(IssuerUnavailableError):
             await cold.validate(token)
         await warm.validate(token)
-        assert len(spoilt_issuer.requests) == before + 2  # both have asked
+        assert len(broken_issuer.requests) == before + 2  # both have fetched
 
-        spoilt_issuer.status, spoilt_issuer.body = 200, None
+        broken_issuer.status, broken_issuer.body = 200, None
         await cold.validate(token)
 
     async def test_a_discovery_document_of_another_issuer(self, own_issuer: Issuer) -> None:
@@ -226,7 +226,7 @@ class TestBrokenIssuer:
         with pytest.raises(IssuerUnavailableError):
             await validator_of(own_issuer).validate(own_issuer.token("viewer"))
 
-    async def test_an_empty_set_does_not_take_the_old_keys_away(self, own_issuer: Issuer) -> None:
+    async def test_an_empty_set_does_not_remove_the_old_keys(self, own_issuer: Issuer) -> None:
         validator = validator_of(own_issuer, ttl=0, jwks_refresh_pause=NO_PAUSE)
         await validator.validate(own_issuer.token("viewer"))
         own_issuer.published = []
@@ -252,11 +252,11 @@ class TestBrokenIssuer:
 
 class TestOverHttp:
     async def test_an_issuer_that_is_down_and_comes_back(
-        self, call_application: Callable[..., FastAPI], own_issuer: Issuer
+        self, start_application: Callable[..., FastAPI], own_issuer: Issuer
     ) -> None:
-        """Without keys 503; with keys nobody notices, not even of tokens that were never seen."""
+        """Without keys the answer is 503. With keys every token is accepted, even one that was never seen."""
         own_issuer.stop()
-        async with client_of(call_application(AUTH_CLIENT__JWKS_TTL_SECONDS="0")) as client:
+        async with client_of(start_application(AUTH_CLIENT__JWKS_TTL_SECONDS="0")) as client:
             call = caller(client)
             token = own_issuer.token("viewer")
             for _ in range(3):
@@ -264,18 +264,18 @@ class TestOverHttp:
             assert (await call(path="/probe/anonymous")).status_code == 200
             assert_problem(await call(), 401, "missing_token")
             own_issuer.start()
-            await pause()
+            await wait_for_pause()
             assert (await call(token)).status_code == 200
             own_issuer.stop()
-            await pause()
+            await wait_for_pause()
             assert (await call(token)).status_code == 200
             assert (await call(own_issuer.token("viewer"))).status_code == 200
             assert_problem(await call(own_issuer.token("viewer", headers={"kid": "unknown"})), 401, "invalid_token")
 
-    async def test_a_silent_issuer(self, call_application: Callable[..., FastAPI], own_issuer: Issuer) -> None:
-        """Nobody waits for longer than one fetch may take, and no fetch follows at once."""
+    async def test_a_silent_issuer(self, start_application: Callable[..., FastAPI], own_issuer: Issuer) -> None:
+        """No request waits longer than the timeout of one fetch, and no fetch follows at once."""
         own_issuer.silence()
-        async with client_of(call_application()) as client:
+        async with client_of(start_application()) as client:
             started = time.monotonic()
             tokens = [own_issuer.token("viewer") for _ in range(CALLERS)]
             for response in await asyncio.gather(*map(caller(client), tokens)):
@@ -304,7 +304,7 @@ class TestOverHttp:
             async with asyncio.timeout(0.1):
                 await validator.validate(own_issuer.token("viewer"))
         own_issuer.speak()
-        await pause()
+        await wait_for_pause()
         await validator.validate(own_issuer.token("viewer"))
 
 
@@ -330,10 +330,10 @@ class TestTransport:
         with pytest.raises(StartupError):
             self.keys(("auth",), issuer="http://auth.example:8100")
 
-    def test_it_does_not_matter_while_authentication_is_off(self) -> None:
+    def test_it_is_allowed_while_authentication_is_off(self) -> None:
         self.keys(issuer="http://auth:8100", enabled=False)
 
-    async def test_the_start_names_the_setting(self, call_application: Callable[..., FastAPI]) -> None:
+    async def test_the_start_names_the_setting(self, start_application: Callable[..., FastAPI]) -> None:
         with pytest.raises(StartupError, match=r"auth_client\.issuer: .*insecure_hosts"):
-            call_application(AUTH_CLIENT__ISSUER="http://auth:8100")
-        call_application(AUTH_CLIENT__ISSUER="http://auth:8100", AUTH__INSECURE_HOSTS='["auth"]')
+            start_application(AUTH_CLIENT__ISSUER="http://auth:8100")
+        start_application(AUTH_CLIENT__ISSUER="http://auth:8100", AUTH__INSECURE_HOSTS='["auth"]')

@@ -1,4 +1,4 @@
-"""The issuer's list of revoked tokens, where one is configured."""
+"""The issuer's list of revoked tokens, if one is configured."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from .conftest import validator_of
 
 @pytest.fixture
 def revocations() -> Iterator[Issuer]:
-    """A server whose every answer is the list."""
+    """A server that answers every request with the list."""
     server = Issuer().start()
     revoke(server)
     yield server
@@ -42,7 +42,7 @@ class TestRevocation:
                 await checked.validate(issuer.token("admin", jti="stolen"))
         assert revocations.requests == ["/revoked"]
 
-    async def test_one_that_was_verified_before_is_refused_too(self, issuer: Issuer, revocations: Issuer) -> None:
+    async def test_a_remembered_token_is_refused_too(self, issuer: Issuer, revocations: Issuer) -> None:
         checked = validator(issuer, revocations, revocation_ttl_seconds=1)
         token = issuer.token("admin", jti="stolen")
         await checked.validate(token)
@@ -51,7 +51,7 @@ class TestRevocation:
         with pytest.raises(TokenInvalidError, match="revoked"):
             await checked.validate(token)
 
-    async def test_while_the_list_cannot_be_had_every_token_is_refused(
+    async def test_every_token_is_refused_while_the_list_cannot_be_fetched(
         self, issuer: Issuer, revocations: Issuer
     ) -> None:
         revocations.stop()
@@ -64,11 +64,11 @@ class TestRevocation:
                 await validator(issuer, revocations).validate(issuer.token("admin"))
             revocations.stop()
 
-    async def test_unless_a_setting_prefers_to_go_on(self, issuer: Issuer, revocations: Issuer) -> None:
+    async def test_a_setting_accepts_tokens_without_the_list(self, issuer: Issuer, revocations: Issuer) -> None:
         revocations.stop()
         await validator(issuer, revocations, revocation_fail_open=True).validate(issuer.token("admin"))
 
-    async def test_twenty_callers_ask_once(self, issuer: Issuer, revocations: Issuer) -> None:
+    async def test_twenty_callers_share_one_fetch(self, issuer: Issuer, revocations: Issuer) -> None:
         checked = validator(issuer, revocations)
         await asyncio.gather(*(checked.validate(issuer.token("viewer")) for _ in range(20)))
         assert len(revocations.requests) == 1

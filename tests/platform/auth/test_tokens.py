@@ -1,4 +1,4 @@
-"""Which tokens are accepted (RFC 8725, RFC 9068, RFC 6750): whatever is wrong with one is 401, never 500."""
+"""Accepted and refused tokens (RFC 8725, RFC 9068, RFC 6750). A bad token is always a 401, never a 500."""
 
 import asyncio
 import base64
@@ -42,7 +42,7 @@ def kid_of(issuer: Issuer) -> str:
 
 
 def signed(issuer: Issuer, header: Any, payload: Any = None, *, key: Any = None) -> str:
-    """A token whose signature is right, whatever stands in it."""
+    """Return a token with a valid signature, even if its content is not valid."""
     if payload is None:
         payload = jwt.decode(issuer.token("admin"), options={"verify_signature": False})
     message = f"{encoded(header)}.{encoded(payload)}"
@@ -61,7 +61,7 @@ def with_claims(**claims: Any) -> Make:
 
 
 def with_raw_claim(name: str, value: Any) -> Make:
-    """For values that PyJWT would not put into a token."""
+    """Set a claim to a value that PyJWT refuses to encode."""
 
     def make(issuer: Issuer) -> str:
         payload = jwt.decode(issuer.token("admin"), options={"verify_signature": False})
@@ -74,12 +74,12 @@ def without(*names: str) -> Make:
     return lambda issuer: issuer.token("admin", without=names)
 
 
-def in_seconds(name: str, seconds: int) -> Make:
+def seconds_from_now(name: str, seconds: int) -> Make:
     return lambda issuer: issuer.token("admin", **{name: int(time.time()) + seconds})
 
 
 def hmac_signed(secret_of: Callable[[Issuer], bytes], algorithm: str = "HS256") -> Make:
-    """The confusion of algorithms (RFC 8725 §2.1): a public key taken for a shared secret."""
+    """Algorithm confusion (RFC 8725 §2.1): the public key is used as a shared secret."""
 
     def make(issuer: Issuer) -> str:
         payload = parts(issuer.token("admin"))[1]
@@ -94,8 +94,8 @@ def public_pem(issuer: Issuer) -> bytes:
     return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def brought_along(**members: Any) -> Make:
-    """Signed with a key of its own, to which the header points in one way or another (RFC 8725 §3.10)."""
+def with_foreign_key(**members: Any) -> Make:
+    """Sign with a foreign key that the token's own header names (RFC 8725 §3.10)."""
     return lambda issuer: signed(issuer, {"alg": "RS256", "kid": kid_of(issuer), **members}, key=FOREIGN_KEY)
 
 
@@ -134,11 +134,11 @@ BAD_TOKENS: dict[str, Make] = {
     "kid a path": with_header(kid="../../../../dev/null"),
     "kid SQL": with_header(kid="' OR 1=1 --"),
     "kid huge": with_header(kid="k" * 100_000),
-    "jwk": brought_along(jwk=public_jwk(FOREIGN_KEY, "mine")),
-    "jwk with its kid": brought_along(jwk=public_jwk(FOREIGN_KEY, "mine"), kid="mine"),
-    "jku": brought_along(jku="http://127.0.0.1:9/jwks.json"),
-    "x5u": brought_along(x5u="http://127.0.0.1:9/cert.pem"),
-    "x5c": brought_along(x5c=["MIIB"]),
+    "jwk": with_foreign_key(jwk=public_jwk(FOREIGN_KEY, "mine")),
+    "jwk with its kid": with_foreign_key(jwk=public_jwk(FOREIGN_KEY, "mine"), kid="mine"),
+    "jku": with_foreign_key(jku="http://127.0.0.1:9/jwks.json"),
+    "x5u": with_foreign_key(x5u="http://127.0.0.1:9/cert.pem"),
+    "x5c": with_foreign_key(x5c=["MIIB"]),
     # extensions that must be understood (RFC 7515 §4.1.11)
     "crit unknown": with_header(crit=["policy"], policy="strict"),
     "crit exp": with_header(crit=["exp"], exp=1),
@@ -173,7 +173,7 @@ BAD_TOKENS: dict[str, Make] = {
     "aud an object": with_raw_claim("aud", {AUDIENCE: 1}),
     "aud null": with_raw_claim("aud", None),
     "aud missing": without("aud"),
-    "exp past the leeway": in_seconds("exp", -40),
+    "exp past the leeway": seconds_from_now("exp", -40),
     "exp long ago": with_claims(exp=0),
     "exp negative": with_claims(exp=-1),
     "exp missing": without("exp"),
@@ -185,10 +185,10 @@ BAD_TOKENS: dict[str, Make] = {
     "exp not a number": with_raw_claim("exp", float("nan")),
     "exp a list": with_raw_claim("exp", [99999999999]),
     "exp an object": with_raw_claim("exp", {}),
-    "nbf past the leeway": in_seconds("nbf", 40),
+    "nbf past the leeway": seconds_from_now("nbf", 40),
     "nbf text": with_raw_claim("nbf", "now"),
     "nbf infinite": with_raw_claim("nbf", float("inf")),
-    "iat in the future": in_seconds("iat", 40),
+    "iat in the future": seconds_from_now("iat", 40),
     "iat text": with_raw_claim("iat", "now"),
     "sub missing": without("sub"),
     "sub null": with_raw_claim("sub", None),
@@ -238,7 +238,7 @@ BAD_TOKENS: dict[str, Make] = {
 
 class TestBadTokens:
     @pytest.mark.parametrize("make", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
-    async def test_it_is_refused_however_often_it_comes(self, call: Call, issuer: Issuer, make: Make) -> None:
+    async def test_it_is_refused_every_time(self, call: Call, issuer: Issuer, make: Make) -> None:
         good, bad = issuer.token("admin"), make(issuer)
         assert (await call(good)).status_code == 200
         for _ in range(2):
@@ -259,10 +259,10 @@ GOOD_TOKENS: dict[str, Make] = {
     "without typ": lambda issuer: signed(issuer, {"alg": "RS256", "kid": kid_of(issuer)}),
     "Keycloak's": with_claims(typ="Bearer"),
     "aud a list": with_claims(aud=["account", AUDIENCE]),
-    "exp within the leeway": in_seconds("exp", -20),
+    "exp within the leeway": seconds_from_now("exp", -20),
     "exp with a fraction": lambda issuer: issuer.token("admin", exp=time.time() + 60.5),
-    "nbf within the leeway": in_seconds("nbf", 20),
-    "iat within the leeway": in_seconds("iat", 20),
+    "nbf within the leeway": seconds_from_now("nbf", 20),
+    "iat within the leeway": seconds_from_now("iat", 20),
     "without iat": without("iat"),
     "without jti": without("jti"),
     "with claims nobody knows": with_claims(**{"https://example.com/x": {"a": [1, None]}}),
@@ -272,7 +272,7 @@ GOOD_TOKENS: dict[str, Make] = {
 
 class TestGoodTokens:
     @pytest.mark.parametrize("make", GOOD_TOKENS.values(), ids=GOOD_TOKENS.keys())
-    async def test_it_is_accepted_however_often_it_comes(self, call: Call, issuer: Issuer, make: Make) -> None:
+    async def test_it_is_accepted_every_time(self, call: Call, issuer: Issuer, make: Make) -> None:
         token = make(issuer)
         for _ in range(2):
             response = await call(token)
@@ -298,8 +298,8 @@ class TestHeader:
         for value in ("Bearer", "Bearer ", "bearer    "):
             assert_problem(await call(headers=[("Authorization", value)]), 401, "invalid_token")
 
-    async def test_two_of_them_are_refused(self, call: Call, issuer: Issuer) -> None:
-        """Whoever stands in between might have looked at the other one."""
+    async def test_two_tokens_are_refused(self, call: Call, issuer: Issuer) -> None:
+        """A proxy in front might have checked the other one."""
         good = ("Authorization", f"Bearer {issuer.token('admin')}")
         for other in (good, ("Authorization", "Bearer garbage"), ("authorization", "Basic dXNlcjpwYXNz")):
             assert_problem(await call(headers=[good, other]), 401, "invalid_token")
@@ -310,7 +310,7 @@ class TestHeader:
         assert_problem(await call(path=f"/probe/anonymous/../caller?access_token={token}"), 401, "missing_token")
         assert_problem(await call(headers=[("Cookie", f"access_token={token}")]), 401, "missing_token")
 
-    async def test_an_anonymous_route_does_not_look_at_it(self, call: Call, issuer: Issuer) -> None:
+    async def test_an_anonymous_route_ignores_it(self, call: Call, issuer: Issuer) -> None:
         for token in (None, "garbage", issuer.token("admin")):
             assert (await call(token, "/probe/anonymous")).json()["subject"] is None
 
@@ -326,8 +326,8 @@ class TestHeader:
 
 
 class TestWebSocket:
-    async def test_none_is_served_and_none_is_open(self, probe_app: FastAPI, issuer: Issuer) -> None:
-        """pico-client-auth 0.7.1 does not look at them."""
+    async def test_every_websocket_is_closed(self, probe_app: FastAPI, issuer: Issuer) -> None:
+        """pico-client-auth 0.7.1 does not authenticate WebSockets."""
         sent: list[Any] = []
 
         async def receive() -> dict[str, str]:
@@ -358,7 +358,7 @@ class TestCache:
         with pytest.raises(Exception, match="expired"):
             await validator.validate(token)
 
-    async def test_one_that_differs_in_a_letter_is_another(self, issuer: Issuer) -> None:
+    async def test_a_changed_token_is_not_found(self, issuer: Issuer) -> None:
         validator = validator_of(issuer)
         token = issuer.token("admin")
         await validator.validate(token)
@@ -366,7 +366,7 @@ class TestCache:
             with pytest.raises(Exception, match=r"not valid|malformed"):
                 await validator.validate(other)
 
-    async def test_it_has_a_limit(self, issuer: Issuer) -> None:
+    async def test_its_size_is_limited(self, issuer: Issuer) -> None:
         for size in (0, 3):
             validator = validator_of(issuer, token_cache_size=size)
             tokens = [issuer.token("admin") for _ in range(6)]

@@ -1,4 +1,4 @@
-"""A component of ours stands in the place of one of the stack, or the start ends."""
+"""Our components replace those of the stack, or the start fails."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ class TheirFactory:
 
 @pytest.fixture
 def registered() -> Iterator[None]:
-    """Forget the replacements of this test at its end."""
+    """Remove the replacements of this test at its end."""
     before = list(REPLACEMENTS)
     yield
     REPLACEMENTS[:] = before
@@ -65,9 +65,7 @@ def test_a_class_and_a_product_are_replaced(registered: None, monkeypatch: pytes
 
 
 class TestCheck:
-    def test_a_replacement_that_pico_ioc_did_not_take_is_named(
-        self, container: PicoContainer, registered: None
-    ) -> None:
+    def test_names_a_replacement_that_pico_ioc_did_not_take(self, container: PicoContainer, registered: None) -> None:
         class Ignored(TheirComponent): ...
 
         REPLACEMENTS.append(Replacement(TheirComponent, Ignored))
@@ -76,7 +74,9 @@ class TestCheck:
         check_replaced(container, [__name__], [TheirComponent])
         check_replaced(container, ["myapp.products"])
 
-    def test_so_is_one_of_what_the_container_does_not_have(self, container: PicoContainer, registered: None) -> None:
+    def test_names_a_replacement_of_a_type_that_is_not_in_the_container(
+        self, container: PicoContainer, registered: None
+    ) -> None:
         replaces(Theirs)(type("Unseen", (Theirs,), {"__module__": __name__}))
         with pytest.raises(StartupError, match="Theirs is not replaced by Unseen"):
             check_replaced(container, [__name__])

@@ -1,4 +1,4 @@
-"""An application with routes that fail, for a browser of another origin."""
+"""An application with routes that fail, which allows requests from another origin."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Routes that fail in every way there is; they join the application where a test asks for this module."""
+"""Routes that fail in every possible way. A test adds them to the application with ``modules=``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A route that answers with how it sees its request; it joins the application where a test asks for this module."""
+"""A route that answers with what it knows about its request. A test adds it to the application with ``modules=``."""
 
 from typing import Any
 

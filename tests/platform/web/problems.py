@@ -1,4 +1,4 @@
-"""What every error answer must be (RFC 9457, RFC 6750), for tests of all features."""
+"""Check that an error answer is a complete problem document (RFC 9457, RFC 6750), for tests of all features."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -12,7 +12,7 @@ MEMBERS = {"type", "title", "status", "detail", "instance", "code", "request_id"
 
 
 def assert_problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The problem document, which is complete, agrees with its answer, and is of the kind ``code``."""
+    """Return the problem document. It must be complete, fit its answer, and have the code ``code``."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = response.json()
@@ -44,7 +44,7 @@ def assert_problem(response: httpx.Response, status: int, code: str) -> dict[str
 
 
 def assert_invalid(response: httpx.Response, place: str, code: str | None = None) -> None:
-    """422, and exactly one fault, at ``place``: ``#/name`` in the body, or the name of a parameter."""
+    """Check for a 422 with exactly one fault, at ``place``: ``#/name`` in the body, or the name of a parameter."""
     errors = assert_problem(response, 422, "validation_failed")["errors"]
     assert [error.get("pointer", error.get("parameter")) for error in errors] == [place], errors
     if code:

@@ -1,4 +1,4 @@
-"""Bodies that are too large, of the wrong kind, or no JSON."""
+"""Bodies that are too large, have the wrong media type, or are not JSON."""
 
 from collections.abc import AsyncIterator
 
@@ -28,7 +28,7 @@ class TestSize:
     @pytest.mark.parametrize(
         ("method", "path"), [("POST", ""), ("PUT", "1"), ("PATCH", "1/deactivate"), ("DELETE", "1")]
     )
-    async def test_refuses_what_is_announced_too_large(
+    async def test_refuses_a_content_length_that_is_too_large(
         self, app: FastAPI, issuer: Issuer, method: str, path: str
     ) -> None:
         async def unread() -> AsyncIterator[bytes]:
@@ -46,7 +46,7 @@ class TestSize:
         problem = assert_problem(response, 413, "body_too_large")
         assert str(LIMIT) in problem["detail"]
 
-    async def test_takes_what_just_fits(self, manager: httpx.AsyncClient) -> None:
+    async def test_accepts_a_body_of_exactly_the_limit(self, manager: httpx.AsyncClient) -> None:
         body = LAMP.ljust(LIMIT)
         assert (await manager.post(PRODUCTS, content=body, headers=JSON)).status_code == 201
 
@@ -63,7 +63,7 @@ class TestSize:
             response = await client.post(PRODUCTS, content=LAMP + b" ", headers=JSON)
             assert_problem(response, 413, "body_too_large")
 
-    async def test_is_a_whole_answer_over_the_wire(self, app: FastAPI, tokens: dict[str, str]) -> None:
+    async def test_refusal_is_a_complete_answer_over_a_socket(self, app: FastAPI, tokens: dict[str, str]) -> None:
         headers = JSON | {"Authorization": f"Bearer {tokens['product-manager']}"}
         async with serving(app) as url, httpx.AsyncClient(headers=headers, trust_env=False) as client:
             for content in (b" " * 10_000_000, chunks(2**16, 160)):
@@ -94,7 +94,7 @@ class TestJson:
             b"name=Lamp&price=1",
         ],
     )
-    async def test_refuses_what_is_none(self, manager: httpx.AsyncClient, body: bytes) -> None:
+    async def test_refuses_a_body_that_is_not_json(self, manager: httpx.AsyncClient, body: bytes) -> None:
         problem = assert_problem(await manager.post(PRODUCTS, content=body, headers=JSON), 400, "malformed_body")
         assert "Lamp" not in str(problem)
 
@@ -117,7 +117,7 @@ class TestJson:
         ],
         ids=lambda body: f"{body[:28].decode()}...{len(body)}",
     )
-    async def test_survives_what_is_deep_or_huge(self, manager: httpx.AsyncClient, body: bytes) -> None:
+    async def test_survives_deep_or_huge_json(self, manager: httpx.AsyncClient, body: bytes) -> None:
         response = await manager.post(PRODUCTS, content=body, headers=JSON)
         code = {400: "malformed_body", 422: "validation_failed"}[response.status_code]
         assert_problem(response, response.status_code, code)
@@ -126,7 +126,7 @@ class TestJson:
     @pytest.mark.parametrize(
         "content_type", ["application/json", "APPLICATION/JSON", "application/json; charset=utf-8"]
     )
-    async def test_takes_its_media_type(self, manager: httpx.AsyncClient, content_type: str) -> None:
+    async def test_accepts_the_media_type_of_json(self, manager: httpx.AsyncClient, content_type: str) -> None:
         response = await manager.post(PRODUCTS, content=LAMP, headers={"Content-Type": content_type})
         assert response.status_code == 201
 
@@ -146,7 +146,7 @@ class TestJson:
             "*/*",
         ],
     )
-    async def test_refuses_another(self, manager: httpx.AsyncClient, content_type: str | None) -> None:
+    async def test_refuses_another_media_type(self, manager: httpx.AsyncClient, content_type: str | None) -> None:
         headers = {} if content_type is None else {"Content-Type": content_type}
         response = await manager.post(PRODUCTS, content=LAMP, headers=headers)
         assert_problem(response, 415, "unsupported_media_type")

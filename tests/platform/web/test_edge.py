@@ -1,4 +1,4 @@
-"""Where other hosts stand in front: origins of browsers, proxies, paths that a proxy has stripped."""
+"""Other hosts: origins of browsers, trusted proxies, paths of which a proxy strips a prefix."""
 
 import httpx
 import pytest
@@ -17,7 +17,7 @@ EVIL = "https://evil.example.com"
 
 
 class TestDefaults:
-    async def test_other_origins_are_given_nothing(
+    async def test_other_origins_get_no_cors_headers(
         self, viewer: httpx.AsyncClient, anonymous: httpx.AsyncClient
     ) -> None:
         response = await viewer.get(PRODUCTS, headers={"Origin": SHOP})
@@ -54,7 +54,7 @@ class TestCors:
                 assert response.headers["x-request-id"]
 
     @pytest.mark.parametrize("origin", [EVIL, "http://shop.example.com", f"{SHOP}.evil.com", "null"])
-    async def test_preflight_of_another_origin_is_given_nothing(self, app: FastAPI, origin: str) -> None:
+    async def test_preflight_of_another_origin_gets_no_permission(self, app: FastAPI, origin: str) -> None:
         async with client_of(app) as client:
             response = await client.options(PRODUCTS, headers=self.preflight(Origin=origin))
             assert "access-control-allow-origin" not in response.headers
@@ -99,10 +99,10 @@ class TestCors:
 
 class TestRootPath:
     @pytest.mark.parametrize("root", ["/shop", "/a/b/"])
-    async def test_stands_before_every_path_that_is_told(
+    async def test_begins_every_path_in_an_answer(
         self, start: StartContainer, shared_url: str, root: str, tokens: dict[str, str]
     ) -> None:
-        """Whether the proxy has stripped it or not."""
+        """It makes no difference whether the proxy has stripped it."""
         app = start({"DATABASE__URL": shared_url, "WEB__ROOT_PATH": root}).get(FastAPI)
         root = root.rstrip("/")
         for prefix in ("", root):
@@ -128,23 +128,23 @@ class TestRootPath:
 
 
 class TestTrustedProxies:
-    async def seen(self, app: FastAPI, peer: str) -> tuple[str, str]:
-        """The client and the scheme, as the application sees them behind ``peer``."""
+    async def client_and_scheme(self, app: FastAPI, peer: str) -> tuple[str, str]:
+        """Return the client and the scheme that the application sees behind the proxy ``peer``."""
         headers = {"X-Forwarded-For": "203.0.113.7, 10.0.0.1", "X-Forwarded-Proto": "https"}
         transport = httpx.ASGITransport(app, client=(peer, 1234))
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             mirror = (await client.get("/mirror/", headers=headers)).json()
             return mirror["client"], mirror["scheme"]
 
-    async def test_are_believed_and_others_are_not(self, start: StartContainer, shared_url: str) -> None:
+    async def test_are_trusted_and_others_are_not(self, start: StartContainer, shared_url: str) -> None:
         environment = {"DATABASE__URL": shared_url, "WEB__TRUSTED_PROXIES": '["10.0.0.1", "10.1.0.0/16", "::2"]'}
         app = start(environment, modules=["tests.platform.web.mirror"]).get(FastAPI)
         for peer in ("10.0.0.1", "10.1.2.3", "::2"):
-            assert await self.seen(app, peer) == ("203.0.113.7", "https")
+            assert await self.client_and_scheme(app, peer) == ("203.0.113.7", "https")
         for peer in ("10.0.0.2", "10.2.0.1", "::1", "203.0.113.7"):
-            assert await self.seen(app, peer) == (peer, "http")
+            assert await self.client_and_scheme(app, peer) == (peer, "http")
 
     async def test_are_none_unless_set(self, start: StartContainer, shared_url: str) -> None:
         app = start({"DATABASE__URL": shared_url}, modules=["tests.platform.web.mirror"]).get(FastAPI)
         for peer in ("127.0.0.1", "10.0.0.1"):
-            assert await self.seen(app, peer) == (peer, "http")
+            assert await self.client_and_scheme(app, peer) == (peer, "http")

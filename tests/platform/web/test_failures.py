@@ -1,4 +1,4 @@
-"""What goes wrong inside is told to the log, never to the client."""
+"""Details of a failure go to the log, never to the client."""
 
 from collections.abc import AsyncIterator
 
@@ -35,18 +35,20 @@ class TestUnexpected:
             "answer",
         ],
     )
-    async def test_tells_nothing(self, client: httpx.AsyncClient, path: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_reveals_nothing(
+        self, client: httpx.AsyncClient, path: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
         response = await client.get(f"/faulty/{path}", headers={"X-Request-ID": "request-1"})
         problem = assert_problem(response, 500, "internal_error")
         assert set(problem) == {"type", "title", "status", "detail", "instance", "code", "request_id"}
-        told = response.text + str(response.headers)
+        answer = response.text + str(response.headers)
         for word in (SECRET, "Error", "Traceback", "no_such_table", "SELECT", "sqlalchemy", "pydantic", ".py"):
-            assert word not in told
+            assert word not in answer
         [record] = [record for record in caplog.records if record.levelname == "ERROR"]
         assert record.exc_info
         assert record.request_id == "request-1"  # type: ignore[attr-defined]
 
-    async def test_costs_the_next_request_nothing(self, client: httpx.AsyncClient) -> None:
+    async def test_does_not_affect_the_next_request(self, client: httpx.AsyncClient) -> None:
         for _ in range(30):  # more than there are connections
             assert (await client.get("/faulty/statement")).status_code == 500
         assert (await client.get("/api/v1/products/")).status_code == 200

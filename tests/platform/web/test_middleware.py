@@ -1,4 +1,4 @@
-"""The middleware stands in the order of its one list."""
+"""The middleware is in the order of ``Layer``."""
 
 from fastapi import FastAPI
 from pico_fastapi.middleware import PicoScopeMiddleware

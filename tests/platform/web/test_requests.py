@@ -1,4 +1,4 @@
-"""What every answer has, and what the log tells of it."""
+"""The request id of every answer, and its log line."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ JSON = {"Content-Type": "application/json"}
 
 class TestRequestId:
     @pytest.mark.parametrize("given", ["abc", "a" * 128, "0b0e5f4e-8c9d-4f7a-9d0f-000000000000", "A.b_c~d-9"])
-    async def test_is_the_one_of_the_client(self, anonymous: httpx.AsyncClient, given: str) -> None:
+    async def test_is_that_of_the_client(self, anonymous: httpx.AsyncClient, given: str) -> None:
         response = await anonymous.get(HEALTH, headers={"X-Request-ID": given})
         assert response.headers.get_list("x-request-id") == [given]
         response = await anonymous.get(PRODUCTS, headers={"x-request-id": given})
@@ -37,7 +37,9 @@ class TestRequestId:
     @pytest.mark.parametrize(
         "given", ["", " ", "a b", "a" * 129, "a\tb", 'a"b', "a,b", "<script>", "\u00e9", "a;b", "{}", "%0a", "a/b"]
     )
-    async def test_is_a_new_one_where_that_is_not_harmless(self, anonymous: httpx.AsyncClient, given: str) -> None:
+    async def test_is_a_new_one_if_that_of_the_client_is_not_valid(
+        self, anonymous: httpx.AsyncClient, given: str
+    ) -> None:
         response = await anonymous.get(HEALTH, headers={b"X-Request-ID": given.encode()})
         assert re.fullmatch("[0-9a-f]{32}", response.headers["x-request-id"])
 
@@ -46,14 +48,14 @@ class TestRequestId:
         assert len({response.headers["x-request-id"] for response in responses}) == 20
 
     async def test_stays_with_its_request(self, viewer: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
-        """In the header, in the problem and in the log line, whatever runs beside it."""
+        """In the header and in the problem, even with concurrent requests."""
         ids = [f"request-{number}" for number in range(20)]
         responses = await asyncio.gather(*(viewer.get(PRODUCTS + "0", headers={"X-Request-ID": id}) for id in ids))
         assert [assert_problem(response, 404, "not_found")["request_id"] for response in responses] == ids
 
 
 class TestFailure:
-    """The last resort: an error in a layer that only this one is around."""
+    """The last resort: an error in a layer around which only ``RequestMiddleware`` is."""
 
     async def test_is_answered(self) -> None:
         async def broken(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -64,7 +66,7 @@ class TestFailure:
             problem = assert_problem(await client.get("/"), 500, "internal_error")
         assert "secret" not in str(problem)
 
-    async def test_is_raised_where_nobody_waits_for_an_answer(self) -> None:
+    async def test_is_raised_outside_of_a_request(self) -> None:
         async def broken(_scope: Scope, _receive: Receive, _send: Send) -> None:
             raise RuntimeError("at start")
 
@@ -110,7 +112,7 @@ class TestLog:
             ("GET", "/api/v1/health", 200, "/api/v1/health"),
         ],
     )
-    async def test_tells_the_route_and_the_status(
+    async def test_has_the_route_and_the_status(
         self,
         viewer: httpx.AsyncClient,
         lines: Callable[[], list[logging.LogRecord]],
@@ -127,7 +129,7 @@ class TestLog:
         assert fields["duration_ms"] >= 0
         assert record.getMessage().startswith(f"{method} {route} {status} ")
 
-    async def test_tells_the_subject(
+    async def test_has_the_subject(
         self, app: FastAPI, issuer: Issuer, lines: Callable[[], list[logging.LogRecord]]
     ) -> None:
         for token in (issuer.token(sub="ann"), issuer.token(sub="two\nlines\x1b[31m"), None, "garbage"):
@@ -137,7 +139,7 @@ class TestLog:
         assert subjects == ["ann", r"'two\nlines\x1b[31m'", "-", "-"]
         assert all(record.getMessage().count("\n") == 0 for record in lines())
 
-    async def test_tells_of_a_request_whose_client_has_left(
+    async def test_has_a_line_for_a_client_that_disconnects(
         self, app: FastAPI, tokens: dict[str, str], lines: Callable[[], list[logging.LogRecord]]
     ) -> None:
         async with serving(app) as url:
@@ -152,9 +154,9 @@ class TestLog:
             async with asyncio.timeout(5):
                 while not lines():  # noqa: ASYNC110 - the log has no event
                     await asyncio.sleep(0.01)
-        assert [record.levelname for record in lines()] == ["INFO"], "nothing has failed"
+        assert [record.levelname for record in lines()] == ["INFO"], "the request has not failed"
 
-    async def test_is_silent_where_a_setting_says_so(
+    async def test_level_is_a_setting(
         self, start: StartContainer, shared_url: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         app = start({"DATABASE__URL": shared_url, "WEB__LOG_LEVEL": "WARNING"}).get(FastAPI)
@@ -165,7 +167,7 @@ class TestLog:
 
 
 class TestLogLines:
-    """As they are written, with the formats of production."""
+    """The written lines, in the formats of production."""
 
     async def test_text(
         self, start: StartContainer, shared_url: str, issuer: Issuer, capsys: pytest.CaptureFixture[str]
@@ -188,7 +190,7 @@ class TestLogLines:
             await client.get(PRODUCTS, headers={"X-Request-ID": "request-1"})
             await client.get("/faulty/errors/unexpected", headers={"X-Request-ID": "request-2"})
         lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-        assert len(lines) == 3, "a traceback stands inside of its line"
+        assert len(lines) == 3, "a traceback is part of its line"
         first, failure, last = lines
         assert first["timestamp"]
         expected = {
@@ -207,7 +209,7 @@ class TestLogLines:
         assert (last["status"], last["request_id"]) == (500, "request-2")
 
     @pytest.mark.parametrize("json_lines", ["true", "false"])
-    async def test_tell_no_secret(
+    async def test_have_no_secret(
         self,
         start: StartContainer,
         shared_url: str,
@@ -215,7 +217,7 @@ class TestLogLines:
         capsys: pytest.CaptureFixture[str],
         json_lines: str,
     ) -> None:
-        """No token, password, body or query, whatever goes wrong and however much is told."""
+        """Neither a token, a password, a body nor a query, even in failures and at level DEBUG."""
         environment = {
             "DATABASE__URL": shared_url,
             "AUTH_CLIENT__ISSUER": own_issuer.url,
@@ -241,8 +243,8 @@ class TestLogLines:
         async with client_of(app) as client:
             await client.get(PRODUCTS, headers={"Authorization": "Basic YW5uOnBhc3N3b3JkLW9mLWFubg=="})
         written = capsys.readouterr()
-        told = written.err + written.out
-        assert "/api/v1/products/" in told
+        output = written.err + written.out
+        assert "/api/v1/products/" in output
         secrets = ["of the body", "of-the-query", "of-nobody", "of-the-token", "of-the-claims", "YW5u"]
         for secret in (*secrets, *token.split(".")):
-            assert secret not in told, [line for line in told.splitlines() if secret in line][:3]
+            assert secret not in output, [line for line in output.splitlines() if secret in line][:3]

@@ -21,7 +21,7 @@ class TestIds:
 
 
 class TestOwnRequest:
-    async def test_is_given_to_a_method_that_asks_for_it(self) -> None:
+    async def test_is_passed_to_a_method_that_declares_it(self) -> None:
         class Controller:
             @get("/")
             async def path(self, asked: Request) -> Any:
@@ -51,17 +51,17 @@ class TestRouteTable:
             target = self.table().resolve(scope("GET", path))
             assert (target.template, target.endpoint is None) == (template, False)
 
-    def test_gives_a_collection_its_slash(self) -> None:
+    def test_adds_the_slash_of_a_collection(self) -> None:
         asked = scope("GET", "/things")
         assert self.table().resolve(asked).template == "/things/"
         assert asked["path"] == "/things/"
 
-    def test_looks_behind_the_root_path(self) -> None:
+    def test_skips_the_root_path(self) -> None:
         asked = scope("GET", "/shop/things", "/shop")
         assert self.table().resolve(asked).template == "/things/"
         assert asked["path"] == "/shop/things/"
 
-    def test_tells_the_methods_of_a_path(self) -> None:
+    def test_has_the_methods_of_a_path(self) -> None:
         for path, template, allowed in (
             ("/things/", "/things/", ("GET", "POST")),
             ("/things/7", "/things/{id:id}", ("GET", "PUT")),
@@ -75,7 +75,7 @@ class TestRouteTable:
 
 
 class TestOrder:
-    def test_does_not_depend_on_that_of_the_controllers(self) -> None:
+    def test_does_not_depend_on_the_order_of_the_controllers(self) -> None:
         def app(*names: str) -> list[str]:
             made = FastAPI(openapi_url=None)
             made.add_api_route("/docs", lambda: None)
