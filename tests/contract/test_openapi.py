@@ -120,7 +120,7 @@ class TestDocument:
         assert list(dict.fromkeys(name for tags in used for name in tags)) == names
 
     def test_has_operations_in_the_order_of_their_controller(self, openapi: dict[str, Any]) -> None:
-        """But for those of one path, which stand together at the first one's place."""
+        """Operations of one path are together, at the place of the first one."""
         for controllers in (products, reports, users):
             source = inspect.getsource(controllers)
             names = [operation["operationId"] for item in openapi["paths"].values() for operation in item.values()]

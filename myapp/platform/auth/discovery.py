@@ -1,4 +1,4 @@
-"""The issuer's discovery document, and the rule where it may come from."""
+"""The issuer's discovery document, and the rule for URLs that carry keys or secrets."""
 
 from collections.abc import Collection
 from typing import Any
@@ -16,23 +16,22 @@ def discovery_url(issuer: str) -> str:
 
 
 async def discover(issuer: str, client: httpx.AsyncClient) -> dict[str, Any]:
-    """Return the document (OpenID Connect Discovery 1.0 §4.3: it must name the same issuer). Raises on any fault."""
+    """Return the issuer's document. Raises if it cannot be fetched or names another issuer (OpenID Discovery §4.3)."""
     document: dict[str, Any] = (await client.get(discovery_url(issuer))).raise_for_status().json()
     if document["issuer"] != issuer:
-        raise ValueError("the discovery document is of another issuer")
+        raise ValueError("the discovery document names another issuer")
     return document
 
 
 def client_for(issuer: str, timeout: float) -> httpx.AsyncClient:
-    """Return a client that uses a proxy only for https: plain http must not leave this machine on its way to it."""
+    """Return a client that uses a proxy only for https. Plain http to this machine must not go through a proxy."""
     return httpx.AsyncClient(timeout=timeout, trust_env=issuer.startswith("https:"))
 
 
 def require_secure(url: str, setting: str, insecure_hosts: Collection[str]) -> None:
-    """Keys, codes and passwords travel by https, or by plain http to this machine and to hosts of
-    ``auth.insecure_hosts``.
+    """Raise StartupError, which names ``setting``, for a URL that must not carry keys, codes or passwords.
 
-    Raises StartupError, which names the setting.
+    Allowed are https, and plain http to this machine and to ``insecure_hosts`` (``auth.insecure_hosts``).
     """
     parts = urlsplit(url)
     hosts = LOOPBACK | set(insecure_hosts)

@@ -1,4 +1,4 @@
-"""How people log in at /docs: at the issuer that the API trusts."""
+"""The login of /docs, at the issuer that the API trusts."""
 
 import asyncio
 import logging
@@ -29,11 +29,11 @@ ORIGIN = re.compile(r"https?://[\w.\-:\[\]]+")
 
 @component
 class IssuerLogin(DocsLogin):
-    """The issuer's discovery document says how, and is asked when a person opens /docs.
+    """Choose the login by the issuer's discovery document, which is fetched when a person opens /docs.
 
-    With ``docs.client_id`` people log in on the issuer's own page (authorization code with PKCE). Without it they log
-    in by user name and password, where the issuer takes these without a client, as the bundled auth server does. Else,
-    and while the issuer does not answer, they can paste a token.
+    With ``docs.client_id``, people log in on the issuer's own page (authorization code with PKCE). Without it, they
+    log in with user name and password if the issuer accepts these without a client, as the bundled auth server does.
+    Otherwise, and while the issuer does not answer, they can paste a token.
     """
 
     def __init__(self, settings: AuthClientSettings, auth: AuthSettings, docs: DocsSettings) -> None:
@@ -52,25 +52,25 @@ class IssuerLogin(DocsLogin):
         }
         self.schemes = {LOGIN: openid, "bearer": BEARER} if self._has_discovery else {"bearer": BEARER}
         self._login: SwaggerLogin | None = None
-        self._look_again_at = 0.0
+        self._fresh_until = 0.0
         self._lock = asyncio.Lock()
 
     async def swagger(self) -> SwaggerLogin | None:
         async with self._lock:
-            if self._has_discovery and time.monotonic() >= self._look_again_at:
-                await self._look()
+            if self._has_discovery and time.monotonic() >= self._fresh_until:
+                await self._refresh()
             return self._login
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         pause, timeout = self._auth.jwks_refresh_pause, self._auth.jwks_timeout
         try:
             async with asyncio.timeout(timeout), client_for(self._issuer, timeout) as client:
                 self._login = self._login_of(await discover(self._issuer, client))
             pause = self._ttl
-        except Exception as error:  # the page does without it
+        except Exception as error:  # the page works without a login
             logger.warning("cannot find out how to log in at the issuer: %s: %s", type(error).__name__, error)
         finally:
-            self._look_again_at = time.monotonic() + pause
+            self._fresh_until = time.monotonic() + pause
 
     def _login_of(self, issuer: dict[str, Any]) -> SwaggerLogin | None:
         if self._docs.client_id:
@@ -83,7 +83,7 @@ class IssuerLogin(DocsLogin):
                 "clientId": self._docs.client_id,
                 "scopes": self._docs.scopes,
                 "usePkceWithAuthorizationCodeGrant": True,
-                # Auth0 gives a token that the API can check only to who asks for the audience; others ignore it.
+                # Auth0 gives a token that the API can check only with this parameter; other issuers ignore it.
                 "additionalQueryStringParams": {"audience": self._audience},
             }
             return self._swagger_login("authorizationCode", flow, options)
@@ -100,9 +100,9 @@ class IssuerLogin(DocsLogin):
         return SwaggerLogin(scheme, options, f"{parts.scheme}://{parts.netloc}")
 
     def _checked(self, url: Any) -> str:
-        """Return an endpoint of the issuer. Raises where a password or a code must not be sent to it."""
+        """Return an endpoint of the issuer. Raises if a password or a code must not be sent to it."""
         parts = urlsplit(url)
         if not ORIGIN.fullmatch(f"{parts.scheme}://{parts.netloc}"):
-            raise ValueError("an endpoint of the issuer is no URL")
+            raise ValueError("an endpoint of the issuer is not a URL")
         require_secure(url, "the issuer's endpoint", self._auth.insecure_hosts)
         return str(url)

@@ -1,4 +1,4 @@
-"""The port that tells how people log in at /docs."""
+"""A port: how people log in at /docs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from typing import Any
 from pico_ioc import component
 
 LOGIN = "login"
-"""The name of the security scheme by which a person logs in."""
+"""The name of the security scheme for the login of a person."""
 
 
 @dataclass(frozen=True)
 class SwaggerLogin:
-    """How Swagger UI logs in: an OpenAPI security scheme, arguments of its ``initOAuth``, and the origin it asks."""
+    """How Swagger UI logs in: a security scheme, arguments of ``initOAuth``, and the origin that gives tokens."""
 
     scheme: Mapping[str, Any]
     options: Mapping[str, Any]
@@ -21,14 +21,14 @@ class SwaggerLogin:
 
 
 class DocsLogin(ABC):
-    """One component implements it."""
+    """Exactly one component implements it."""
 
     schemes: Mapping[str, Any]
-    """The OpenAPI security schemes of the service. They depend on settings only."""
+    """The OpenAPI security schemes of the service. They depend only on settings."""
 
     @abstractmethod
     async def swagger(self) -> SwaggerLogin | None:
-        """Return how Swagger UI logs in, or None while the issuer does not say."""
+        """Return how Swagger UI logs in, or None while that is not known."""
 
 
 @component(on_missing_selector=DocsLogin)

@@ -13,7 +13,7 @@ from .settings import WebSettings
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 REQUEST_HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID", "X-Requested-With"]
-"""``X-Requested-With`` comes from Swagger UI when it asks for a token."""
+"""Swagger UI sends ``X-Requested-With`` when it requests a token."""
 RESPONSE_HEADERS = [
     "Content-Disposition",
     "ETag",

@@ -1,4 +1,4 @@
-"""The OpenAPI document: the same bytes in each process, in the order of the controllers' source."""
+"""The OpenAPI document. It has the order of the controllers' source, and is the same in each process."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 
 
 def document(app: FastAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of ``app``, which is made once. The order of groups is that of ``app.openapi_tags``."""
+    """Return the document of ``app``, which is made once. Groups have the order of ``app.openapi_tags``."""
     if app.openapi_schema is None:
         schema = get_openapi(
             title=app.title,
@@ -49,7 +49,7 @@ def document(app: FastAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any
             tags=app.openapi_tags,
             routes=app.routes,
         )
-        schema["paths"] = in_order(schema["paths"], [tag["name"] for tag in app.openapi_tags or ()])
+        schema["paths"] = sort_paths(schema["paths"], [tag["name"] for tag in app.openapi_tags or ()])
         components = schema.setdefault("components", {})
         components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
         if security_schemes:
@@ -62,18 +62,18 @@ def document(app: FastAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any
     return app.openapi_schema
 
 
-def in_order(paths: Mapping[str, Any], groups: list[str]) -> dict[str, Any]:
-    """Sort operations by group, then by their place in the source. A path stands where its first operation does.
+def sort_paths(paths: Mapping[str, Any], groups: list[str]) -> dict[str, Any]:
+    """Sort operations by group, then by their place in the source. A path has the place of its first operation.
 
     pico-fastapi 0.4.4 registers controllers in the order of a set, and their methods by name.
     """
 
-    def place(operation: Mapping[str, Any]) -> tuple[int, Any]:
+    def sort_key(operation: Mapping[str, Any]) -> tuple[int, Any]:
         group = next(iter(operation.get("tags", ())), "")
         return groups.index(group) if group in groups else len(groups), operation.get(POSITION, [])
 
-    ordered = {path: dict(sorted(item.items(), key=lambda each: place(each[1]))) for path, item in paths.items()}
-    ordered = dict(sorted(ordered.items(), key=lambda each: place(next(iter(each[1].values())))))
+    ordered = {path: dict(sorted(item.items(), key=lambda each: sort_key(each[1]))) for path, item in paths.items()}
+    ordered = dict(sorted(ordered.items(), key=lambda each: sort_key(next(iter(each[1].values())))))
     for item in ordered.values():
         for operation in item.values():
             operation.pop(POSITION, None)
@@ -81,7 +81,7 @@ def in_order(paths: Mapping[str, Any], groups: list[str]) -> dict[str, Any]:
 
 
 def with_login(schema: Mapping[str, Any], scheme: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a copy of the document for Swagger UI, whose scheme to log in is ``scheme``, or which has none."""
+    """Return a copy of the document for Swagger UI. Its login is ``scheme``; without one, it has no login."""
     schemes = {name: known for name, known in schema["components"].get("securitySchemes", {}).items() if name != LOGIN}
     if scheme:
         schemes = {LOGIN: dict(scheme), **schemes}

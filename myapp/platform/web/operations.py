@@ -25,7 +25,7 @@ MAY_FORBID = "_may_forbid"
 LINK = "Links to the first, previous, next and last page (RFC 8288)"
 
 POSITION = "x-position"
-"""Where a controller's method stands in the source. ``openapi.py`` sorts by it, and no document shows it."""
+"""The key for the place of a controller's method in the source. ``openapi.py`` sorts by it and removes it."""
 
 Errors = Sequence[type[DomainError] | ProblemType]
 

@@ -1,4 +1,4 @@
-"""How /docs logs in: what the issuer's discovery document makes of it, and what stays while there is none."""
+"""The login of /docs: how it follows from the issuer's discovery document, and what works without one."""
 
 import asyncio
 import json
