@@ -1,4 +1,4 @@
-"""The catalogue over HTTP."""
+"""The HTTP API of the product catalogue."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -27,12 +27,14 @@ from .settings import ProductsSettings
 
 PRODUCTS = TypeAdapter(list[ProductResponse])
 
-IncludeInactive = Annotated[bool, Query(description="Show deactivated products too; needs `products:read_inactive`.")]
-SearchText = Annotated[NamePart, Query(description="Part of a name; case does not count.")]
+IncludeInactive = Annotated[
+    bool, Query(description="Include deactivated products. Needs the permission `products:read_inactive`.")
+]
+SearchText = Annotated[NamePart, Query(description="Part of a product name. Upper and lower case are equal.")]
 ProductOrder = Annotated[
     Any,
     sort_order(*sortable_fields(Product)),
-    Query(description="Fields in order of weight, `-` for descending; the id comes last."),
+    Query(description="Sort fields, the most important first; `-` sorts descending. Equal products are sorted by id."),
 ]
 read_inactive = requires_permission_for("include_inactive", "products:read_inactive")
 
@@ -51,19 +53,19 @@ class ProductController:
     @get("/", response_model=list[ProductResponse])
     @read_inactive
     async def list_products(self, include_inactive: IncludeInactive = False) -> Response:
-        """All products in id order; of any number, in constant memory."""
+        """List all products, sorted by id. The answer is streamed, so the list can have any length."""
         batch_after = partial(self._service.list_active, limit=self._batch_size, include_inactive=include_inactive)
         return await stream_list(PRODUCTS, batch_after, self._batch_size)
 
     @get("/paged", response_model=PageResponse[ProductResponse], paged=True)
     @read_inactive
     async def list_paged(self, query: Annotated[ProductListQuery, Query()]) -> Any:
-        """One page of the products that pass every filter, and how many there are in all."""
+        """Return one page of the products that match all filters, with the total number of matches."""
         return await self._service.list_paged(query.page, query.page_size, query, query.sort)
 
     @get("/search", response_model=list[ProductResponse])
     async def search_products(self, q: SearchText, limit: Limit = 100) -> Any:
-        """Products with `q` anywhere in the name, in id order."""
+        """List active products whose name contains `q` in any case, sorted by id."""
         return await self._service.search(q, limit)
 
     @get("/{product_id:id}", response_model=ProductResponse, versioned=True, errors=[NotFoundError])
@@ -79,7 +81,10 @@ class ProductController:
     )
     @requires_permission("events:read")
     async def product_history(self, product_id: int, query: Annotated[PageQuery, Query()]) -> Any:
-        """Who changed what, when, from what to what, oldest first; of a deleted product too."""
+        """List the changes of a product, oldest first: who changed it, when, and the old and new values.
+
+        Works for deleted products too.
+        """
         return await self._service.history(product_id, query.page, query.page_size)
 
     @post("/", response_model=ProductResponse, status_code=201, versioned=True)
@@ -95,7 +100,10 @@ class ProductController:
     )
     @requires_permission("products:write")
     async def update_product(self, product_id: int, body: ProductUpdate, expected: IfMatch) -> Any:
-        """Change the fields that are sent, of an inactive product too; `null` clears the description."""
+        """Change only the fields that are sent. `null` clears the description.
+
+        Works for inactive products too; `active: true` activates one again.
+        """
         return await self._service.update(product_id, body.model_dump(), expected)
 
     @patch(
@@ -106,7 +114,7 @@ class ProductController:
     )
     @requires_permission("products:write")
     async def deactivate_product(self, product_id: int, expected: IfMatch) -> Any:
-        """Take a product out of the catalogue without losing it; once more changes nothing."""
+        """Hide a product from the catalogue but keep its data. Repeating the call changes nothing."""
         return await self._service.deactivate(product_id, expected)
 
     @delete("/{product_id:id}", status_code=204, errors=[NotFoundError, PreconditionFailedError])

@@ -1,4 +1,4 @@
-"""What happens to products, as everybody is told of it."""
+"""The events of products."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,7 +15,10 @@ class ProductEvent(DomainEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ProductChange(ProductEvent):
-    """``before`` and ``after`` hold the fields that changed: all of them when a product begins or ends."""
+    """``before`` and ``after`` hold the fields that changed.
+
+    ``before`` is empty for a created product, ``after`` for a deleted one.
+    """
 
     before: Fields
     after: Fields
@@ -28,7 +31,7 @@ class ProductCreated(ProductChange):
 
 @dataclass(frozen=True, kw_only=True)
 class ProductUpdated(ProductChange):
-    """Of every field but ``active``."""
+    """Any field has changed except ``active``."""
 
     type: ClassVar[str] = "product.updated"
 
@@ -45,14 +48,14 @@ class ProductDeactivated(ProductChange):
 
 @dataclass(frozen=True, kw_only=True)
 class ProductDeleted(ProductChange):
-    """``version`` is one above the last that the product had."""
+    """``version`` is the last version of the product plus one."""
 
     type: ClassVar[str] = "product.deleted"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProductStockLow(ProductEvent):
-    """The stock has fallen to ``threshold`` or below it, from above."""
+    """The stock was above ``threshold`` and is now equal to it or below."""
 
     type: ClassVar[str] = "product.stock_low"
 
@@ -62,20 +65,20 @@ class ProductStockLow(ProductEvent):
 
 
 CHANGES = (ProductCreated, ProductUpdated, ProductActivated, ProductDeactivated, ProductDeleted)
-"""What a product's history consists of."""
+"""The events that make up the history of a product."""
 
 
-def created(product: Product) -> ProductCreated:
+def created_event(product: Product) -> ProductCreated:
     return ProductCreated(aggregate_id=str(product.id), version=product.version, before={}, after=fields_of(product))
 
 
-def deleted(product: Product) -> ProductDeleted:
+def deleted_event(product: Product) -> ProductDeleted:
     version = product.version + 1
     return ProductDeleted(aggregate_id=str(product.id), version=version, before=fields_of(product), after={})
 
 
-def changes(before: Fields, product: Product, low_stock: int) -> list[ProductEvent]:
-    """What has happened to ``product`` since it was ``before``: nothing, where nothing has changed."""
+def change_events(before: Fields, product: Product, low_stock: int) -> list[ProductEvent]:
+    """Return the events for the difference between ``before`` and ``product``; none if nothing changed."""
     id, version = str(product.id), product.version
     old, new = changed_fields(before, fields_of(product))
     was, now = old.pop("active", None), new.pop("active", None)

@@ -13,14 +13,14 @@ from ..platform.database.types import Money, UtcDateTime, as_created, utc_now
 from ..platform.text import fold
 
 FoldedName = String(300).with_variant(String(300, collation="C"), "postgresql")
-"""In the order of Unicode's code points on both databases."""
+"""Sorts by Unicode code point on both databases."""
 
 MAX_INTEGER = 2_147_483_647
-"""The largest id, stock and version that the columns hold."""
+"""The largest id, stock and version that fits the columns."""
 
 
 class Product(AppBase):
-    """``version`` counts the updates that changed something; by ``name_folded`` names are searched and sorted."""
+    """``version`` counts the updates that changed a value. ``name_folded`` is the name for searching and sorting."""
 
     __tablename__ = "products"
     __table_args__ = (
@@ -28,13 +28,13 @@ class Product(AppBase):
         CheckConstraint("price > 0", name="ck_products_price_positive", info={"field": "price"}),
         CheckConstraint("stock >= 0", name="ck_products_stock_not_negative", info={"field": "stock"}),
         Index("ix_products_active", "id", sqlite_where=text("active"), postgresql_where=text("active")),
-        # By what lists are sorted, then what else is asked of many rows, so that the index alone can count them.
+        # First the sort column, then the columns of common filters, so that the index alone can count the rows.
         Index("ix_products_name_folded", "name_folded", "id"),
         Index("ix_products_price", "price", "id", "active", "stock"),
         Index("ix_products_stock", "stock", "id", "active"),
         Index("ix_products_created_at", "created_at", "id"),
         Index("ix_products_updated_at", "updated_at", "id", "active"),
-        {"sqlite_autoincrement": True},  # the id of a deleted product is never used again
+        {"sqlite_autoincrement": True},  # ids of deleted products are not used again
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True, info=sortable())

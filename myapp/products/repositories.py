@@ -1,4 +1,4 @@
-"""Every query of products."""
+"""All queries for products."""
 
 import operator
 from collections.abc import Sequence
@@ -29,24 +29,25 @@ BY_ID = select(Product).where(Product.id == bindparam("id"))
 AFTER_ID = select(Product).where(Product.id > bindparam("after_id")).order_by(Product.id).limit(bindparam("limit"))
 
 ESCAPE = "/"
-LITERALLY = str.maketrans({wild: ESCAPE + wild for wild in ("%", "_", ESCAPE)})
-TRIGRAM = 3
+ESCAPED_WILDCARDS = str.maketrans({wild: ESCAPE + wild for wild in ("%", "_", ESCAPE)})
+TRIGRAM_LENGTH = 3
 
-NAMES = table("product_names", column("rowid", Integer), column("product_names"))
-"""SQLite's index for parts of names (migration 0003): an FTS5 table, whose rowid is the product's id."""
+NAME_INDEX = table("product_names", column("rowid", Integer), column("product_names"))
+"""SQLite's index for parts of names (migration 0003): an FTS5 table. Its rowid is the id of the product."""
 
 CONDITIONS: dict[str, ColumnExpressionArgument[bool]] = {
     "active": Product.active,
     "pattern": Product.name_folded.like(bindparam("pattern"), escape=ESCAPE),
     "part": func.instr(Product.name_folded, bindparam("part")) > 0,
-    "phrase": NAMES.c.product_names.match(bindparam("phrase")),
+    "phrase": NAME_INDEX.c.product_names.match(bindparam("phrase")),
     "min_price": Product.price >= bindparam("min_price"),
     "max_price": Product.price <= bindparam("max_price"),
-    "in_stock": Product.stock != 0,  # no range: SQLite would take it for a quarter of the table, and look these up
+    # Not `> 0`: SQLite assumes that a range matches a quarter of the table, and would look these rows up by the index.
+    "in_stock": Product.stock != 0,
     "out_of_stock": Product.stock == 0,
     "updated_since": Product.updated_at >= bindparam("updated_since"),
 }
-"""What a list may ask of a product, by the name of the parameter that it has, if any."""
+"""The conditions of lists. The key is also the name of the bind parameter, if the condition has one."""
 
 RANGES = {
     name
@@ -60,9 +61,9 @@ class ProductRepository:
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
         self._is_sqlite = manager.engine.dialect.name == "sqlite"
-        # Building a statement costs a fifth of what executing it does; few differ in more than values.
-        self._page_of = lru_cache(maxsize=256)(self._build_page)
-        self._first_of = lru_cache(maxsize=4)(self._build_first)
+        # Building a statement takes a fifth of the time of executing it, and most statements differ only in values.
+        self._page_query = lru_cache(maxsize=256)(self._build_page)
+        self._search_statement = lru_cache(maxsize=4)(self._build_search)
 
     async def save(self, product: Product) -> Product:
         session = get_session(self._manager)
@@ -79,79 +80,83 @@ class ProductRepository:
     async def find_by_id(self, id: int) -> Product | None: ...
 
     async def lock_by_id(self, id: int) -> Product | None:
-        """The product, which nobody else can change until the transaction ends."""
+        """Return the product and lock its row until the transaction ends."""
         found = await get_session(self._manager).scalars(BY_ID.with_for_update(), {"id": id})
         return found.first()
 
     async def find_paged(self, filters: ProductFilter, page: PageRequest) -> Page[Product]:
-        values = self._values(filters)
-        paged = self._page_of(frozenset(values), tuple(page.sorts))
+        values = self._filter_values(filters)
+        paged = self._page_query(frozenset(values), tuple(page.sorts))
         return await paged.fetch(get_session(self._manager), page, values)
 
     async def count(self, at_most: int | None, *, include_inactive: bool) -> int:
-        """How many products there are; no more than ``at_most`` are looked at."""
+        """Return the number of products; stop counting at ``at_most``."""
         ids = select(Product.id) if include_inactive else select(Product.id).where(Product.active)
         counted = select(func.count()).select_from(ids.limit(at_most).subquery())
         return int(await get_session(self._manager).scalar(counted) or 0)
 
     async def find_after(self, after_id: int, limit: int, *, include_inactive: bool) -> Sequence[Product]:
-        """Up to ``limit`` products with a higher id, in id order."""
+        """Return up to ``limit`` products with a higher id, sorted by id."""
         statement = AFTER_ID if include_inactive else AFTER_ID.where(Product.active)
         found = await get_session(self._manager).scalars(statement, {"after_id": after_id, "limit": limit})
         return found.all()
 
     async def search_by_name(self, text: str, limit: int) -> Sequence[Product]:
-        """Active products with ``text`` anywhere in the name, in id order; case does not count."""
+        """Return active products whose name contains ``text`` in any case, sorted by id."""
         if not is_storable(text):
             return []
-        values = {"active": True, **self._values_of_search(text)}
-        first = self._first_of(frozenset(values))
+        values = {"active": True, **self._search_values(text)}
+        first = self._search_statement(frozenset(values))
         return (await get_session(self._manager).scalars(first, {**values, "_limit": limit})).all()
 
-    def _values(self, filters: ProductFilter) -> dict[str, Any]:
-        """Return the conditions that ``filters`` make, each with the value of its parameter."""
+    def _filter_values(self, filters: ProductFilter) -> dict[str, Any]:
+        """Return the names of the conditions for ``filters``, each with the value of its parameter."""
         values = filters.model_dump(include=set(ProductFilter.model_fields))
         if not values.pop("include_inactive"):
             values["active"] = True
         if (in_stock := values.pop("in_stock", None)) is not None:
             values["in_stock" if in_stock else "out_of_stock"] = True
         if (search := values.pop("search", None)) is not None:
-            values |= self._values_of_search(search)
+            values |= self._search_values(search)
         return values
 
-    def _values_of_search(self, text: str) -> dict[str, str]:
-        """Every character means itself. On SQLite, whose LIKE does not know all of them, the index finds names that may
-        have a text of three letters and more, and the name decides."""
+    def _search_values(self, text: str) -> dict[str, str]:
+        """Return the conditions for a name that contains ``text``. No character of it is a wildcard.
+
+        SQLite does not use LIKE, which cannot compare all characters. For three characters and more, the index finds
+        candidates, and the name itself decides.
+        """
         folded = fold(text)
         if not self._is_sqlite:
-            return {"pattern": f"%{folded.translate(LITERALLY)}%"}
+            return {"pattern": f"%{folded.translate(ESCAPED_WILDCARDS)}%"}
         phrase = '"' + folded.replace('"', '""') + '"'
-        return {"part": folded, "phrase": phrase} if len(folded) >= TRIGRAM else {"part": folded}
+        return {"part": folded, "phrase": phrase} if len(folded) >= TRIGRAM_LENGTH else {"part": folded}
 
     def _filtered(self, conditions: frozenset[str]) -> Select[Product]:
-        """The statement under every list, page, total and search."""
+        """Return the statement that lists, pages, totals and searches share."""
         statement = select(Product).where(*(CONDITIONS[name] for name in sorted(conditions)))
-        return statement.join(NAMES, NAMES.c.rowid == Product.id) if "phrase" in conditions else statement
+        return statement.join(NAME_INDEX, NAME_INDEX.c.rowid == Product.id) if "phrase" in conditions else statement
 
     def _build_page(self, conditions: frozenset[str], sorts: tuple[Sort, ...]) -> PagedQuery:
-        return PagedQuery(Product, self._filtered(conditions), sorts, self._columns(conditions))
+        return PagedQuery(Product, self._filtered(conditions), sorts, self._order_columns(conditions))
 
-    def _build_first(self, conditions: frozenset[str]) -> Select[Product]:
-        return first_rows(Product, self._filtered(conditions), columns=self._columns(conditions))
+    def _build_search(self, conditions: frozenset[str]) -> Select[Product]:
+        return first_rows(Product, self._filtered(conditions), columns=self._order_columns(conditions))
 
-    def _columns(self, conditions: frozenset[str]) -> dict[str, ColumnElement[Any]]:
-        """Return columns to sort by instead of the id, where SQLite would choose its index by the order of ids.
+    def _order_columns(self, conditions: frozenset[str]) -> dict[str, ColumnElement[Any]]:
+        """Return the columns to sort by instead of the id where the id would make SQLite choose a bad plan.
 
-        FTS5 has only ids of its own in order. With a range SQLite must look for the range, even if it then has to sort.
+        The FTS5 table is ordered by its own rowid only. With a range condition SQLite must use the index of the range,
+        even if it has to sort afterwards; `+id` keeps it from scanning the table in id order.
         """
         columns: dict[str, ColumnElement[Any]] = {}
         if "phrase" in conditions:
-            columns["id"] = NAMES.c.rowid
+            columns["id"] = NAME_INDEX.c.rowid
         elif self._is_sqlite and conditions & RANGES:
             columns["id"] = literal_column("+products.id", Integer)
         return columns
 
 
 def is_possible_id(id: int) -> bool:
-    """Whether the column could hold ``id``; PostgreSQL's driver refuses others with an error."""
+    """Return whether ``id`` fits the column. PostgreSQL's driver raises an error for any other value."""
     return isinstance(id, int) and not isinstance(id, bool) and 1 <= id <= MAX_INTEGER

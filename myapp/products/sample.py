@@ -1,4 +1,4 @@
-"""A believable catalogue for a first look: ``sample.yaml`` loaded into an empty table."""
+"""Sample products for a first look: loads ``sample.yaml`` into an empty table."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ class SampleCatalogue:
         self._service = service
 
     async def load(self) -> int:
-        """How many products were loaded: none if there is any already."""
+        """Load the sample unless there are products already. Return the number of products created."""
         if await self._service.list_active(limit=1, include_inactive=True):
             return 0
         entries = yaml.safe_load(SAMPLE.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""What a product looks like: over HTTP (``ProductCreate`` …) and to the services (``ProductData``, ``ProductChanges``).
+"""The schemas of products: for HTTP (``ProductCreate`` …) and for the services (``ProductData``, ``ProductChanges``).
 
-The two are equal today by coincidence: a client's view of a product and the rules of the domain change for different
-reasons. What is one rule in both, the values of a single field, is said once.
+The two have the same fields today, but they change for different reasons: one is what clients see, the other is what
+the domain demands. The types of the single fields are rules of both and are defined once.
 """
 
 import re
@@ -40,23 +40,23 @@ CENT = Decimal("0.01")
 DIGITS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
 
 
-def number(value: Any) -> Any:
-    """A float means the decimal number that it is written as; a boolean or a string is no number."""
+def parse_number(value: Any) -> Any:
+    """Return a number; a float becomes the decimal number that its text shows. Refuse booleans and strings."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise PydanticCustomError("number_type", "Input should be a number")
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 
-def amount(value: Any) -> Any:
-    """A number, or one that is written out, as in a query; pydantic would take ``1_0``, ``1e1`` and blanks too."""
+def parse_amount(value: Any) -> Any:
+    """Return a number, also from the text of a query. Refuse ``1_0``, ``1e1`` and blanks, which pydantic accepts."""
     if not isinstance(value, str):
-        return number(value)
+        return parse_number(value)
     if not DIGITS.fullmatch(value):
-        raise PydanticCustomError("amount", "Input should be an amount with two decimals at most, such as 9.50")
+        raise PydanticCustomError("amount", "Input should be an amount with at most two decimals, such as 9.50")
     return Decimal(value)
 
 
-def to_cent(value: Decimal) -> Decimal:
+def round_to_cents(value: Decimal) -> Decimal:
     return value.quantize(CENT)
 
 
@@ -66,15 +66,15 @@ Name = Annotated[
 Description = Annotated[str, StringConstraints(max_length=500), AfterValidator(without_nul)]
 Price = Annotated[
     Decimal,
-    BeforeValidator(number),
+    BeforeValidator(parse_number),
     Field(gt=0, max_digits=12, decimal_places=2, allow_inf_nan=False, strict=False),
-    AfterValidator(to_cent),
+    AfterValidator(round_to_cents),
     WithJsonSchema(
         {
             "type": "number",
             "exclusiveMinimum": 0,
             "maximum": float(MAX_PRICE),
-            "description": "With two decimals at most.",
+            "description": "At most two decimals.",
             "examples": [19.99],
         }
     ),
@@ -83,7 +83,7 @@ Stock = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 NamePart = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(without_nul)]
 Amount = Annotated[
     Decimal,
-    BeforeValidator(amount),
+    BeforeValidator(parse_amount),
     Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": float(MAX_PRICE)}),
 ]
@@ -99,7 +99,7 @@ class ProductCreate(BaseModel):
 
 
 class ProductUpdate(PartialUpdate):
-    """What is sent changes, what is not sent stays; ``null`` clears the description."""
+    """Fields that are not sent stay as they are. ``null`` clears the description."""
 
     name: Name | MISSING = MISSING
     description: Description | MISSING | None = MISSING
@@ -126,37 +126,43 @@ class ProductFilter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    search: NamePart | MISSING = Field(default=MISSING, description="Part of a name; case does not count.")
-    min_price: Amount | MISSING = Field(default=MISSING, description="Inclusive.")
-    max_price: Amount | MISSING = Field(default=MISSING, description="Inclusive, and not below `min_price`.")
-    in_stock: bool | MISSING = Field(default=MISSING, description="Only those with stock, or only those without.")
+    search: NamePart | MISSING = Field(
+        default=MISSING, description="Part of a product name. Upper and lower case are equal."
+    )
+    min_price: Amount | MISSING = Field(default=MISSING, description="The lowest price, inclusive.")
+    max_price: Amount | MISSING = Field(
+        default=MISSING, description="The highest price, inclusive. Not below `min_price`."
+    )
+    in_stock: bool | MISSING = Field(
+        default=MISSING, description="`true`: only products in stock. `false`: only products that are sold out."
+    )
     updated_since: Moment | MISSING = Field(
-        default=MISSING, description="Inclusive; a `+` of the offset is written `%2B`."
+        default=MISSING, description="The earliest last update, inclusive. Write the `+` of an offset as `%2B`."
     )
     include_inactive: bool = False
 
     @field_validator("max_price")
     @classmethod
-    def is_not_below_min_price(cls, price: Decimal, info: ValidationInfo) -> Decimal:
-        least = info.data.get("min_price", MISSING)  # absent where it is not valid
+    def check_price_range(cls, price: Decimal, info: ValidationInfo) -> Decimal:
+        least = info.data.get("min_price", MISSING)  # absent if min_price is not valid
         if least is not MISSING and price < least:
             raise PydanticCustomError("price_range", "Input should not be below min_price")
         return price
 
 
 class ProductFields(RootModel[dict[str, Any]]):
-    """Some fields of a product, as they were or became."""
+    """Some fields of a product, with the values before or after a change."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Describe the recorded fields as the answer of a product describes them."""
+        """Describe the recorded fields in the same way as ``ProductResponse``."""
         shown = ProductResponse.model_json_schema(mode="serialization")["properties"]
         schema = {key: value for key, value in handler(core).items() if key != "additionalProperties"}
         return schema | {"properties": {name: shown[name] for name in recorded_fields(Product)}}
 
 
 class ProductChangeResponse(BaseModel):
-    """Who changed a product, when, and from what to what: ``before`` and ``after`` hold the fields that changed."""
+    """One change of a product: who made it, and when. ``before`` and ``after`` hold the fields that changed."""
 
     id: int
     type: str
@@ -169,12 +175,12 @@ class ProductChangeResponse(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def of_event(cls, event: RecordedEvent) -> dict[str, Any]:
+    def from_event(cls, event: RecordedEvent) -> dict[str, Any]:
         return {**asdict(event), **event.payload}
 
 
 class ProductData(BaseModel):
-    """A new product, whoever makes it: HTTP, a script, a task or a test."""
+    """A new product, from HTTP, a script, a task or a test."""
 
     model_config = ConfigDict(strict=True, extra="forbid", revalidate_instances="always")
 
@@ -185,7 +191,7 @@ class ProductData(BaseModel):
 
 
 class ProductChanges(PartialUpdate):
-    """The fields of a product that an update sets; those not set stay as they are."""
+    """The fields that an update sets. The others stay as they are."""
 
     name: Name | MISSING = MISSING
     description: Description | MISSING | None = MISSING

@@ -1,4 +1,4 @@
-"""The rules of the catalogue and the boundaries of its transactions."""
+"""The rules of the product catalogue. Each public method is one transaction."""
 
 from collections.abc import Sequence
 
@@ -13,22 +13,22 @@ from ..platform.events.history import EventHistory
 from ..platform.events.publisher import EventPublisher
 from ..platform.lists import page_request
 from ..platform.versions import ExpectedVersions, require_version
-from .events import CHANGES, changes, created, deleted
+from .events import CHANGES, change_events, created_event, deleted_event
 from .models import MAX_INTEGER, Product
 from .repositories import ProductRepository, is_possible_id
 from .schemas import ProductChanges, ProductData, ProductFilter
 from .settings import ProductsSettings
 
-EVERYTHING = ProductFilter()
+NO_FILTERS = ProductFilter()
 
 
 @component
 class ProductService:
-    """Works the same from HTTP, a script, a task and a test; ``data`` may be a mapping.
+    """The product catalogue, for HTTP, scripts, tasks and tests. ``data`` may be a mapping.
 
     Raises ``NotFoundError``, ``PreconditionFailedError``, ``ValidationFailedError`` (pico-pydantic),
-    ``DatabaseUnavailableError``, and ``ValueError`` for a page, a limit or a sort that cannot be; whatever is raised,
-    nothing was changed and the next call is not affected.
+    ``DatabaseUnavailableError``, and ``ValueError`` for an impossible page, limit or sort. A method that raises has
+    changed nothing and does not affect the next call.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ProductService:
     @validate
     async def create(self, data: ProductData) -> Product:
         product = await self._repo.save(Product(**data.model_dump()))
-        await self._publisher.publish(created(product))
+        await self._publisher.publish(created_event(product))
         return product
 
     @transactional(read_only=True)
@@ -57,25 +57,28 @@ class ProductService:
     async def list_active(
         self, after_id: int = 0, limit: int = 1000, *, include_inactive: bool = False
     ) -> Sequence[Product]:
-        """Up to ``limit`` products with an id above ``after_id``, in id order."""
+        """Return up to ``limit`` products with an id above ``after_id``, sorted by id."""
         require(0 <= after_id <= MAX_INTEGER and limit >= 1, "after_id must be an id or 0, limit at least 1")
         return await self._repo.find_after(after_id, limit, include_inactive=include_inactive)
 
     @transactional(read_only=True)
     async def count(self, *, include_inactive: bool = False, at_most: int | None = None) -> int:
-        """How many products there are; ``at_most`` spares counting on."""
+        """Return the number of products; stop counting at ``at_most``."""
         return await self._repo.count(at_most, include_inactive=include_inactive)
 
     @transactional(read_only=True)
     async def list_paged(
-        self, page: int, page_size: int, filters: ProductFilter = EVERYTHING, sort: Sequence[Sort] = ()
+        self, page: int, page_size: int, filters: ProductFilter = NO_FILTERS, sort: Sequence[Sort] = ()
     ) -> Page[Product]:
-        """``page`` 1 is the first; one beyond the end is empty. With the exact total; every order ends with the id."""
+        """Return one page and the exact total. ``page`` 1 is the first, one beyond the end is empty.
+
+        Products that ``sort`` finds equal come in the order of their ids.
+        """
         return await self._repo.find_paged(filters, page_request(page, page_size, sort))
 
     @transactional(read_only=True)
     async def search(self, name: str, limit: int = 100) -> Sequence[Product]:
-        """Active products with ``name`` anywhere in theirs, without regard to case, in id order."""
+        """Return active products whose name contains ``name`` in any case, sorted by id."""
         require(1 <= limit <= MAX_INTEGER, "limit must be at least 1")
         return await self._repo.search_by_name(name, limit)
 
@@ -99,23 +102,23 @@ class ProductService:
     async def delete(self, product_id: int, expected: ExpectedVersions = None) -> None:
         product = await self._lock(product_id, expected)
         await self._repo.delete(product)
-        await self._publisher.publish(deleted(product))
+        await self._publisher.publish(deleted_event(product))
 
     @transactional(read_only=True)
     async def history(self, product_id: int, page: int, page_size: int) -> Page[RecordedEvent]:
-        """The changes of a product, which may be deleted by now, oldest first."""
-        wanted = page_request(page, page_size)
+        """Return the changes of a product, oldest first. Works for deleted products too."""
+        request = page_request(page, page_size)
         if not is_possible_id(product_id):
             raise NotFoundError("There is no such product.")
         types = [change.type for change in CHANGES]
-        found = await self._events.of("product", str(product_id), types, wanted)
+        found = await self._events.of("product", str(product_id), types, request)
         if not found.total_elements:
-            await self.get_by_id(product_id, include_inactive=True)  # raises for one that never was
+            await self.get_by_id(product_id, include_inactive=True)  # raises if the product never existed
         return found
 
     async def _save(self, product: Product, before: Fields) -> Product:
         saved = await self._repo.save(product)
-        await self._publisher.publish(*changes(before, saved, self._low_stock))
+        await self._publisher.publish(*change_events(before, saved, self._low_stock))
         return saved
 
     async def _lock(self, product_id: int, expected: ExpectedVersions) -> Product:

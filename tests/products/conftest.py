@@ -1,4 +1,4 @@
-"""Products to look at."""
+"""Fixtures that create products."""
 
 from decimal import Decimal
 from typing import Any
@@ -31,7 +31,7 @@ def create_inactive(create: Create, manager: httpx.AsyncClient) -> Create:
 
 @pytest.fixture
 def fill(container: PicoContainer) -> Fill:
-    """Many products at once, past the service; every third is inactive."""
+    """Insert many products directly into the table; every third is inactive."""
 
     async def insert_many(count: int) -> None:
         rows = [

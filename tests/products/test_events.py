@@ -1,4 +1,4 @@
-"""What products tell of what happens to them, in the transaction in which it happens."""
+"""Changes of products publish events in the same transaction."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,21 +21,21 @@ from myapp.products.services import ProductService
 from ..fixture_types import StartContainer
 from .conftest import COLLECTION
 
-Told = Callable[[], Awaitable[Sequence[RecordedEvent]]]
+NewEvents = Callable[[], Awaitable[Sequence[RecordedEvent]]]
 
 LAMP = {"name": "Lamp", "price": Decimal("19.99"), "stock": 9}
-AS_TOLD = {"name": "Lamp", "description": None, "price": 19.99, "stock": 9, "active": True}
+LAMP_FIELDS = {"name": "Lamp", "description": None, "price": 19.99, "stock": 9, "active": True}
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def told(container: PicoContainer) -> Told:
-    return told_in(container)
+def new_events(container: PicoContainer) -> NewEvents:
+    return event_reader(container)
 
 
-def told_in(container: PicoContainer) -> Told:
-    """What was told since the last time."""
+def event_reader(container: PicoContainer) -> NewEvents:
+    """Return the events since the last call."""
     after_id = 0
 
     async def read() -> Sequence[RecordedEvent]:
@@ -52,31 +52,33 @@ def payloads(events: Sequence[RecordedEvent]) -> dict[str, Mapping[str, Any]]:
 
 
 class TestCreate:
-    async def test_tells_all_fields(self, service: ProductService, told: Told) -> None:
+    async def test_tells_all_fields(self, service: ProductService, new_events: NewEvents) -> None:
         product = await service.create(LAMP)
-        (created,) = await told()
+        (created,) = await new_events()
         assert (created.type, created.aggregate, created.aggregate_id) == (
             "product.created",
             "product",
             str(product.id),
         )
-        assert (created.version, created.payload) == (1, {"before": {}, "after": AS_TOLD})
+        assert (created.version, created.payload) == (1, {"before": {}, "after": LAMP_FIELDS})
         assert (created.actor, created.request_id) == ("system", None)
         assert product.created_at <= created.occurred_at <= utc_now()
 
-    async def test_tells_who_and_in_which_request(self, manager: httpx.AsyncClient, told: Told) -> None:
+    async def test_tells_who_and_in_which_request(self, manager: httpx.AsyncClient, new_events: NewEvents) -> None:
         headers = {"X-Request-ID": "abc-123"}
         await manager.post(COLLECTION, json={"name": "Lamp", "price": 0.1}, headers=headers)
-        (created,) = await told()
+        (created,) = await new_events()
         assert (created.actor, created.request_id) == ("product-manager-1", "abc-123")
         assert created.payload["after"]["price"] == 0.1
 
-    async def test_tells_of_no_stock_that_was_low_from_the_beginning(self, service: ProductService, told: Told) -> None:
+    async def test_tells_of_no_stock_that_was_low_from_the_beginning(
+        self, service: ProductService, new_events: NewEvents
+    ) -> None:
         await service.create(LAMP | {"stock": 1})
-        assert set(payloads(await told())) == {"product.created"}
+        assert set(payloads(await new_events())) == {"product.created"}
 
     async def test_tells_nothing_of_what_was_refused_or_rolled_back(
-        self, service: ProductService, told: Told, container: PicoContainer
+        self, service: ProductService, new_events: NewEvents, container: PicoContainer
     ) -> None:
         with pytest.raises(ValidationFailedError):
             await service.create(LAMP | {"price": -1})
@@ -88,10 +90,10 @@ class TestCreate:
 
         with pytest.raises(ZeroDivisionError):
             await create_and_fail()
-        assert await told() == []
+        assert await new_events() == []
 
     async def test_takes_three_statements(self, service: ProductService, container: PicoContainer) -> None:
-        """The product, the event, and all of its deliveries."""
+        """One for the product, one for the event, one for all deliveries."""
         statements: list[str] = []
         engine = container.get(SessionManager).engine.sync_engine
 
@@ -108,15 +110,15 @@ class TestCreate:
 
 
 class TestUpdate:
-    async def test_tells_the_fields_that_changed(self, service: ProductService, told: Told) -> None:
+    async def test_tells_the_fields_that_changed(self, service: ProductService, new_events: NewEvents) -> None:
         product = await service.create(LAMP)
-        await told()
+        await new_events()
         await service.update(product.id, {"name": "Torch", "price": Decimal("20"), "stock": 9, "description": None})
-        (updated,) = await told()
+        (updated,) = await new_events()
         assert (updated.type, updated.aggregate_id, updated.version) == ("product.updated", str(product.id), 2)
         assert updated.payload == {"before": {"name": "Lamp", "price": 19.99}, "after": {"name": "Torch", "price": 20}}
         await service.update(product.id, {"description": "Bright"})
-        (updated,) = await told()
+        (updated,) = await new_events()
         assert (updated.version, updated.payload["after"]) == (3, {"description": "Bright"})
 
     @pytest.mark.parametrize(
@@ -131,37 +133,37 @@ class TestUpdate:
         ],
     )
     async def test_that_changes_nothing_tells_nothing(
-        self, service: ProductService, told: Told, changes: dict[str, Any]
+        self, service: ProductService, new_events: NewEvents, changes: dict[str, Any]
     ) -> None:
         product = await service.create(LAMP)
-        await told()
+        await new_events()
         same = await service.update(product.id, changes)
         assert (same.version, same.updated_at) == (1, product.updated_at)
-        assert await told() == []
+        assert await new_events() == []
 
-    async def test_tells_of_a_flip_by_itself(self, service: ProductService, told: Told) -> None:
+    async def test_tells_of_a_flip_by_itself(self, service: ProductService, new_events: NewEvents) -> None:
         product = await service.create(LAMP)
-        await told()
+        await new_events()
         for active, verb in ((False, "deactivated"), (True, "activated")):
             await service.update(product.id, {"active": active, "name": "Lamp"})
-            (flip,) = await told()
+            (flip,) = await new_events()
             assert flip.type == f"product.{verb}"
             assert flip.payload == {"before": {"active": not active}, "after": {"active": active}}
 
-    async def test_tells_of_a_flip_beside_other_changes(self, service: ProductService, told: Told) -> None:
+    async def test_tells_of_a_flip_beside_other_changes(self, service: ProductService, new_events: NewEvents) -> None:
         product = await service.create(LAMP)
-        await told()
+        await new_events()
         await service.update(product.id, {"active": False, "stock": 8})
-        events = await told()
+        events = await new_events()
         assert payloads(events) == {
             "product.updated": {"before": {"stock": 9}, "after": {"stock": 8}},
             "product.deactivated": {"before": {"active": True}, "after": {"active": False}},
         }
         assert {found.version for found in events} == {2}
 
-    async def test_that_is_refused_tells_nothing(self, service: ProductService, told: Told) -> None:
+    async def test_that_is_refused_tells_nothing(self, service: ProductService, new_events: NewEvents) -> None:
         product = await service.create(LAMP)
-        await told()
+        await new_events()
         for error, id, changes, expected in (
             (PreconditionFailedError, product.id, {"stock": 1}, frozenset({7})),
             (NotFoundError, product.id + 1, {"stock": 1}, None),
@@ -169,31 +171,31 @@ class TestUpdate:
         ):
             with pytest.raises(error):
                 await service.update(id, changes, expected)
-        assert await told() == []
+        assert await new_events() == []
 
 
 class TestDeactivate:
-    async def test_twice_tells_once(self, service: ProductService, told: Told) -> None:
+    async def test_twice_tells_once(self, service: ProductService, new_events: NewEvents) -> None:
         product = await service.create(LAMP)
-        await told()
+        await new_events()
         for _ in range(2):
             assert (await service.deactivate(product.id)).version == 2
-        (deactivated,) = await told()
+        (deactivated,) = await new_events()
         assert (deactivated.type, deactivated.version) == ("product.deactivated", 2)
         assert deactivated.payload == {"before": {"active": True}, "after": {"active": False}}
 
 
 class TestDelete:
-    async def test_tells_what_was(self, service: ProductService, told: Told) -> None:
+    async def test_tells_what_was(self, service: ProductService, new_events: NewEvents) -> None:
         product = await service.create(LAMP)
         await service.deactivate(product.id)
-        await told()
+        await new_events()
         await service.delete(product.id)
         with pytest.raises(NotFoundError):
             await service.delete(product.id)
-        (deleted,) = await told()
+        (deleted,) = await new_events()
         assert (deleted.type, deleted.version) == ("product.deleted", 3)
-        assert deleted.payload == {"before": AS_TOLD | {"active": False}, "after": {}}
+        assert deleted.payload == {"before": LAMP_FIELDS | {"active": False}, "after": {}}
 
 
 class TestLowStock:
@@ -202,31 +204,31 @@ class TestLowStock:
         [(6, 5, True), (6, 0, True), (1000, 3, True), (7, 6, False), (5, 4, False), (4, 0, False), (0, 5, False)],
     )
     async def test_is_told_when_it_begins(
-        self, service: ProductService, told: Told, before: int, after: int, is_told: bool
+        self, service: ProductService, new_events: NewEvents, before: int, after: int, is_told: bool
     ) -> None:
         product = await service.create(LAMP | {"stock": before})
-        await told()
+        await new_events()
         await service.update(product.id, {"stock": after})
-        events = await told()
+        events = await new_events()
         low = {"name": "Lamp", "stock": after, "threshold": 5}
         assert payloads(events).get("product.stock_low") == (low if is_told else None)
         assert [found.version for found in events] == [2] * len(events)
 
-    async def test_is_told_again_after_there_was_more(self, service: ProductService, told: Told) -> None:
+    async def test_is_told_again_after_there_was_more(self, service: ProductService, new_events: NewEvents) -> None:
         product = await service.create(LAMP)
         for stock in (3, 2, 6, 5, 5, 4):
             await service.update(product.id, {"stock": stock})
-        lows = [found.payload["stock"] for found in await told() if found.type == "product.stock_low"]
+        lows = [found.payload["stock"] for found in await new_events() if found.type == "product.stock_low"]
         assert lows == [3, 5]
 
     async def test_begins_where_the_setting_says(self, start: StartContainer, database_url: str) -> None:
         container = start({"DATABASE__URL": database_url, "PRODUCTS__LOW_STOCK_THRESHOLD": "0"})
-        service, told = container.get(ProductService), told_in(container)
+        service, new_events = container.get(ProductService), event_reader(container)
         product = await service.create(LAMP)
         await service.update(product.id, {"stock": 1})
-        assert "product.stock_low" not in payloads(await told())
+        assert "product.stock_low" not in payloads(await new_events())
         await service.update(product.id, {"stock": 0})
-        assert payloads(await told())["product.stock_low"] == {"name": "Lamp", "stock": 0, "threshold": 0}
+        assert payloads(await new_events())["product.stock_low"] == {"name": "Lamp", "stock": 0, "threshold": 0}
 
     @pytest.mark.one_database
     def test_does_not_begin_below_zero(self, start: StartContainer, shared_url: str) -> None:

@@ -1,4 +1,4 @@
-"""A field of a product is known everywhere: the model says which there are."""
+"""Every field of the model appears in schemas, events, history and lists."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from myapp.products.services import ProductService
 
 LAMP: dict[str, Any] = {"name": "Lamp", "description": "Bright", "price": 9.5, "stock": 3}
 CHANGES: dict[str, Any] = {"name": "Table lamp", "description": None, "price": 8, "stock": 4, "active": False}
-"""Another value than that of LAMP for every field that an update may set."""
+"""For each field that an update may set, a value that differs from LAMP."""
 
 FILTERS: dict[str, Any] = {
     "search": "table",
@@ -34,7 +34,7 @@ FILTERS: dict[str, Any] = {
     "updated_since": "2999-01-01T00:00:00Z",
     "include_inactive": True,
 }
-"""A value that changes what is found, for every filter."""
+"""For each filter, a value that changes the result."""
 
 Writes = pytest.mark.parametrize("schema", [ProductCreate, ProductData, ProductUpdate, ProductChanges])
 

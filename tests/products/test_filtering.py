@@ -1,4 +1,4 @@
-"""The numbered list over HTTP: what it filters by, how it is sorted, where its links lead."""
+"""The paged list over HTTP: filters, sorting, and the Link header."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -75,7 +75,7 @@ class TestSearch:
         assert len(names(await viewer.get(PAGED, params={"search": text}))) == 1
 
     async def test_tells_apart_what_sqlite_does_not(self, viewer: httpx.AsyncClient, create: Create) -> None:
-        """FTS5 and LIKE read these three, two of which are no characters, as one."""
+        """FTS5 and LIKE treat these three as equal; two of them are noncharacters of Unicode."""
         for character in "\ufffd\ufffe\uffff":
             await create(f"Lamp {character} bright")
         assert names(await viewer.get(PAGED, params={"search": "\ufffe br"})) == ["Lamp \ufffe bright"]
@@ -154,8 +154,8 @@ class TestUpdatedSince:
         moment = datetime.fromisoformat(changed["updated_at"])
         assert moment > datetime.fromisoformat(new["updated_at"])
         for zone in (UTC, timezone(timedelta(hours=14)), timezone(-timedelta(hours=9, minutes=30))):
-            told = moment.astimezone(zone).isoformat(timespec="microseconds")
-            assert names(await viewer.get(PAGED, params={"updated_since": told})) == ["Old"]
+            since = moment.astimezone(zone).isoformat(timespec="microseconds")
+            assert names(await viewer.get(PAGED, params={"updated_since": since})) == ["Old"]
         later = (moment + timedelta(microseconds=1)).isoformat()
         assert names(await viewer.get(PAGED, params={"updated_since": later})) == []
         assert names(await viewer.get(PAGED, params={"updated_since": new["updated_at"]})) == ["Old", "New"]
@@ -173,7 +173,7 @@ class TestUpdatedSince:
 class TestSort:
     @pytest.fixture
     async def products(self, create: Create, container: PicoContainer) -> None:
-        """Whose ids are in the order b, a, C, and which differ in one field at least."""
+        """Create products with ids in the order b, a, C. Any two differ in at least one field."""
         for day, (name, price, stock) in enumerate((("b lamp", 2, 0), ("a lamp", 1, 5), ("C lamp", 2, 5))):
             product = await create(name, price=price, stock=stock)
             moment = datetime(2026, 1, 3 - day, tzinfo=UTC)
@@ -287,7 +287,7 @@ class TestLinks:
         tokens: dict[str, str],
         prefix: str,
     ) -> None:
-        """Whether the proxy has stripped it or not."""
+        """It makes no difference whether the proxy has stripped the path."""
         app = start({"DATABASE__URL": shared_url, "WEB__ROOT_PATH": "/shop/caf\u00e9"}).get(FastAPI)
         async with client_of(app, tokens["viewer"]) as client:
             response = await client.get(prefix + PAGED)

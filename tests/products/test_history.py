@@ -1,4 +1,4 @@
-"""GET /api/v1/products/{id}/history: who changed what, when, from what to what."""
+"""GET /api/v1/products/{id}/history: who changed a product, when, and the old and new values."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -40,7 +40,7 @@ async def whole_history(client: httpx.AsyncClient, id: int) -> list[dict[str, An
 
 
 def replay(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The fields at the end; the chain is unbroken when each change begins with what the one before it has left."""
+    """Return the fields after all changes. Fail if a change does not begin with the values of the one before it."""
     state: dict[str, Any] = {}
     for change in history:
         before, after = change["before"], change["after"]
@@ -116,7 +116,7 @@ class TestHistory:
         assert (other["before"], other["after"]) == ({"stock": 0}, {"stock": 1})
 
     async def test_is_of_changes_only(self, manager: httpx.AsyncClient, create: Create) -> None:
-        """That the stock is low changes nothing."""
+        """A low-stock event is not a change."""
         product = await create(stock=6)
         await manager.put(f"{COLLECTION}{product['id']}", json={"stock": 5})
         types = [change["type"] for change in await whole_history(manager, product["id"])]
@@ -186,7 +186,7 @@ class TestChain:
                     {"active": turn == 1},
                 ][number % 5]
                 response = await writers[number].put(path, json=change)
-                while response.status_code == 503:  # on a slow machine they wait too long for each other
+                while response.status_code == 503:  # on a slow machine they wait too long for the same row
                     response = await writers[number].put(path, json=change)
                 assert response.status_code == 200, response.text
 

@@ -1,4 +1,4 @@
-"""How names are folded for a search. What the table refuses is in tests/contract/test_schema.py."""
+"""Names are folded for searching. The constraints of the table are tested in tests/contract/test_schema.py."""
 
 import sys
 import unicodedata
@@ -15,7 +15,7 @@ CHANGING = [
     for character in map(chr, range(sys.maxunicode + 1))
     if character.casefold() != character or not unicodedata.is_normalized("NFC", character)
 ]
-"""Every character that folding changes."""
+"""All characters that folding changes."""
 
 
 class TestFold:

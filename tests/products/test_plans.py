@@ -1,4 +1,4 @@
-"""How the databases go about what lists and searches ask of them: by an index, where one helps."""
+"""The query plans of lists and searches: the databases use the indexes."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -19,7 +19,7 @@ from ..issuer import Issuer
 
 Plan = Callable[[Awaitable[Any]], Awaitable[str]]
 
-# Enough for PostgreSQL to prefer an index; SQLite does not look.
+# Enough rows for PostgreSQL to prefer an index. SQLite does not look at the number.
 MANY = """
 INSERT INTO products (name, name_folded, price, stock, active, version, created_at, updated_at)
 SELECT 'Lamp ' || n, 'lamp ' || n, n, n % 500, true, 1, now() + n * interval '1 s', now() + n * interval '1 s'
@@ -33,7 +33,7 @@ SORTING = {"sqlite": "USE TEMP B-TREE FOR ORDER BY", "postgresql": "->  Sort"}
 async def catalogue(
     database_kind: str, databases: Databases, issuer: Issuer, folders: dict[str, str]
 ) -> AsyncIterator[PicoContainer]:
-    """An application with many products, which these tests only read."""
+    """Return an application with many products. These tests only read them."""
     url = databases.migrated(database_kind)
     container = build({"DATABASE__URL": url, "AUTH_CLIENT__ISSUER": issuer.url, **folders})
     if database_kind == "postgresql":
@@ -52,7 +52,7 @@ def service(catalogue: PicoContainer) -> ProductService:
 
 @pytest.fixture
 def plan(catalogue: PicoContainer) -> Plan:
-    """Return what the database makes of the statement that a call sends."""
+    """Return a function that gets the query plan of the statements that a call sends."""
     engine = catalogue.get(SessionManager).engine
     is_sqlite = engine.dialect.name == "sqlite"
 
@@ -95,7 +95,7 @@ async def test_every_sort_has_an_index(service: ProductService, plan: Plan, data
     for direction in ("ASC", "DESC"):
         found = await plan(service.list_paged(1, 10, sort=[Sort(field, direction)]))
         assert index in found
-        assert SORTING[database_kind] not in found  # but for the ids of equal rows
+        assert SORTING[database_kind] not in found  # the ids of equal rows may be sorted
 
 
 @pytest.mark.parametrize(

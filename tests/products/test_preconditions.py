@@ -103,7 +103,7 @@ class TestIfMatch:
 
     @pytest.fixture
     async def product(self, manager: httpx.AsyncClient, create: Create) -> dict[str, Any]:
-        """In version 2."""
+        """Create a product in version 2."""
         path = f"{COLLECTION}{(await create())['id']}"
         changed: dict[str, Any] = (await manager.put(path, json={"stock": 1})).json()
         return changed

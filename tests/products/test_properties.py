@@ -1,4 +1,4 @@
-"""Rules that hold for every product and every page, tried with what hypothesis makes up."""
+"""Rules that hold for every product and every page, tested with data from hypothesis."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from myapp.products.services import ProductService
 from .conftest import COLLECTION
 
 texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=100)
-# What pydantic strips is what Unicode calls white space; a name that has none at its ends stays as it is.
+# pydantic strips Unicode white space. A name without white space at its ends stays as it is.
 names = texts.map(lambda text: f"<{text[:98]}>")
 cents = st.integers(1, 10**12 - 1)
 products = st.fixed_dictionaries(
@@ -30,7 +30,7 @@ products = st.fixed_dictionaries(
     optional={"description": st.none() | texts, "stock": st.integers(0, MAX_INTEGER)},
 )
 
-# Few values, so that many are equal; letters that fold to others, to several, or that patterns give a meaning.
+# Few values, so that many are equal. Letters that fold to one or more others, and wildcards of patterns.
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 LETTERS = 'aA%_/\\"*\u00df\u1e9e\u0130\u00c5\ufffd\uffff\U0001f4a1'
 prices = st.sampled_from([Decimal("0.01"), Decimal("9.99"), Decimal(10), Decimal("9999999999.99")])
@@ -165,7 +165,7 @@ async def test_batches_cover_everything_once_and_in_order(
 
 
 async def replace(container: PicoContainer, rows: list[dict[str, Any]]) -> None:
-    """All products by new ones."""
+    """Replace all products by new ones."""
     usual = {"name": "Lamp", "price": Decimal(1), "stock": 0, "active": True, "version": 1}
     usual |= {"created_at": NEW_YEAR, "updated_at": NEW_YEAR}
     new = [usual | row | {"name_folded": fold(row.get("name", "Lamp"))} for row in rows]

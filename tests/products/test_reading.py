@@ -1,4 +1,4 @@
-"""The four reads over HTTP: list, paged, search, get."""
+"""The four read operations over HTTP: list, paged, search, get."""
 
 from datetime import datetime, timedelta
 
@@ -71,7 +71,7 @@ class TestList:
     async def test_has_any_number_of_products(
         self, manager: httpx.AsyncClient, viewer: httpx.AsyncClient, fill: Fill, number: int
     ) -> None:
-        """Around the size of a batch, which is 1,000."""
+        """Numbers around the batch size of 1,000."""
         await fill(number)
         everything = (await manager.get(COLLECTION, params={"include_inactive": True})).json()
         assert [product["name"] for product in everything] == [f"Product {index:06}" for index in range(number)]
@@ -254,7 +254,7 @@ class TestSearch:
         assert (await viewer.get(f"{SEARCH}?q={text}")).status_code == 200
 
     async def test_takes_a_hundred_characters(self, viewer: httpx.AsyncClient, create: Create) -> None:
-        name = "\u0390" * 100  # three characters each once folded
+        name = "\u0390" * 100  # folding makes three characters of each
         await create(name)
         assert names(await viewer.get(SEARCH, params={"q": name})) == [name]
 
@@ -295,7 +295,7 @@ class TestGet:
 
 @pytest.mark.one_database
 class TestParameters:
-    """A mistyped filter must not return everything, nor a repeated one something."""
+    """An unknown or a repeated parameter is refused: it must not return a wrong list."""
 
     @pytest.mark.parametrize("path", [COLLECTION, PAGED, SEARCH + "?q=lamp", "{product}"])
     @pytest.mark.parametrize("parameter", ["incude_inactive=true", "Page=2", "order=name", "q[]=x", "%00=1", "="])

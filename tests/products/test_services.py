@@ -1,4 +1,4 @@
-"""The services without HTTP: as a script, a task or a test calls them."""
+"""The product service without HTTP, as a script, a task or a test calls it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -139,7 +139,7 @@ class TestUpdate:
 
 
 class TestErrors:
-    """Whatever is raised, nothing was changed and the next call is not affected."""
+    """A call that raises changes nothing and does not affect the next call."""
 
     @pytest.mark.parametrize("id", NO_IDS, ids=lambda id: "huge" if id == 10**5000 else repr(id))
     async def test_an_id_that_cannot_exist_is_not_found(self, service: ProductService, id: Any) -> None:
@@ -175,7 +175,7 @@ class TestErrors:
         assert await service.list_active(include_inactive=True) == []
 
     async def test_no_connection_stays_in_use(self, service: ProductService, container: PicoContainer) -> None:
-        for _ in range(30):  # more than the pool has
+        for _ in range(30):  # more than the pool has connections
             with pytest.raises(NotFoundError):
                 await service.delete(MAX_INTEGER)
         assert container.get(SessionManager).engine.pool.checkedout() == 0

@@ -1,4 +1,4 @@
-"""The list as it goes over the wire: batch by batch, and never a well-formed short answer."""
+"""The streamed list: sent batch by batch, and never a valid JSON answer that is incomplete."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ BATCH = 50
 
 
 class EndlessCatalogue(ProductService):
-    """As many products as are asked for, until ``error`` is raised in the batch of number ``fails_in``."""
+    """Returns as many products as are requested; batch number ``fails_in`` raises ``error``."""
 
     def __init__(self, error: Exception | None = None, fails_in: int = -1) -> None:
         self.error = error
@@ -127,7 +127,7 @@ async def test_a_client_that_leaves_ends_the_reading(
 async def test_a_client_that_is_slow_makes_the_server_wait(
     serve: Callable[[ProductService], FastAPI], network: httpx.AsyncClient
 ) -> None:
-    """Rows are read when they can be sent, not piled up."""
+    """Rows are read when they can be sent; they are not collected in memory."""
     catalogue = EndlessCatalogue()
     app = serve(catalogue)
     async with serving(app) as url, network.stream("GET", url + COLLECTION) as response:
@@ -135,7 +135,7 @@ async def test_a_client_that_is_slow_makes_the_server_wait(
         await anext(chunks)
         async with asyncio.timeout(10):
             before: Any = None
-            while catalogue.batches != before:  # until the buffers between are full
+            while catalogue.batches != before:  # until all buffers in between are full
                 before = catalogue.batches
                 await asyncio.sleep(0.05)
         await chunks.aclose()

@@ -1,4 +1,4 @@
-"""Which values a product may have, over HTTP: the same for a new one and for a change."""
+"""The values that a product may have, over HTTP: the same for create and update."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ BULB = "\U0001f4a1"
 JSON = {"Content-Type": "application/json"}
 
 
-# Each value as JSON text, since Python has no way to write all of them.
+# Each value is JSON text, because Python cannot express all of them.
 REFUSED = [
     ("name", "null", "string_type"),
     ("name", "5", "string_type"),
@@ -82,7 +82,7 @@ REFUSED = [
     ("Price", "1", "extra_forbidden"),
 ]
 
-# What is sent, and what the product has then.
+# The value that is sent, and the value that the product has afterwards.
 ACCEPTED = [
     ("name", '"ab"', "ab"),
     ("name", '"  ab\\t\\n "', "ab"),
@@ -117,7 +117,7 @@ def ids(cases: list[Any]) -> list[str]:
 
 
 def body(members: dict[str, Any], name: str, value: str) -> str:
-    """``members`` as JSON, with ``value``, which is JSON already, for ``name``."""
+    """Return ``members`` as JSON; the member ``name`` gets ``value``, which is JSON text already."""
     rest = {key: other for key, other in members.items() if key != name}
     return json.dumps(rest)[:-1] + (", " if rest else "") + f'"{name}": {value}}}'
 
@@ -183,7 +183,7 @@ class TestUpdate:
 
 @pytest.mark.one_database
 class TestBody:
-    """What is no product at all, for both operations."""
+    """Bodies that are not a product at all, for both operations."""
 
     @pytest.fixture(params=["create", "update"])
     async def send(self, request: pytest.FixtureRequest, manager: httpx.AsyncClient, create: Create) -> Any:

@@ -1,4 +1,4 @@
-"""The four writes over HTTP: create, update, deactivate, delete."""
+"""The four write operations over HTTP: create, update, deactivate, delete."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -219,7 +219,7 @@ class TestDelete:
 
 
 class TestIds:
-    """An id that cannot exist is not found, whatever is done to it, and nothing fails inside."""
+    """An impossible id gives 404 for each operation, and no internal error."""
 
     @pytest.fixture(params=["get", "update", "deactivate", "delete"])
     def send(
@@ -290,7 +290,7 @@ class TestConcurrency:
         responses = await asyncio.gather(*requests)
         assert {response.status_code for response in responses} == {200}
         versions = sorted(int(response.headers["etag"].strip('"')) for response in responses)
-        assert versions == list(range(2, 22)), "each update made one version"
+        assert versions == list(range(2, 22)), "each update should make one version"
         last = max(responses, key=lambda response: int(response.headers["etag"].strip('"')))
         assert (await manager.get(path_of(product))).json() == last.json()
 
