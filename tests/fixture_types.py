@@ -26,5 +26,5 @@ HasFile = Callable[[Json], Awaitable[bool]]
 # Callers and users
 Call = Callable[..., Awaitable[httpx.Response]]
 Connect = Callable[..., Awaitable[httpx.AsyncClient]]
-See = Callable[..., Awaitable[Json]]
+Register = Callable[..., Awaitable[Json]]
 SeeUser = Callable[[], Awaitable[User]]

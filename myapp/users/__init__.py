@@ -1,1 +1,1 @@
-"""The people who call: their profile, and whether they may still call."""
+"""The users of the API: their profiles, and whether they are active."""

@@ -1,4 +1,4 @@
-"""Users over HTTP: everybody their own profile, administrators those of all."""
+"""The HTTP API of users: one's own profile for everybody, all users for administrators."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -32,12 +32,12 @@ class ProfileController:
 
     @get("", response_model=UserResponse, versioned=True)
     async def get_own_profile(self) -> Any:
-        """Who the caller is; one who calls for the first time is remembered from here on."""
+        """Return the caller's own profile. The first call creates it."""
         return await self._service.get(current_caller())
 
     @patch("", response_model=UserResponse, versioned=True, errors=[PreconditionFailedError])
     async def update_own_profile(self, body: ProfileUpdate, expected: IfMatch) -> Any:
-        """Change the fields that are sent; `null` clears."""
+        """Change only the fields that are sent. `null` clears a field."""
         return await self._service.update(current_caller(), body.model_dump(), expected)
 
 
@@ -64,11 +64,11 @@ class UserController:
     )
     @requires_permission("users:write")
     async def update_user(self, user_id: UUID, body: UserUpdate, expected: IfMatch) -> Any:
-        """Activate or deactivate. A deactivated user is refused on every route within five seconds."""
+        """Activate or deactivate a user. Within five seconds, every route refuses a deactivated user."""
         return await self._service.update(user_id, body.model_dump(), expected)
 
     @delete("/{user_id:uuid}", status_code=204, errors=[NotFoundError, OwnAccountError, PreconditionFailedError])
     @requires_permission("users:write")
     async def delete_user(self, user_id: UUID, expected: IfMatch) -> None:
-        """Forget a user; one whose token still counts and who calls again is a new one."""
+        """Delete a user. If the user calls again with a valid token, a new user is created."""
         await self._service.delete(user_id, expected)

@@ -1,4 +1,4 @@
-"""What others may want to know of users."""
+"""The events of users."""
 
 from dataclasses import dataclass
 from typing import ClassVar

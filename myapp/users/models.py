@@ -14,18 +14,18 @@ from ..platform.database.types import UtcDateTime, as_created, utc_now
 from ..platform.text import fold
 
 
-def as_inserted(context: Any) -> str:
+def default_search_text(context: Any) -> str:
     row = context.get_current_parameters()
-    return searchable(row["email"], row["name"])
+    return search_text_of(row["email"], row["name"])
 
 
-def searchable(email: str | None, name: str | None) -> str:
-    """What search looks at: no text that is searched for has a line break."""
+def search_text_of(email: str | None, name: str | None) -> str:
+    """Return the text that a search looks in. Search texts have no line break, so none matches across the two lines."""
     return fold(f"{email or ''}\n{name or ''}")
 
 
 class User(AppBase):
-    """``subject`` is the ``sub`` of the user's tokens; ``version`` counts the updates that changed something."""
+    """``subject`` is the claim ``sub`` of the user's tokens. ``version`` counts the updates that changed a value."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -39,7 +39,7 @@ class User(AppBase):
     email: Mapped[str | None] = mapped_column(String(MAX_EMAIL), nullable=True, info=sortable())
     name: Mapped[str | None] = mapped_column(String(MAX_NAME), nullable=True, info=sortable())
     phone: Mapped[str | None] = mapped_column(String(20), nullable=True)
-    search_text: Mapped[str] = mapped_column(String(1100), nullable=False, default=as_inserted)
+    search_text: Mapped[str] = mapped_column(String(1100), nullable=False, default=default_search_text)
     is_active: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True)
     version: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now, info=sortable())
@@ -48,6 +48,6 @@ class User(AppBase):
     __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's declaration
 
     @validates("name")
-    def _keep_searchable(self, _key: str, name: str | None) -> str | None:
-        self.search_text = searchable(self.email, name)
+    def _update_search_text(self, _key: str, name: str | None) -> str | None:
+        self.search_text = search_text_of(self.email, name)
         return name

@@ -1,4 +1,4 @@
-"""Every query of users."""
+"""All queries for users."""
 
 import uuid
 
@@ -22,8 +22,10 @@ class UserRepository:
         self._manager = manager
 
     async def add_if_absent(self, caller: Caller) -> uuid.UUID | None:
-        """The id of the new user; None where the subject has one already, or gets one from another transaction, whose
-        end is waited for."""
+        """Insert the caller as a user and return the new id; return None if the subject has a row already.
+
+        Waits for another transaction that is inserting the same subject.
+        """
         session = get_session(self._manager)
         values = {"subject": caller.subject, "email": caller.email, "name": caller.name}
         insert = insert_into(session, User).values(**values).on_conflict_do_nothing(index_elements=[User.subject])
@@ -48,15 +50,15 @@ class UserRepository:
         return await self._first(select(User).where(User.id == id))
 
     async def lock_by_subject(self, subject: str) -> User | None:
-        """The user, whom nobody else can change until the transaction ends."""
+        """Return the user and lock the row until the transaction ends."""
         return await self._first(select(User).where(User.subject == subject).with_for_update())
 
     async def lock_by_id(self, id: uuid.UUID) -> User | None:
-        """The user, whom nobody else can change until the transaction ends."""
+        """Return the user and lock the row until the transaction ends."""
         return await self._first(select(User).where(User.id == id).with_for_update())
 
     async def find_status(self, subject: str) -> bool | None:
-        """Whether the user is active; None where there is none."""
+        """Return whether the user is active, or None if there is no such user."""
         return await get_session(self._manager).scalar(STATUS, {"subject": subject})
 
     async def find_paged(self, filters: UserFilter, page: PageRequest) -> Page[User]:

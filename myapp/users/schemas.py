@@ -1,4 +1,4 @@
-"""What a user looks like, and what of it may be changed: the same over HTTP and to the services."""
+"""The schemas of users: the same for HTTP and for the services."""
 
 from datetime import datetime
 from typing import Annotated
@@ -29,13 +29,15 @@ class UserFilter(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     search: SearchText | MISSING = Field(
-        default=MISSING, description="Part of an email address or a name; case does not count."
+        default=MISSING, description="Part of an email address or a name. Upper and lower case are equal."
     )
-    is_active: bool | MISSING = Field(default=MISSING, description="Only active users, or only deactivated ones.")
+    is_active: bool | MISSING = Field(
+        default=MISSING, description="`true`: only active users. `false`: only deactivated users."
+    )
 
 
 class ProfileUpdate(PartialUpdate):
-    """What is sent changes, what is not sent stays; ``null`` clears."""
+    """Fields that are not sent stay as they are. ``null`` clears a field."""
 
     name: FullName | MISSING | None = MISSING
     phone: Phone | MISSING | None = MISSING
@@ -48,7 +50,7 @@ class UserUpdate(BaseModel):
 
 
 class UserResponse(BaseModel):
-    """``subject`` is the ``sub`` of the user's tokens."""
+    """``subject`` is the claim ``sub`` of the user's tokens."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -1,4 +1,4 @@
-"""The rules for users and the boundaries of their transactions."""
+"""The rules for users."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -18,12 +18,12 @@ from .models import User
 from .repositories import UserRepository
 from .schemas import OLDEST_FIRST, ProfileUpdate, UserFilter, UserUpdate
 
-EVERYBODY = UserFilter()
+NO_FILTERS = UserFilter()
 
 
 @component
 class Registration:
-    """Gives each caller a row: once, however many of their first requests come at the same time."""
+    """Creates the row of a caller at the first request. Concurrent first requests create one row."""
 
     def __init__(self, repo: UserRepository, events: EventPublisher) -> None:
         self._repo = repo
@@ -31,7 +31,7 @@ class Registration:
 
     @transactional
     async def lock_or_create(self, caller: Caller) -> User:
-        """The caller's row, which nobody else can change until the transaction ends."""
+        """Return the caller's row and lock it until the transaction ends."""
         while (user := await self._repo.lock_by_subject(caller.subject)) is None:
             if id := await self._repo.add_if_absent(caller):
                 event = UserCreated(aggregate_id=str(id), version=1, email=caller.email, name=caller.name)
@@ -41,15 +41,18 @@ class Registration:
 
 @component
 class ProfileService:
-    """What callers may know and change of themselves. Raises ``InactiveCallerError``, ``PreconditionFailedError``,
-    ``ValidationFailedError`` (pico-pydantic) and ``DatabaseUnavailableError``."""
+    """The caller's own profile.
+
+    Raises ``InactiveCallerError``, ``PreconditionFailedError``, ``ValidationFailedError`` (pico-pydantic) and
+    ``DatabaseUnavailableError``.
+    """
 
     def __init__(self, repo: UserRepository, registration: Registration) -> None:
         self._repo = repo
         self._registration = registration
 
     async def get(self, caller: Caller) -> User:
-        """One read for a caller who is known: no transaction is open around it."""
+        """Return the caller's row. For a known caller this is a single read without a transaction."""
         user = await self._repo.find_by_subject(subject=caller.subject)
         return require_active(user or await self._registration.lock_or_create(caller))
 
@@ -65,27 +68,30 @@ class ProfileService:
 
 @component
 class UserService:
-    """What administrators may know and change of everybody. Raises ``NotFoundError``, ``OwnAccountError``,
-    ``PreconditionFailedError``, ``ValidationFailedError`` (pico-pydantic) and ``DatabaseUnavailableError``."""
+    """All users, for administrators.
+
+    Raises ``NotFoundError``, ``OwnAccountError``, ``PreconditionFailedError``, ``ValidationFailedError``
+    (pico-pydantic) and ``DatabaseUnavailableError``.
+    """
 
     def __init__(self, repo: UserRepository) -> None:
         self._repo = repo
 
     @transactional(read_only=True)
     async def is_active(self, subject: str) -> bool:
-        """Callers who were never seen, or whose row was deleted, are."""
+        """Return whether the caller is active. A caller without a row counts as active."""
         return await self._repo.find_status(subject) is not False
 
     @transactional(read_only=True)
     async def get_by_id(self, user_id: UUID) -> User:
-        return found(await self._repo.find_by_id(user_id))
+        return require_found(await self._repo.find_by_id(user_id))
 
     @transactional(read_only=True)
     async def list_paged(
         self,
         page: int,
         page_size: int,
-        filters: UserFilter = EVERYBODY,
+        filters: UserFilter = NO_FILTERS,
         sort: Sequence[Sort] = parse_order(OLDEST_FIRST),
     ) -> Page[User]:
         """Return one page of users; ``page`` 1 is the first, one beyond the end is empty."""
@@ -94,27 +100,27 @@ class UserService:
     @transactional
     @validate
     async def update(self, user_id: UUID, data: UserUpdate, expected: ExpectedVersions = None) -> User:
-        """Activate or deactivate; a deactivated user is refused everywhere within ``users.status_ttl`` seconds."""
+        """Activate or deactivate a user. All processes refuse a deactivated one within ``users.status_ttl`` seconds."""
         user = await self._lock(user_id, expected)
         if not data.is_active:
-            require_other(user, "deactivate")
+            require_not_self(user, "deactivate")
         user.is_active = data.is_active
         return await self._repo.save(user)
 
     @transactional
     async def delete(self, user_id: UUID, expected: ExpectedVersions = None) -> None:
-        """Only what is stored here: whoever still has an account at the issuer, and calls again, is a new user."""
+        """Delete the row of a user. Whoever still has an account at the issuer and calls again becomes a new user."""
         user = await self._lock(user_id, expected)
-        require_other(user, "delete")
+        require_not_self(user, "delete")
         await self._repo.delete(user)
 
     async def _lock(self, user_id: UUID, expected: ExpectedVersions) -> User:
-        user = found(await self._repo.lock_by_id(user_id))
+        user = require_found(await self._repo.lock_by_id(user_id))
         require_version("user", user.version, expected)
         return user
 
 
-def found(user: User | None) -> User:
+def require_found(user: User | None) -> User:
     if user is None:
         raise NotFoundError("There is no such user.")
     return user
@@ -126,6 +132,6 @@ def require_active(user: User) -> User:
     return user
 
 
-def require_other(user: User, verb: str) -> None:
+def require_not_self(user: User, verb: str) -> None:
     if user.subject == current_actor():
-        raise OwnAccountError(f"Nobody can {verb} themselves.")
+        raise OwnAccountError(f"You cannot {verb} your own account.")

@@ -10,8 +10,9 @@ from pydantic import Field
 @configured(target="self", prefix="users", mapping="tree")
 @dataclass
 class UsersSettings:
-    """Times are in seconds. ``status_ttl`` is how late a process may hear that a user was deactivated;
-    ``status_grace`` how long it goes by what it last heard while the database does not answer.
+    """Times are in seconds. A process caches a user's status for ``status_ttl``.
+
+    While the database does not answer, the process uses the cached status for ``status_grace``.
     """
 
     status_ttl: Annotated[float, Field(gt=0, le=5)] = 3.0

@@ -1,4 +1,4 @@
-"""Whether a caller may still call: asked for every request, so an answer of the database counts for a moment."""
+"""The status of callers. Every request needs it, so it is cached for a short time."""
 
 import asyncio
 import time
@@ -11,23 +11,23 @@ from ..platform.errors import DatabaseUnavailableError
 from .services import UserService
 from .settings import UsersSettings
 
-PATIENCE = 0.5
-"""Seconds that a request waits for a new answer where there is an old one."""
+REFRESH_TIMEOUT = 0.5
+"""Seconds that a request waits for a new status if it can use a cached one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    active: bool
-    asked_at: float
-    """When the question was put, on the clock of ``time.monotonic``."""
+class CachedStatus:
+    is_active: bool
+    queried_at: float
+    """The start of the query, by ``time.monotonic``."""
 
 
 @component
 class UserStatus(CallerStatus):
-    """Each process asks once in ``users.status_ttl`` seconds for each subject, however many requests wait for it.
+    """A process queries each subject once in ``users.status_ttl`` seconds; concurrent requests share the query.
 
-    While the database does not answer, its last answer counts for ``users.status_grace`` seconds; without one the
-    request gets 503.
+    While the database does not answer, the cached status is used for ``users.status_grace`` seconds. A request without
+    a cached status gets 503.
     """
 
     def __init__(self, users: UserService, settings: UsersSettings) -> None:
@@ -35,42 +35,46 @@ class UserStatus(CallerStatus):
         self._ttl = settings.status_ttl
         self._grace = settings.status_grace
         self._size = settings.status_cache_size
-        self._answers: dict[str, Answer] = {}
-        self._asking: dict[str, asyncio.Task[bool]] = {}
+        self._cache: dict[str, CachedStatus] = {}
+        self._queries: dict[str, asyncio.Task[bool]] = {}
 
     async def is_active(self, subject: str) -> bool:
-        """Raises DatabaseUnavailableError."""
-        last = self._answers.get(subject)
-        if last is not None and time.monotonic() < last.asked_at + self._ttl:
-            return last.active
-        return await self._ask_again(subject, last)
+        """Raises DatabaseUnavailableError if there is no usable cached status."""
+        last = self._cache.get(subject)
+        if last is not None and time.monotonic() < last.queried_at + self._ttl:
+            return last.is_active
+        return await self._refresh(subject, last)
 
-    async def _ask_again(self, subject: str, last: Answer | None) -> bool:
-        usable = last is not None and time.monotonic() < last.asked_at + self._grace
-        task = self._asking.get(subject)
+    async def _refresh(self, subject: str, last: CachedStatus | None) -> bool:
+        is_usable = last is not None and time.monotonic() < last.queried_at + self._grace
+        task = self._queries.get(subject)
         if task is None:
-            task = self._asking[subject] = asyncio.create_task(self._ask(subject))
-            task.add_done_callback(retrieve)
-        # Not wait_for: nobody who stops waiting ends the question for the others.
-        await asyncio.wait({task}, timeout=PATIENCE if usable else None)
-        if last is not None and usable and (not task.done() or isinstance(task.exception(), DatabaseUnavailableError)):
-            return last.active
+            task = self._queries[subject] = asyncio.create_task(self._query(subject))
+            task.add_done_callback(retrieve_error)
+        # Not wait_for: a request that stops waiting must not cancel the query for the others.
+        await asyncio.wait({task}, timeout=REFRESH_TIMEOUT if is_usable else None)
+        if (
+            last is not None
+            and is_usable
+            and (not task.done() or isinstance(task.exception(), DatabaseUnavailableError))
+        ):
+            return last.is_active
         return task.result()
 
-    async def _ask(self, subject: str) -> bool:
-        asked_at = time.monotonic()
+    async def _query(self, subject: str) -> bool:
+        queried_at = time.monotonic()
         try:
-            active = await self._users.is_active(subject)
+            is_active = await self._users.is_active(subject)
         finally:
-            del self._asking[subject]
-        self._answers.pop(subject, None)
-        if len(self._answers) >= self._size:
-            del self._answers[next(iter(self._answers))]  # the one that was asked for first
-        self._answers[subject] = Answer(active, asked_at)
-        return active
+            del self._queries[subject]
+        self._cache.pop(subject, None)
+        if len(self._cache) >= self._size:
+            del self._cache[next(iter(self._cache))]  # the entry with the oldest query
+        self._cache[subject] = CachedStatus(is_active, queried_at)
+        return is_active
 
 
-def retrieve(task: asyncio.Task[bool]) -> None:
-    """Where nobody waits any more, asyncio would print the error with its traceback."""
+def retrieve_error(task: asyncio.Task[bool]) -> None:
+    """Mark the error of ``task`` as retrieved. If no request waits any more, asyncio would log it with a traceback."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""Callers whom nobody has seen before, and users to look at."""
+"""Fixtures for new callers and existing users."""
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +16,7 @@ from myapp.platform.context.claims import Caller
 from myapp.users.services import ProfileService
 
 from ..conftest import client_of
-from ..fixture_types import Connect, See
+from ..fixture_types import Connect, Register
 from ..issuer import Issuer
 
 ME = "/api/v1/me"
@@ -25,13 +25,13 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 def new_subject() -> str:
-    """The application that tests share may remember the status of a subject that others have used."""
+    """Return an unused subject: the shared application may have cached the status of the others."""
     return f"subject-{uuid.uuid4().hex}"
 
 
 @pytest.fixture
 async def connect(app: FastAPI, issuer: Issuer) -> AsyncIterator[Connect]:
-    """``await connect("admin", email="ann@example.com")`` is the client of somebody with these claims."""
+    """``await connect("admin", email="ann@example.com")`` returns the client of a caller with these claims."""
     async with AsyncExitStack() as clients:
 
         async def connect_one(role: str = "viewer", **claims: Any) -> httpx.AsyncClient:
@@ -42,23 +42,23 @@ async def connect(app: FastAPI, issuer: Issuer) -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
-def see(container: PicoContainer) -> See:
-    """``await see(email="ann@example.com")`` is a user who has called before; the service makes it."""
+def register(container: PicoContainer) -> Register:
+    """``await register(email="ann@example.com")`` creates a user by the service, as a first call does."""
 
-    async def see_one(**claims: Any) -> dict[str, Any]:
+    async def register_one(**claims: Any) -> dict[str, Any]:
         user = await container.get(ProfileService).get(Caller(**{"subject": new_subject()} | claims))
         return {"id": str(user.id), "subject": user.subject, "path": f"{USERS}/{user.id}"}
 
-    return see_one
+    return register_one
 
 
 @contextmanager
-def statements(container: PicoContainer) -> Iterator[list[str]]:
-    """What the application sends to its database meanwhile."""
+def recorded_statements(container: PicoContainer) -> Iterator[list[str]]:
+    """Collects the statements that the application sends to its database."""
     sent: list[str] = []
 
-    def note(*seen: Any) -> None:
-        sent.append(seen[2])
+    def note(*arguments: Any) -> None:
+        sent.append(arguments[2])
 
     engine = container.get(SessionManager).engine.sync_engine
     event.listen(engine, "before_cursor_execute", note)

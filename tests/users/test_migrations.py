@@ -1,4 +1,4 @@
-"""The two migrations of ``users``: a table, and a column that came later."""
+"""The two migrations of ``users``: the table, and a later column."""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ from myapp.users.services import ProfileService, UserService
 
 from ..fixture_types import Connect
 from ..platform.web.problems import assert_invalid, assert_problem
-from .conftest import ME, new_subject, statements
+from .conftest import ME, new_subject, recorded_statements
 
 ANN = {"email": "ann@example.com", "name": "Ann Lee"}
 
@@ -88,14 +88,14 @@ class TestGet:
         profile = (await client.get(ME, headers={"X-Request-ID": "first"})).json()
         await client.get(ME)
         await client.patch(ME, json={"name": "Ann"})
-        [told] = await events(container)
-        assert (told.type, told.aggregate, told.aggregate_id, told.version) == (
+        [event] = await events(container)
+        assert (event.type, event.aggregate, event.aggregate_id, event.version) == (
             "user.created",
             "user",
             profile["id"],
             1,
         )
-        assert (told.payload, told.actor, told.request_id) == (ANN, profile["subject"], "first")
+        assert (event.payload, event.actor, event.request_id) == (ANN, profile["subject"], "first")
 
     @pytest.mark.parametrize("method", ["GET", "PATCH"])
     async def test_twenty_first_requests_at_once_make_one_user(
@@ -112,7 +112,7 @@ class TestGet:
     async def test_is_one_read_for_a_caller_who_is_known(self, connect: Connect, container: PicoContainer) -> None:
         client = await connect()
         await client.get(ME)
-        with statements(container) as sent:
+        with recorded_statements(container) as sent:
             assert (await client.get(ME)).status_code == 200
         assert len(sent) == 1
         assert sent[0].startswith("SELECT")
@@ -149,8 +149,8 @@ class TestPatch:
     async def test_makes_the_user_where_it_comes_first(self, connect: Connect, container: PicoContainer) -> None:
         response = await (await connect(**ANN)).patch(ME, json={"phone": "110"})
         assert (response.status_code, response.json()["name"], response.json()["phone"]) == (200, "Ann Lee", "110")
-        [told] = await events(container)
-        assert (told.type, told.payload) == ("user.created", ANN)
+        [event] = await events(container)
+        assert (event.type, event.payload) == ("user.created", ANN)
 
     async def test_leaves_version_and_times_where_nothing_changes(self, connect: Connect) -> None:
         client = await connect(**ANN)
@@ -226,7 +226,7 @@ class TestPatch:
 
 
 class TestSubject:
-    """What could not be a key of the table is no caller at all."""
+    """A token is refused if its subject does not fit the table."""
 
     @pytest.mark.parametrize(
         "subject", ["s" * 255, "auth0|123", "Ünïcode 🦉", "two\nlines", "'; DROP TABLE users; --"], ids=ascii
@@ -274,7 +274,7 @@ class TestWithoutHttp:
             current_caller()
 
     async def test_the_caller_is_forgotten_when_the_request_is_over(self, connect: Connect, app: Any) -> None:
-        """The client without a network runs the application in the task of the test."""
+        """The test client runs the application in the task of the test, so a leftover would be visible here."""
         await (await connect(**ANN)).get(ME)
         with pytest.raises(MissingTokenError):
             current_caller()

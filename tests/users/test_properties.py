@@ -1,4 +1,4 @@
-"""Rules that hold for every caller, tried with what hypothesis makes up."""
+"""Rules that hold for every caller, tested with data from hypothesis."""
 
 from typing import Any
 from uuid import UUID

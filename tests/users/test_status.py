@@ -1,4 +1,4 @@
-"""A deactivated user is refused: on every route, in every process, within ``users.status_ttl`` seconds."""
+"""Every route and every process refuses a deactivated user within ``users.status_ttl`` seconds."""
 
 import asyncio
 import time
@@ -23,24 +23,24 @@ from ..fixture_types import Connect, StartContainer
 from ..issuer import Issuer
 from ..platform.web.problems import assert_problem
 from ..proxy import Proxy
-from .conftest import ME, USERS, new_subject, statements
+from .conftest import ME, USERS, new_subject, recorded_statements
 
 NOWHERE = "/nowhere"
-"""A path that needs a valid token and nothing of the database."""
+"""A path that needs a valid token but no query."""
 
 
 async def set_active(container: PicoContainer, user_id: UUID, active: bool) -> None:
     await container.get(UserService).update(user_id, {"is_active": active})  # type: ignore[arg-type]
 
 
-async def deactivated(container: PicoContainer) -> User:
+async def deactivated_user(container: PicoContainer) -> User:
     user = await container.get(ProfileService).get(Caller(new_subject()))
     await set_active(container, user.id, False)
     return user
 
 
-async def until(client: httpx.AsyncClient, status: int) -> httpx.Response:
-    """The first answer with ``status``; the limit is the promise of the API."""
+async def wait_for_status(client: httpx.AsyncClient, status: int) -> httpx.Response:
+    """Repeat the request until the answer has ``status``. The time limit is the one that the API promises."""
     deadline = time.monotonic() + 5
     while (response := await client.get(NOWHERE)).status_code != status:
         assert time.monotonic() < deadline
@@ -52,8 +52,8 @@ class TestRefusal:
     async def test_comes_before_the_route_its_permission_and_the_body(
         self, connect: Connect, container: PicoContainer
     ) -> None:
-        """``tests/contract/test_access.py`` has every route."""
-        client = await connect("admin", sub=(await deactivated(container)).subject)
+        """``tests/contract/test_access.py`` tests this for every route."""
+        client = await connect("admin", sub=(await deactivated_user(container)).subject)
         for method, path in (
             ("GET", ME),
             ("PATCH", ME),
@@ -68,12 +68,12 @@ class TestRefusal:
     async def test_comes_after_the_token_was_checked(
         self, app: FastAPI, container: PicoContainer, issuer: Issuer
     ) -> None:
-        token = issuer.token("viewer", sub=(await deactivated(container)).subject, exp=1)
+        token = issuer.token("viewer", sub=(await deactivated_user(container)).subject, exp=1)
         async with client_of(app, token) as client:
             assert_problem(await client.get(ME), 401, "invalid_token")
 
     async def test_has_no_say_on_public_routes(self, connect: Connect, container: PicoContainer) -> None:
-        client = await connect(sub=(await deactivated(container)).subject)
+        client = await connect(sub=(await deactivated_user(container)).subject)
         for path in ("/api/v1/health", "/api/v1/health/ready", "/openapi.json", "/docs"):
             assert (await client.get(path)).status_code == 200
 
@@ -84,15 +84,15 @@ class TestRefusal:
         self, start: StartContainer, database_url: str, issuer: Issuer
     ) -> None:
         container = start({"DATABASE__URL": database_url, "USERS__STATUS_TTL": "0.1"})
-        user = await deactivated(container)
+        user = await deactivated_user(container)
         async with client_of(container.get(FastAPI), issuer.token("viewer", sub=user.subject)) as client:
-            await until(client, 403)
+            await wait_for_status(client, 403)
             await set_active(container, user.id, True)
-            await until(client, 404)
+            await wait_for_status(client, 404)
             await set_active(container, user.id, False)
-            await until(client, 403)
+            await wait_for_status(client, 403)
             await container.get(UserService).delete(user.id)
-            await until(client, 404)
+            await wait_for_status(client, 404)
 
 
 class TestProcesses:
@@ -104,22 +104,22 @@ class TestProcesses:
         token = issuer.token("viewer", sub=new_subject())
         async with client_of(here, issuer.token("admin")) as admin, client_of(there, token) as user:
             path = f"{USERS}/{(await user.get(ME)).json()['id']}"
-            await until(user, 404)
+            await wait_for_status(user, 404)
             assert (await admin.patch(path, json={"is_active": False})).status_code == 200
-            assert_problem(await until(user, 403), 403, "user_inactive")
+            assert_problem(await wait_for_status(user, 403), 403, "user_inactive")
             assert (await admin.patch(path, json={"is_active": True})).status_code == 200
-            await until(user, 404)
+            await wait_for_status(user, 404)
 
 
 class TestCost:
     @pytest.fixture
     def started(self, start: StartContainer, database_url: str) -> PicoContainer:
-        """With room for two."""
+        """Start an application whose status cache holds two entries."""
         return start({"DATABASE__URL": database_url, "USERS__STATUS_TTL": "5", "USERS__STATUS_CACHE_SIZE": "2"})
 
     async def test_is_one_read_however_many_requests_come_at_once(self, started: PicoContainer, issuer: Issuer) -> None:
         async with client_of(started.get(FastAPI), issuer.token("viewer", sub=new_subject())) as client:
-            with statements(started) as sent:
+            with recorded_statements(started) as sent:
                 answers = await asyncio.gather(*(client.get(NOWHERE) for _ in range(20)))
                 await client.get(NOWHERE)
             assert {answer.status_code for answer in answers} == {404}
@@ -128,7 +128,7 @@ class TestCost:
 
     async def test_is_bounded_in_memory(self, started: PicoContainer) -> None:
         status = started.get(CallerStatus)
-        with statements(started) as sent:
+        with recorded_statements(started) as sent:
             for subject in ("a", "b", "c", "b", "c", "a"):
                 assert await status.is_active(subject)
         assert len(sent) == 4
@@ -142,11 +142,11 @@ class TestDatabaseIsDown:
 
     @pytest.mark.parametrize("way", ["stopped", "silent"])
     async def test_the_last_answer_counts_for_a_while(self, start: StartContainer, proxy: Proxy, way: str) -> None:
-        """Not for ever: see below; and who never had one is told to come back."""
+        """The test below shows the end of that time. A caller without a cached status gets 503 with Retry-After."""
         limits = {"ENGINE__COMMAND_TIMEOUT": "0.3", "ENGINE__CONNECT_TIMEOUT": "0.3"}
         container = start({"DATABASE__URL": proxy.url, "USERS__STATUS_TTL": "0.01", **limits})
         status = container.get(CallerStatus)
-        user = await deactivated(container)
+        user = await deactivated_user(container)
         good, bad = new_subject(), user.subject
         assert [await status.is_active(good), await status.is_active(bad)] == [True, False]
         await set_active(container, user.id, True)

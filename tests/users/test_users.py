@@ -1,4 +1,4 @@
-"""All users, for those who administer them."""
+"""The HTTP API of all users, for administrators."""
 
 import asyncio
 import uuid
@@ -12,7 +12,7 @@ from pico_pydantic import ValidationFailedError
 from myapp.platform.errors import NotFoundError
 from myapp.users.services import UserService
 
-from ..fixture_types import Connect, See
+from ..fixture_types import Connect, Register
 from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import ME, NOBODY, USERS, new_subject
 
@@ -39,8 +39,10 @@ class TestList:
         for client in (viewer, manager):
             assert "users:read" in assert_problem(await client.get(USERS), 403, "insufficient_scope")["detail"]
 
-    async def test_tells_of_all_in_the_order_of_their_coming(self, admin: httpx.AsyncClient, see: See) -> None:
-        users = [await see(name=name) for name in ("Cid", "Ann", "Bea")]
+    async def test_tells_of_all_in_the_order_of_their_coming(
+        self, admin: httpx.AsyncClient, register: Register
+    ) -> None:
+        users = [await register(name=name) for name in ("Cid", "Ann", "Bea")]
         response = await admin.get(USERS, params={"page_size": 2})
         page = response.json()
         assert [user["id"] for user in page["items"]] == [user["id"] for user in users[:2]]
@@ -72,12 +74,12 @@ class TestList:
             ("-created_at", "-cab"),
         ],
     )
-    async def test_sorts(self, admin: httpx.AsyncClient, see: See, sort: str, order: str) -> None:
-        """Who has no name comes after those who have, whatever the direction."""
-        await see(subject="s3", name="b", email="2@x")
-        await see(subject="s2", name="a", email="3@x")
-        await see(subject="s1", name="c", email="1@x")
-        await see(subject="s0")
+    async def test_sorts(self, admin: httpx.AsyncClient, register: Register, sort: str, order: str) -> None:
+        """Users without a name come last in both directions."""
+        await register(subject="s3", name="b", email="2@x")
+        await register(subject="s2", name="a", email="3@x")
+        await register(subject="s1", name="c", email="1@x")
+        await register(subject="s0")
         found = (await admin.get(USERS, params={"sort": sort})).json()["items"]
         assert "".join(user["name"] or "-" for user in found) == order
 
@@ -107,12 +109,12 @@ class TestList:
         ids=ascii,
     )
     async def test_searches_emails_and_names(
-        self, admin: httpx.AsyncClient, see: See, search: str, found: list[str]
+        self, admin: httpx.AsyncClient, register: Register, search: str, found: list[str]
     ) -> None:
-        await see(email="ann@example.com", name="Ann")
-        await see(email="e@example.com", name="Élodie")
-        await see(name="100%_\\")
-        await see()
+        await register(email="ann@example.com", name="Ann")
+        await register(email="e@example.com", name="Élodie")
+        await register(name="100%_\\")
+        await register()
         page = (await admin.get(USERS, params={"search": search})).json()
         assert [user["name"] for user in page["items"]] == found
         assert page["total"] == len(found)
@@ -125,8 +127,8 @@ class TestList:
         ]
         assert totals == [1, 0, 1]
 
-    async def test_tells_active_ones_from_others(self, admin: httpx.AsyncClient, see: See) -> None:
-        first, second = await see(name="Ann"), await see(name="Bea")
+    async def test_tells_active_ones_from_others(self, admin: httpx.AsyncClient, register: Register) -> None:
+        first, second = await register(name="Ann"), await register(name="Bea")
         await admin.patch(second["path"], json={"is_active": False})
         for value, expected in (("true", first), ("false", second)):
             page = (await admin.get(USERS, params={"is_active": value})).json()
@@ -156,9 +158,9 @@ class TestList:
 class TestGet:
     @pytest.mark.one_database
     async def test_refuses_callers_without_the_permission(
-        self, anonymous: httpx.AsyncClient, manager: httpx.AsyncClient, see: See
+        self, anonymous: httpx.AsyncClient, manager: httpx.AsyncClient, register: Register
     ) -> None:
-        path = (await see())["path"]
+        path = (await register())["path"]
         assert_problem(await anonymous.get(path), 401, "missing_token")
         assert_problem(await manager.get(path), 403, "insufficient_scope")
 
@@ -184,17 +186,17 @@ class TestGet:
 class TestUpdate:
     @pytest.mark.one_database
     async def test_refuses_callers_without_the_permission(
-        self, anonymous: httpx.AsyncClient, connect: Connect, see: See, container: PicoContainer
+        self, anonymous: httpx.AsyncClient, connect: Connect, register: Register, container: PicoContainer
     ) -> None:
-        user = await see()
+        user = await register()
         assert_problem(await anonymous.patch(user["path"], json={"is_active": False}), 401, "missing_token")
         reader = await connect("viewer", permissions=["users:read"])
         problem = assert_problem(await reader.patch(user["path"], json={"is_active": False}), 403, "insufficient_scope")
         assert "users:write" in problem["detail"]
         assert await container.get(UserService).is_active(user["subject"])
 
-    async def test_deactivates_and_activates(self, admin: httpx.AsyncClient, see: See) -> None:
-        user = await see(name="Ann")
+    async def test_deactivates_and_activates(self, admin: httpx.AsyncClient, register: Register) -> None:
+        user = await register(name="Ann")
         before = (await admin.get(user["path"])).json()
         response = await admin.patch(user["path"], json={"is_active": False})
         changed = response.json()
@@ -218,11 +220,13 @@ class TestUpdate:
         ],
         ids=str,
     )
-    async def test_refuses_other_bodies(self, admin: httpx.AsyncClient, see: See, body: dict[str, Any]) -> None:
-        assert_problem(await admin.patch((await see())["path"], json=body), 422, "validation_failed")
+    async def test_refuses_other_bodies(
+        self, admin: httpx.AsyncClient, register: Register, body: dict[str, Any]
+    ) -> None:
+        assert_problem(await admin.patch((await register())["path"], json=body), 422, "validation_failed")
 
-    async def test_writes_only_in_an_expected_version(self, admin: httpx.AsyncClient, see: See) -> None:
-        path = (await see())["path"]
+    async def test_writes_only_in_an_expected_version(self, admin: httpx.AsyncClient, register: Register) -> None:
+        path = (await register())["path"]
         for method, options in (("PATCH", {"json": {"is_active": False}}), ("DELETE", {})):
             response = await admin.request(method, path, headers={"If-Match": '"7"'}, **options)
             assert "version 1" in assert_problem(response, 412, "precondition_failed")["detail"]
@@ -247,15 +251,15 @@ class TestOneself:
         assert (same.json(), same.headers["etag"]) == (profile, '"1"')
 
     async def test_two_may_deactivate_each_other(self, connect: Connect) -> None:
-        """Neither waits for the other for ever; the second may have been refused already."""
+        """There is no deadlock. The second call may be refused, because its caller is inactive already."""
         one, other = await connect("admin"), await connect("admin")
         paths = [f"{USERS}/{(await client.get(ME)).json()['id']}" for client in (other, one)]
         body = {"is_active": False}
         answers = await asyncio.gather(one.patch(paths[0], json=body), other.patch(paths[1], json=body))
         assert {200} <= {answer.status_code for answer in answers} <= {200, 403}
 
-    async def test_a_script_is_nobody(self, container: PicoContainer, see: See) -> None:
-        user = await see(subject=new_subject())
+    async def test_a_script_is_nobody(self, container: PicoContainer, register: Register) -> None:
+        user = await register(subject=new_subject())
         users = container.get(UserService)
         await users.update(uuid.UUID(user["id"]), {"is_active": False})  # type: ignore[arg-type]
         assert not await users.is_active(user["subject"])
@@ -271,9 +275,9 @@ class TestOneself:
 class TestDelete:
     @pytest.mark.one_database
     async def test_refuses_callers_without_the_permission(
-        self, anonymous: httpx.AsyncClient, manager: httpx.AsyncClient, admin: httpx.AsyncClient, see: See
+        self, anonymous: httpx.AsyncClient, manager: httpx.AsyncClient, admin: httpx.AsyncClient, register: Register
     ) -> None:
-        path = (await see())["path"]
+        path = (await register())["path"]
         assert_problem(await anonymous.delete(path), 401, "missing_token")
         assert_problem(await manager.delete(path), 403, "insufficient_scope")
         assert (await admin.get(path)).status_code == 200
