@@ -1,1 +1,1 @@
-"""Reports: asked for, made in the background, fetched as a file."""
+"""Reports: requested, made in the background, and downloaded as a file."""

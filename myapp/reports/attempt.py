@@ -1,4 +1,4 @@
-"""One attempt to make a report, as the threads that work at it see it."""
+"""The state of one attempt to make a report. The event loop and the writing thread share it."""
 
 import threading
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from .models import Report
 
 
 class StoppedError(Exception):
-    """The report was cancelled, or somebody else has it."""
+    """The report was cancelled, or another process has claimed it."""
 
 
 @dataclass
 class Attempt:
-    """``total`` rows there are, about; ``read`` of them are in the spool, ``written`` to the file."""
+    """Counts rows: ``total`` is an estimate, ``read`` are in the spool, ``written`` are in the file."""
 
     report: Report
     total: int = 0
@@ -22,14 +22,17 @@ class Attempt:
 
     @property
     def progress(self) -> int:
-        """In percent; one half for each pass over the rows. It reaches 100 with the file only."""
+        """The progress in percent: 50 for reading the rows, 50 for writing them.
+
+        It is 99 at most, because 100 means that the file is stored.
+        """
         passes = (min(self.read / max(self.total, 1), 1.0), min(self.written / max(self.read, 1), 1.0))
         return min(int(50 * sum(passes)), 99)
 
-    def go_on(self) -> None:
+    def raise_if_stopped(self) -> None:
         if self.stopped.is_set():
             raise StoppedError
 
     def on_rows(self, number: int) -> None:
         self.written = number
-        self.go_on()
+        self.raise_if_stopped()

@@ -1,4 +1,4 @@
-"""Reports over HTTP."""
+"""The HTTP API of reports."""
 
 import uuid
 from typing import Annotated, Any
@@ -27,16 +27,16 @@ from .models import Report
 from .schemas import NEWEST_FIRST, ReportFilter, ReportOrder, ReportResponse
 from .services import ReportService
 
-FILES = ("application/pdf", "text/csv")
+FILE_MEDIA_TYPES = ("application/pdf", "text/csv")
 FILE_ERRORS = (NotFoundError, ConflictError, GoneError, StorageUnavailableError)
 
 
-async def whose_reports() -> str | None:
-    """Everybody's for callers with ``reports:read``, their own for others."""
+async def owner_filter() -> str | None:
+    """Return whose reports the caller may see: None is everybody's, for callers with ``reports:read``."""
     return None if SecurityContext.has_role("reports:read") else current_actor()
 
 
-Owner = Annotated[str | None, Depends(whose_reports)]
+Owner = Annotated[str | None, Depends(owner_filter)]
 Order = Annotated[Any, sort_order(*sortable_fields(Report)), Query()]
 LinkPart = Annotated[str, Field(max_length=100), Query()]
 
@@ -54,7 +54,7 @@ class ReportController:
     @post("/", response_model=ReportResponse, status_code=202, versioned=True)
     @requires_permission("reports:create")
     async def request_report(self, body: ReportOrder, background: BackgroundTasks) -> Any:
-        """Ask for a report: it is made in the background, and is there when its state is `done`."""
+        """Request a report. It is made in the background; its file is ready when `state` is `done`."""
         report = await self._service.request(body)
         if report.inline:
             background.add_task(self._inline.make, report.id)
@@ -62,12 +62,12 @@ class ReportController:
 
     @get("/", response_model=PageResponse[ReportResponse], paged=True)
     async def list_reports(self, owner: Owner, query: Annotated[ReportListQuery, Query()]) -> Any:
-        """The caller's reports, the newest first; everybody's for callers with `reports:read`."""
+        """List the caller's own reports, newest first. Callers with `reports:read` see the reports of all users."""
         return await self._service.list_paged(query.page, query.page_size, query, query.sort, owner=owner)
 
     @get("/{report_id:uuid}", response_model=ReportResponse, versioned=True, errors=[NotFoundError])
     async def get_report(self, report_id: uuid.UUID, owner: Owner) -> Any:
-        """A report of the caller's, or anybody's for callers with `reports:read`."""
+        """Return one of the caller's own reports. Callers with `reports:read` see the reports of all users."""
         return await self._service.get_by_id(report_id, owner)
 
     @post(
@@ -78,16 +78,20 @@ class ReportController:
     )
     @requires_permission("reports:create")
     async def cancel_report(self, report_id: uuid.UUID, owner: Owner) -> Any:
-        """Stop a report that is not finished; once more changes nothing."""
+        """Cancel a report that is not finished. Repeating the call changes nothing."""
         return await self._service.cancel(report_id, owner)
 
-    @get("/{report_id:uuid}/file", files=FILES, errors=FILE_ERRORS)
+    @get("/{report_id:uuid}/file", files=FILE_MEDIA_TYPES, errors=FILE_ERRORS)
     async def get_report_file(self, report_id: uuid.UUID, owner: Owner) -> Response:
-        """The file of a report that is done."""
+        """Download the file of a report whose state is `done`."""
         return attachment(await self._service.open_file(report_id, owner))
 
-    @get("/{report_id:uuid}/download", files=FILES, errors=[InvalidLinkError, DatabaseUnavailableError, *FILE_ERRORS])
+    @get(
+        "/{report_id:uuid}/download",
+        files=FILE_MEDIA_TYPES,
+        errors=[InvalidLinkError, DatabaseUnavailableError, *FILE_ERRORS],
+    )
     @allow_anonymous
     async def download_report(self, report_id: uuid.UUID, expires: LinkPart, signature: LinkPart) -> Response:
-        """The file of a report by a signed link, as it stands in mails."""
+        """Download the file of a report by the signed link of a mail. No token is needed."""
         return attachment(await self._service.open_link(report_id, expires, signature))

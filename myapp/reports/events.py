@@ -1,4 +1,4 @@
-"""What happens to reports, as everybody is told of it."""
+"""The events of reports."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,7 +17,7 @@ class ReportEvent(DomainEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequested(ReportEvent):
-    """``inline``: the process that took the request makes it too."""
+    """``inline`` means that the process that took the request makes the report itself."""
 
     type: ClassVar[str] = "report.requested"
 

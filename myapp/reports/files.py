@@ -1,4 +1,4 @@
-"""The files of reports: one each, under the report's id."""
+"""The files of reports in the storage. The key of a file contains the report's id."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -26,41 +26,41 @@ class ReportFile:
 
 @component
 class ReportFiles:
-    """Raises StorageUnavailableError."""
+    """Stores, opens and deletes the files. Raises StorageUnavailableError."""
 
     def __init__(self, storage: Storage, states: ReportStates) -> None:
         self._storage = storage
         self._states = states
 
-    async def keep(self, report: Report, path: Path) -> None:
-        """Under the same key in each attempt: the last one stands."""
-        await self._storage.put(key_of(report), path)
+    async def store(self, report: Report, path: Path) -> None:
+        """Store the file. All attempts use the same key, so the last one replaces the others."""
+        await self._storage.put(storage_key(report), path)
 
     async def open(self, report: Report) -> ReportFile:
-        """Raises ConflictError where there is no file yet, or never will be, and GoneError where there was one."""
+        """Return the file. Raises ConflictError if there is no file (yet), and GoneError if it has expired."""
         if report.state == "expired" or (report.expires_at and report.expires_at <= utc_now()):
             raise GoneError(EXPIRED)
         if report.state != "done":
             raise ConflictError(f"The report is {report.state}.")
         try:
-            stored = await self._storage.stream(key_of(report))
+            stored = await self._storage.stream(storage_key(report))
         except NotFoundError as error:
-            raise GoneError(EXPIRED) from error  # a moment ago
+            raise GoneError(EXPIRED) from error  # it expired a moment ago
         name = f"{report.kind}-{report.created_at:%Y-%m-%d}.{report.format}"
         return ReportFile(name, MEDIA_TYPES[report.format], stored.size, stored.chunks)
 
     async def clear(self, report: Report) -> None:
-        """Delete what a report that failed or was cancelled has left; what still has a use stays."""
+        """Delete the file that a failed or cancelled report has left. In other states the file stays."""
         current = await self._states.find(report.id)
         if current and current.state in ("failed", "cancelled"):
-            await self._storage.delete(key_of(report))
-            await self._states.cleared(report.id)
+            await self._storage.delete(storage_key(report))
+            await self._states.mark_cleared(report.id)
 
     async def expire(self, report: Report) -> None:
-        """The file goes first: where that fails, it is done again."""
-        await self._storage.delete(key_of(report))
+        """Delete the file, then mark the report as expired. In this order a failed deletion is repeated."""
+        await self._storage.delete(storage_key(report))
         await self._states.expire(report.id)
 
 
-def key_of(report: Report) -> str:
+def storage_key(report: Report) -> str:
     return f"reports/{report.id}.{report.format}"

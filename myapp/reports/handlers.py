@@ -1,4 +1,4 @@
-"""Large reports go to the queue, when they were asked for."""
+"""The event handler that sends large reports to the queue."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from .queue import ReportQueue
 
 @component
 class ReportQueueHandler(EventHandler):
-    """A broker that is down hurts no request: the event is delivered again."""
+    """If the broker is down, the event is delivered again; the client's request is not affected."""
 
     name: ClassVar[str] = "report-queue"
     event_types: ClassVar[frozenset[str]] = frozenset({ReportRequested.type})

@@ -1,4 +1,4 @@
-"""Small reports: made by the process that took the request, after its response."""
+"""Makes small reports in the process that took the request, after its response."""
 
 import asyncio
 import logging
@@ -20,9 +20,9 @@ class InlineReports:
         self._slots = asyncio.Semaphore(settings.inline_at_once)
 
     async def make(self, report_id: uuid.UUID) -> None:
-        """Never raises: a report that cannot be made now is left to the sweep, and so to the queue."""
+        """Make the report; never raises. If that is impossible now, the sweep sends the report to the queue later."""
         async with self._slots:
             try:
                 await self._service.make(report_id)
             except UnavailableError as error:
-                logger.warning("report %s is left to the queue: %s", report_id, error)
+                logger.warning("report %s will be made by the queue: %s", report_id, error)

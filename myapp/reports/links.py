@@ -1,4 +1,4 @@
-"""Signed links to a report's file, for mails: whoever has one needs no token, until it expires."""
+"""Signed links to the file of a report, for mails. Until it expires, a link works without a token."""
 
 import hmac
 import secrets
@@ -13,27 +13,27 @@ from ..platform.web.settings import WebSettings
 from .models import Report
 from .settings import ReportsSettings
 
-NO_KEY = secrets.token_bytes(32)
-"""Signs nothing: an unknown report is looked at like any other."""
+DUMMY_KEY = secrets.token_bytes(32)
+"""Stands in for the key of an unknown report, so that the check takes the same time."""
 
 
 @component
 class ReportLinks:
-    """Each report has a key of its own, so that no secret must be configured, and none opens more than one report."""
+    """Creates and verifies links. Each report has its own key: no secret is configured, and a key opens one report."""
 
     def __init__(self, web: WebSettings, settings: ReportsSettings) -> None:
         self._public_url = web.public_url.rstrip("/")
-        self._valid = timedelta(hours=settings.link_hours)
+        self._lifetime = timedelta(hours=settings.link_hours)
 
-    def of(self, report: Report) -> str:
+    def create(self, report: Report) -> str:
         assert report.expires_at
-        expires = str(int(min(utc_now() + self._valid, report.expires_at).timestamp()))
+        expires = str(int(min(utc_now() + self._lifetime, report.expires_at).timestamp()))
         query = urlencode({"expires": expires, "signature": sign(report.link_key, report.id.hex, expires)})
         return f"{self._public_url}/api/v1/reports/{report.id}/download?{query}"
 
-    def open(self, report: Report | None, expires: str, signature: str) -> Report:
-        """The report, if the link is one of ours. Raises InvalidLinkError, GoneError."""
-        expected = sign(report.link_key if report else NO_KEY, report.id.hex if report else "", expires)
+    def verify(self, report: Report | None, expires: str, signature: str) -> Report:
+        """Return the report if the signature is valid. Raises InvalidLinkError; GoneError if the link has expired."""
+        expected = sign(report.link_key if report else DUMMY_KEY, report.id.hex if report else "", expires)
         if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")) or report is None:
             raise InvalidLinkError
         if int(expires) <= utc_now().timestamp():

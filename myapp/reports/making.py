@@ -1,4 +1,4 @@
-"""How a report is made: claimed, read, written in a thread, kept, and told of."""
+"""Makes a report: claims it, reads its rows, writes the file in a thread, stores the file and publishes the event."""
 
 import asyncio
 import logging
@@ -27,13 +27,15 @@ logger = logging.getLogger(__name__)
 
 Writer = Callable[[ReportContent, Path, Callable[[int], None]], None]
 
-INTERNAL = "The report could not be made; its id finds the cause in the log."
+INTERNAL_ERROR = "The report could not be made. The log has the cause; search for the report's id."
 
 
 @component
 class ReportMaker:
-    """Works the same in a worker, after a response, and in a test. Raises StartupError where a heartbeat could come
-    after the end of the lease."""
+    """Makes reports in a worker, after a response, or in a test.
+
+    Raises StartupError if the lease could end before a heartbeat renews it.
+    """
 
     def __init__(
         self, states: ReportStates, files: ReportFiles, kinds: list[ReportKind], settings: ReportsSettings
@@ -46,16 +48,17 @@ class ReportMaker:
         self._settings = settings
 
     async def make(self, report_id: uuid.UUID) -> None:
-        """Make a report that is queued, or was left in the middle; any other is passed over.
+        """Make a report that is queued or was abandoned by another process. Ignore any other.
 
-        Raises UnavailableError for a passing fault: the report is queued again. After the last attempt it has failed.
+        Raises UnavailableError for a temporary fault; the report is then queued again. After the last attempt, it is
+        marked as failed instead.
         """
         report = await self._states.claim(report_id)
         if report is None:
             return
         attempt = Attempt(report)
         try:
-            async with self._kept_alive(attempt):
+            async with self._heartbeat(attempt):
                 await self._make(attempt)
         except StoppedError:
             await self._files.clear(report)
@@ -66,7 +69,7 @@ class ReportMaker:
             await self._fail(report, str(error))
         except Exception:
             logger.exception("report %s cannot be made", report.id)
-            await self._fail(report, INTERNAL)
+            await self._fail(report, INTERNAL_ERROR)
 
     async def _make(self, attempt: Attempt) -> None:
         report, kind = attempt.report, self.kinds[attempt.report.kind]
@@ -76,31 +79,31 @@ class ReportMaker:
             async for batch in kind.batches(scope):
                 spool.add(batch)
                 attempt.read = len(spool)
-                attempt.go_on()
+                attempt.raise_if_stopped()
             path = Path(folder) / "report"
-            size = await in_thread(attempt, lambda: write(kind, scope, spool, path, attempt))
-            await self._files.keep(report, path)
+            size = await run_in_thread(attempt, lambda: write(kind, scope, spool, path, attempt))
+            await self._files.store(report, path)
             if not await self._states.finish(report, len(spool), size):
                 raise StoppedError
 
     async def _fail(self, report: Report, reason: str) -> None:
         await self._states.fail(report, reason)
-        with suppress(UnavailableError):  # the sweep does it later
+        with suppress(UnavailableError):  # the sweep will clear it
             await self._files.clear(report)
 
     @asynccontextmanager
-    async def _kept_alive(self, attempt: Attempt) -> AsyncIterator[None]:
+    async def _heartbeat(self, attempt: Attempt) -> AsyncIterator[None]:
         ended = asyncio.Event()
-        beating = asyncio.create_task(self._beat(attempt, ended))
+        heartbeat = asyncio.create_task(self._renew_until(attempt, ended))
         try:
             yield
         finally:
             attempt.stopped.set()
-            ended.set()  # and not cancelled: it may be in the middle of a transaction
-            await beating
+            ended.set()  # no cancel(): the task may be inside a transaction
+            await heartbeat
 
-    async def _beat(self, attempt: Attempt, ended: asyncio.Event) -> None:
-        """Renew the lease and tell the progress; stop the work where that is not possible any more."""
+    async def _renew_until(self, attempt: Attempt, ended: asyncio.Event) -> None:
+        """Renew the lease and record the progress until ``ended``. Stop the attempt if the lease is lost."""
         report, renewed = attempt.report, time.monotonic()
         while not attempt.stopped.is_set() and not await is_set_within(self._settings.heartbeat, ended):
             try:
@@ -123,14 +126,14 @@ async def is_set_within(seconds: float, event: asyncio.Event) -> bool:
 
 
 def write(kind: ReportKind, scope: Scope, spool: Spool, path: Path, attempt: Attempt) -> int:
-    """The size of the file, in bytes."""
-    writer_of(attempt.report.format)(kind.content(scope, spool), path, attempt.on_rows)
-    attempt.go_on()
+    """Write the file and return its size in bytes."""
+    load_writer(attempt.report.format)(kind.content(scope, spool), path, attempt.on_rows)
+    attempt.raise_if_stopped()
     return path.stat().st_size
 
 
-def writer_of(format: str) -> Writer:
-    """Imported when it is needed: reportlab is large."""
+def load_writer(format: str) -> Writer:
+    """Import the writer of ``format`` when it is needed: reportlab is large."""
     if format == "pdf":
         from .documents.pdf import write_pdf
 
@@ -140,8 +143,8 @@ def writer_of(format: str) -> Writer:
     return write_csv
 
 
-async def in_thread(attempt: Attempt, work: Callable[[], int]) -> int:
-    """The event loop goes on meanwhile. Cancelled, it waits until the thread has let go of its files."""
+async def run_in_thread(attempt: Attempt, work: Callable[[], int]) -> int:
+    """Run ``work`` in a thread. If the task is cancelled, wait until the thread has closed its files."""
     working = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(working)

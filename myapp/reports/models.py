@@ -16,7 +16,7 @@ ReportFormat = Literal["pdf", "csv"]
 ReportState = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
 
 MAX_ERROR = 500
-"""Characters of a failure's reason that are kept."""
+"""The longest stored reason of a failure, in characters."""
 
 AWAITED = text("lease_until IS NOT NULL")
 DONE = text("state = 'done'")
@@ -27,12 +27,11 @@ def new_link_key() -> bytes:
 
 
 class Report(AppBase):
-    """``version`` counts everything that a client can
-    see change.
+    """A report and the state of its making. ``version`` counts the changes that a client can see.
 
-    ``lease_until`` is how long somebody sees to it: begins it, makes it, or clears up after it failed or was cancelled.
-    What is past is for the sweep; None is nothing left to do. ``attempts`` counts the claims and tells them apart: who
-    claimed attempt 2 cannot finish attempt 3.
+    Until ``lease_until``, another process is expected to begin the report, to make it, or to delete its file after it
+    failed or was cancelled. When that time has passed, a sweep takes over; None means that nothing is left to do.
+    ``attempts`` counts the claims and identifies them: a process that claimed attempt 2 cannot finish attempt 3.
     """
 
     __tablename__ = "reports"

@@ -1,4 +1,4 @@
-"""The queue of reports that a worker makes."""
+"""The queue of the reports that a worker makes."""
 
 import asyncio
 import logging
@@ -20,14 +20,14 @@ logger = logging.getLogger(__name__)
 
 TASK = "reports.make"
 STEP_TIMEOUT = 1.0
-"""Seconds that the broker may take for one step: to connect, to declare the queue, to confirm the message."""
+"""Seconds for each step of the broker: to connect, to declare the queue, to confirm the message."""
 TIMEOUT = 4.0
-"""Seconds for all of them."""
+"""Seconds for all steps together."""
 
 
 @component
 class ReportQueue:
-    """Raises StartupError for a broker that cannot be."""
+    """Sends reports to the workers. Raises StartupError for impossible broker settings."""
 
     def __init__(self, section: CelerySection, worker: WorkerSettings) -> None:
         check(section)
@@ -35,30 +35,30 @@ class ReportQueue:
         self._worker = worker
 
     async def send(self, report_id: str) -> None:
-        """Have the report made by a worker. When this returns, the broker has the message on disk.
+        """Send the report to a worker. On return, the broker has the message on disk.
 
-        Raises BrokerUnavailableError; the message may have been sent all the same.
+        Raises BrokerUnavailableError. Even then the message may have been sent.
         """
         try:
             async with asyncio.timeout(TIMEOUT):
                 await asyncio.to_thread(self._publish, report_id)
-        except Exception as error:  # each transport of kombu has errors of its own
-            logger.warning("the broker does not take report %s: %s", report_id, error_summary(error))
+        except Exception as error:  # each transport of kombu has its own errors
+            logger.warning("the broker did not accept report %s: %s", report_id, error_summary(error))
             raise BrokerUnavailableError from error
 
     def _publish(self, report_id: str) -> None:
-        """On a connection of its own: reports that need a worker are few, and nothing can be stale."""
+        """Publish on a new connection: few reports need a worker, and a new connection cannot be stale."""
         from celery.utils.threads import bound_open_broker_sockets
 
         with self._celery.connection_for_write() as connection:
             try:
                 connection.ensure_connection(max_retries=1, interval_start=0)
-                # py-amqp 5.4 takes no notice of its own `read_timeout`.
+                # py-amqp 5.4 ignores its own `read_timeout`.
                 bound_open_broker_sockets(connection, STEP_TIMEOUT)
                 headers = {"request_id": current_request_id()}
                 self._celery.send_task(TASK, (report_id,), connection=connection, headers=headers, retry=False)
             except Exception:
-                connection.collect()  # at once, without a word to a broker that does not answer
+                connection.collect()  # closes at once; a normal close would wait for a broker that does not answer
                 raise
 
     @cached_property

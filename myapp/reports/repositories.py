@@ -1,4 +1,4 @@
-"""Every query of reports."""
+"""All queries for reports."""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -31,21 +31,24 @@ class ReportRepository:
         return await get_session(self._manager).get(Report, id)
 
     async def lock_by_id(self, id: uuid.UUID) -> Report | None:
-        """The report, which nobody else can change until the transaction ends."""
+        """Return the report and lock its row until the transaction ends."""
         return await get_session(self._manager).get(Report, id, with_for_update=True)
 
     async def find_paged(self, owner: str | None, filters: ReportFilter, page: PageRequest) -> Page[Report]:
-        """Return a page of the reports of one owner, or of all."""
+        """Return one page of the reports of ``owner``, or of all owners."""
         statement = select(Report).filter_by(**filters.model_dump(include=set(ReportFilter.model_fields)))
         if owner is not None:
             statement = statement.where(Report.owner == owner)
         return await fetch_page(get_session(self._manager), Report, statement, page)
 
     async def claim(self, id: uuid.UUID, now: datetime, until: datetime) -> Report | None:
-        """Make it run, for one more attempt, unless somebody else is making it or nobody is to."""
+        """Start the next attempt and return the report.
+
+        Return None if another process is making it, or if it is finished or cancelled.
+        """
         statement = (
             update(Report)
-            .where(Report.id == id, or_(Report.state == "queued", is_left(now, "running")))
+            .where(Report.id == id, or_(Report.state == "queued", has_expired_lease(now, "running")))
             .values(
                 state="running",
                 attempts=Report.attempts + 1,
@@ -56,28 +59,30 @@ class ReportRepository:
                 version=Report.version + 1,
             )
         )
-        return await self._updated(statement)
+        return await self._update_one(statement)
 
     async def update_attempt(self, id: uuid.UUID, attempt: int, **values: Any) -> Report | None:
-        """Set ``values``, unless another attempt has begun or the report is not running any more."""
+        """Set ``values`` and return the report. Return None if it is not running any more, or in another attempt."""
         statement = update(Report).where(Report.id == id, Report.state == "running", Report.attempts == attempt)
-        return await self._updated(statement.values(version=Report.version + 1, **values))
+        return await self._update_one(statement.values(version=Report.version + 1, **values))
 
     async def renew(self, id: uuid.UUID, attempt: int, until: datetime) -> Report | None:
-        """Nothing that a client can see changes."""
+        """Extend the lease only. Nothing changes that a client can see."""
         statement = (
             update(Report)
             .where(Report.id == id, Report.state == "running", Report.attempts == attempt)
             .values(lease_until=until, updated_at=Report.updated_at)
         )
-        return await self._updated(statement)
+        return await self._update_one(statement)
 
-    async def queue_left(self, now: datetime, until: datetime, limit: int) -> Sequence[uuid.UUID]:
-        """Queue up to ``limit`` reports again that nobody has begun or somebody has left in the middle; those that
-        another process is looking at are passed over."""
+    async def requeue_abandoned(self, now: datetime, until: datetime, limit: int) -> Sequence[uuid.UUID]:
+        """Queue up to ``limit`` reports again that nobody began in time or whose process has died. Return their ids.
+
+        Rows that another process has locked are skipped.
+        """
         left = (
             select(Report.id)
-            .where(is_left(now, *UNFINISHED))
+            .where(has_expired_lease(now, *UNFINISHED))
             .order_by(Report.lease_until)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -85,7 +90,7 @@ class ReportRepository:
         )
         statement = (
             update(Report)
-            .where(Report.id.in_(select(left.c.id)), is_left(now, *UNFINISHED))
+            .where(Report.id.in_(select(left.c.id)), has_expired_lease(now, *UNFINISHED))
             .values(
                 state="queued",
                 lease_until=until,
@@ -97,8 +102,8 @@ class ReportRepository:
         )
         return (await get_session(self._manager).scalars(statement)).all()
 
-    async def wait_for(self, ids: Collection[uuid.UUID], until: datetime) -> None:
-        """Leave it to who was told to begin these."""
+    async def mark_sent(self, ids: Collection[uuid.UUID], until: datetime) -> None:
+        """Give the workers time until ``until`` to begin these reports."""
         statement = (
             update(Report)
             .where(Report.id.in_(ids), Report.state == "queued")
@@ -108,11 +113,13 @@ class ReportRepository:
         await get_session(self._manager).execute(statement)
 
     async def find_uncleared(self, now: datetime, limit: int) -> Sequence[Report]:
-        """Reports without a file that may have left one."""
-        statement = select(Report).where(is_left(now, *WITHOUT_FILE)).order_by(Report.lease_until).limit(limit)
+        """Return failed and cancelled reports that may still have a file in the storage."""
+        statement = (
+            select(Report).where(has_expired_lease(now, *WITHOUT_FILE)).order_by(Report.lease_until).limit(limit)
+        )
         return (await get_session(self._manager).scalars(statement)).all()
 
-    async def cleared(self, id: uuid.UUID) -> None:
+    async def mark_cleared(self, id: uuid.UUID) -> None:
         statement = (
             update(Report)
             .where(Report.id == id, Report.state.in_(WITHOUT_FILE))
@@ -122,10 +129,10 @@ class ReportRepository:
         await get_session(self._manager).execute(statement)
 
     async def find_expired(self, now: datetime, limit: int) -> Sequence[Report]:
-        """Done, and their time is over."""
+        """Return finished reports whose file has expired."""
         statement = (
             select(Report)
-            .where(Report.state == literal_column("'done'"), Report.expires_at <= now)  # as in the partial index
+            .where(Report.state == literal_column("'done'"), Report.expires_at <= now)  # literal as in the index
             .order_by(Report.expires_at)
             .limit(limit)
         )
@@ -140,11 +147,11 @@ class ReportRepository:
         )
         await get_session(self._manager).execute(statement)
 
-    async def _updated(self, statement: Any) -> Report | None:
+    async def _update_one(self, statement: Any) -> Report | None:
         returning = statement.returning(Report).execution_options(synchronize_session=False, populate_existing=True)
         found: Report | None = (await get_session(self._manager).scalars(returning)).one_or_none()
         return found
 
 
-def is_left(now: datetime, *states: str) -> Any:
+def has_expired_lease(now: datetime, *states: str) -> Any:
     return Report.state.in_(states) & (Report.lease_until <= now)

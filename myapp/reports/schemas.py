@@ -1,4 +1,4 @@
-"""What a report looks like from outside, and what may be asked for."""
+"""The schemas of reports."""
 
 import uuid
 from datetime import datetime
@@ -14,7 +14,7 @@ from .models import ReportFormat, ReportState
 Kind = Literal["inventory", "price-list", "activity"]
 
 WITH_PERIOD = {"activity"}
-"""Kinds that look at a time; the others show what is."""
+"""Kinds that cover a period. The others show the current state."""
 
 
 NEWEST_FIRST = "-created_at"
@@ -30,8 +30,10 @@ class ReportFilter(BaseModel):
 
 
 class ReportOrder(BaseModel):
-    """``from`` is inclusive, ``to`` is not. An activity report begins with the first change and ends now where it is
-    not told otherwise; other kinds have no period."""
+    """``from`` is inclusive, ``to`` is exclusive.
+
+    Without them, an activity report begins with the first change and ends now. Other kinds have no period.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -42,21 +44,21 @@ class ReportOrder(BaseModel):
 
     @field_validator("period_start", "period_end")
     @classmethod
-    def has_a_period(cls, moment: datetime | None, info: ValidationInfo) -> datetime | None:
+    def check_kind_has_period(cls, moment: datetime | None, info: ValidationInfo) -> datetime | None:
         if moment and info.data.get("kind", "activity") not in WITH_PERIOD:
             raise PydanticCustomError("no_period", "This kind of report has no period")
         return moment
 
     @field_validator("period_start")
     @classmethod
-    def begins_in_the_past(cls, start: datetime | None) -> datetime | None:
+    def check_period_start(cls, start: datetime | None) -> datetime | None:
         if start and start >= utc_now():
             raise PydanticCustomError("future", "The period should begin in the past")
         return start
 
     @field_validator("period_end")
     @classmethod
-    def ends_after_it_begins(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
+    def check_period_end(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
         if info.data.get("kind") not in WITH_PERIOD:
             return end
         end = end or utc_now()
@@ -67,8 +69,11 @@ class ReportOrder(BaseModel):
 
 
 class ReportResponse(BaseModel):
-    """``progress`` is in percent. ``rows`` and ``size`` (bytes) are those of the file, ``rows`` before that what was
-    read by now; ``error`` is why it failed."""
+    """``progress`` is in percent, ``size`` is in bytes.
+
+    ``rows`` is the number of rows in the file; before there is a file, it is the number of rows read so far. ``error``
+    is the reason of a failure.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -1,4 +1,4 @@
-"""The rules of reports and the boundaries of their transactions."""
+"""The rules of reports."""
 
 import uuid
 from collections.abc import Sequence
@@ -23,20 +23,20 @@ from .models import Report
 from .repositories import UNFINISHED, ReportRepository
 from .schemas import NEWEST_FIRST, ReportFilter, ReportOrder
 from .settings import ReportsSettings
-from .states import ReportStates, about
+from .states import ReportStates, event_fields
 
-ALL = ReportFilter()
+NO_FILTERS = ReportFilter()
 
 Owner = str | None
-"""Whose reports count: only those of one subject, or everybody's."""
+"""The subject whose reports are visible; None means the reports of all users."""
 
 
 @component
 class ReportService:
-    """Works the same from HTTP, a script, a task and a test; ``order`` may be a mapping.
+    """Reports, for HTTP, scripts, tasks and tests. ``order`` may be a mapping.
 
-    Raises ``NotFoundError``, also for a report of somebody else than ``owner``, ``ConflictError``,
-    ``ValidationFailedError`` (pico-pydantic), and ``UnavailableError``.
+    Raises ``NotFoundError`` (also if the report does not belong to ``owner``), ``ConflictError``,
+    ``ValidationFailedError`` (pico-pydantic) and ``UnavailableError``.
     """
 
     def __init__(
@@ -62,31 +62,33 @@ class ReportService:
     @transactional
     @validate
     async def request(self, order: ReportOrder) -> Report:
-        """The new report, queued. One that is ``inline`` is for the caller to make; others go to the queue by
-        themselves."""
-        now, most = utc_now(), self._settings.inline_rows
+        """Create a report in the state ``queued``.
+
+        If it is ``inline``, the caller must call ``make``. Any other report is sent to a worker by its event.
+        """
+        now, limit = utc_now(), self._settings.inline_rows
         scope = Scope(order.period_start, order.period_end, now)
         report = Report(
             **order.model_dump(),
             owner=current_actor(),
             email=current_email(),
-            inline=await self._kinds[order.kind].count(scope, most + 1) <= most,
+            inline=await self._kinds[order.kind].count(scope, limit + 1) <= limit,
             lease_until=now + timedelta(seconds=self._settings.requeue_after),
         )
         await self._repo.save(report)
-        await self._publisher.publish(ReportRequested(**about(report), inline=report.inline))
+        await self._publisher.publish(ReportRequested(**event_fields(report), inline=report.inline))
         return report
 
     @transactional(read_only=True)
     async def get_by_id(self, report_id: uuid.UUID, owner: Owner = None) -> Report:
-        return seen(await self._repo.find_by_id(report_id), owner)
+        return require_visible(await self._repo.find_by_id(report_id), owner)
 
     @transactional(read_only=True)
     async def list_paged(
         self,
         page: int,
         page_size: int,
-        filters: ReportFilter = ALL,
+        filters: ReportFilter = NO_FILTERS,
         sort: Sequence[Sort] = parse_order(NEWEST_FIRST),
         *,
         owner: Owner = None,
@@ -96,13 +98,13 @@ class ReportService:
 
     @transactional
     async def cancel(self, report_id: uuid.UUID, owner: Owner = None) -> Report:
-        """Who is making the report stops soon after. Once more changes nothing."""
-        report = seen(await self._repo.lock_by_id(report_id), owner)
+        """Cancel a report that is not finished. The process that makes it stops soon. Repeating changes nothing."""
+        report = require_visible(await self._repo.lock_by_id(report_id), owner)
         if report.state == "cancelled":
             return report
         if report.state not in UNFINISHED:
             raise ConflictError(f"The report is {report.state} already.")
-        if report.state == "queued":  # an earlier attempt may have left a file
+        if report.state == "queued":  # an earlier attempt may have left a file for the sweep
             report.lease_until = utc_now()
         report.state, report.finished_at, report.version = "cancelled", utc_now(), report.version + 1
         return await self._repo.save(report)
@@ -112,20 +114,20 @@ class ReportService:
         await self._maker.make(report_id)
 
     async def open_file(self, report_id: uuid.UUID, owner: Owner = None) -> ReportFile:
-        """Raises ConflictError where the file is not there yet, GoneError where it has expired."""
-        return await self._files.open(seen(await self._states.find(report_id), owner))
+        """Return the file. Raises ConflictError if there is no file (yet), and GoneError if it has expired."""
+        return await self._files.open(require_visible(await self._states.find(report_id), owner))
 
     async def open_link(self, report_id: uuid.UUID, expires: str, signature: str) -> ReportFile:
-        """Raises InvalidLinkError, GoneError."""
-        return await self._files.open(self._links.open(await self._states.find(report_id), expires, signature))
+        """Return the file of a signed link. Raises InvalidLinkError, or GoneError if link or file have expired."""
+        return await self._files.open(self._links.verify(await self._states.find(report_id), expires, signature))
 
     async def link(self, report_id: uuid.UUID) -> str | None:
-        """A signed link to the file, which works without a token for a while; None where there is no file."""
+        """Return a signed link to the file, or None if there is no file. See ``ReportLinks``."""
         report = await self._states.find(report_id)
-        return self._links.of(report) if report and report.state == "done" else None
+        return self._links.create(report) if report and report.state == "done" else None
 
     async def read_file(self, report_id: uuid.UUID, limit: int) -> bytes | None:
-        """The content of the file; None where there is none, or it has more than ``limit`` bytes."""
+        """Return the content of the file, or None if there is no file or it has more than ``limit`` bytes."""
         report = await self._states.find(report_id)
         if report is None or report.state != "done":
             return None
@@ -136,7 +138,7 @@ class ReportService:
         return b"".join([chunk async for chunk in file.chunks]) if file.size <= limit else None
 
 
-def seen(report: Report | None, owner: Owner) -> Report:
+def require_visible(report: Report | None, owner: Owner) -> Report:
     if report is None or (owner is not None and report.owner != owner):
         raise NotFoundError("There is no such report.")
     return report

@@ -12,8 +12,9 @@ from ..platform.config import Seconds
 @configured(target="self", prefix="reports", mapping="tree")
 @dataclass
 class ReportsSettings:
-    """Times are in seconds where the name says nothing else. ``lease`` is how long a report belongs to the process that
-    makes it; each ``heartbeat`` renews it.
+    """Times are in seconds unless the name has another unit.
+
+    For the time of ``lease`` a report belongs to the process that makes it; each ``heartbeat`` renews the lease.
     """
 
     inline_rows: Annotated[int, Field(ge=0)] = 1000

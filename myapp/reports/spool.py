@@ -1,4 +1,4 @@
-"""Rows on their way from the database to a file."""
+"""A temporary store for the rows of a report."""
 
 import pickle
 import sqlite3
@@ -10,10 +10,10 @@ Row = tuple[Any, ...]
 
 
 class Spool:
-    """Any number of rows in constant memory: in a temporary file that nobody else can open, gone in the end.
+    """Holds any number of rows in constant memory, in a private temporary file that is deleted at the end.
 
-    What was read is read but once, so that the totals of a report and its rows are of the same moment, and no
-    connection is held while the file is written. May be used by one thread after the other.
+    Rows are read from the database only once. So the totals of a report agree with its rows, and no connection is held
+    while the file is written. Different threads may use a spool, but not at the same time.
     """
 
     def __init__(self) -> None:
@@ -32,12 +32,12 @@ class Spool:
         return self._size
 
     def __iter__(self) -> Iterator[Row]:
-        """In the order of their places; those of one place as they came. Any number of times."""
+        """Yield the rows, sorted by place; rows with the same place as they were added. May be repeated."""
         for (row,) in self._database.execute("SELECT row FROM rows ORDER BY place, rowid"):
-            yield pickle.loads(row)  # our own
+            yield pickle.loads(row)  # safe: only this class has written it
 
     def add(self, rows: Iterable[tuple[int | str, Row]]) -> None:
-        """Each with its place."""
+        """Add rows, each with its place in the order."""
         added = self._database.executemany(
             "INSERT INTO rows VALUES (?, ?)", ((place, pickle.dumps(row)) for place, row in rows)
         )

@@ -1,4 +1,4 @@
-"""From one state of a report to the next: each step a transaction of its own, and none for who has lost the report."""
+"""The state changes of a report. Each is one transaction and has no effect for a process that has lost its lease."""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ from .models import MAX_ERROR, Report
 from .repositories import ReportRepository
 from .settings import ReportsSettings
 
-ENDED_EACH_TIME = "The process that made the report ended each time."
+EVERY_ATTEMPT_DIED = "The process that made the report ended unexpectedly in each attempt."
 
 
 @component
@@ -31,17 +31,17 @@ class ReportStates:
 
     @transactional
     async def claim(self, report_id: uuid.UUID) -> Report | None:
-        """The report, to be made by the caller alone; None where there is nothing to make, or somebody else does."""
+        """Claim the report. Return None if there is nothing to make, or if another process has claimed it."""
         now = utc_now()
         report = await self._repo.claim(report_id, now, now + timedelta(seconds=self._settings.lease))
         if report is None or report.attempts <= self._settings.max_attempts:
             return report
-        await self._fail(report, ENDED_EACH_TIME)
+        await self._fail(report, EVERY_ATTEMPT_DIED)
         return None
 
     @transactional
     async def renew(self, report: Report, progress: int, rows: int) -> Report | None:
-        """Keep it for the time of the lease, and tell how far it is; None where it was cancelled or lost."""
+        """Renew the lease and record the progress. Return None if the report was cancelled or the lease is lost."""
         until = utc_now() + timedelta(seconds=self._settings.lease)
         if (progress, rows) == (report.progress, report.rows):
             return await self._repo.renew(report.id, report.attempts, until)
@@ -50,7 +50,7 @@ class ReportStates:
 
     @transactional
     async def finish(self, report: Report, rows: int, size: int) -> bool:
-        """False where it was cancelled or lost."""
+        """Mark the report as done. Return False if it was cancelled or the lease is lost."""
         now = utc_now()
         done = await self._repo.update_attempt(
             report.id,
@@ -65,18 +65,18 @@ class ReportStates:
             expires_at=now + timedelta(days=self._settings.expire_days),
         )
         if done:
-            event = ReportFinished(**about(done), email=done.email, rows=rows, size=size)
+            event = ReportFinished(**event_fields(done), email=done.email, rows=rows, size=size)
             await self._publisher.publish(event)
         return done is not None
 
     @transactional
     async def fail(self, report: Report, reason: str) -> None:
-        """For good."""
+        """Mark the report as failed. It is not tried again."""
         await self._fail(report, reason)
 
     @transactional
     async def retry_later(self, report: Report) -> bool:
-        """False where this was the last attempt."""
+        """Queue the report again after a pause. Return False if this was the last attempt."""
         if report.attempts >= self._settings.max_attempts:
             return False
         pause = timedelta(seconds=self._settings.retry_pause * 2.0 ** (report.attempts - 1))
@@ -85,25 +85,25 @@ class ReportStates:
         return True
 
     @transactional
-    async def queue_left(self, limit: int) -> Sequence[uuid.UUID]:
-        """Reports that nobody sees to any more, queued again: the caller is to tell somebody, and then ``told``."""
+    async def requeue_abandoned(self, limit: int) -> Sequence[uuid.UUID]:
+        """Queue abandoned reports again and return their ids. The caller must send them and then call ``mark_sent``."""
         now = utc_now()
-        return await self._repo.queue_left(now, now + timedelta(seconds=self._settings.retry_pause), limit)
+        return await self._repo.requeue_abandoned(now, now + timedelta(seconds=self._settings.retry_pause), limit)
 
     @transactional
-    async def told(self, report_ids: Collection[uuid.UUID]) -> None:
-        await self._repo.wait_for(report_ids, utc_now() + timedelta(seconds=self._settings.requeue_after))
+    async def mark_sent(self, report_ids: Collection[uuid.UUID]) -> None:
+        await self._repo.mark_sent(report_ids, utc_now() + timedelta(seconds=self._settings.requeue_after))
 
     @transactional(read_only=True)
-    async def uncleared(self, limit: int) -> Sequence[Report]:
+    async def find_uncleared(self, limit: int) -> Sequence[Report]:
         return await self._repo.find_uncleared(utc_now(), limit)
 
     @transactional
-    async def cleared(self, report_id: uuid.UUID) -> None:
-        await self._repo.cleared(report_id)
+    async def mark_cleared(self, report_id: uuid.UUID) -> None:
+        await self._repo.mark_cleared(report_id)
 
     @transactional(read_only=True)
-    async def expired(self, limit: int) -> Sequence[Report]:
+    async def find_expired(self, limit: int) -> Sequence[Report]:
         return await self._repo.find_expired(now=utc_now(), limit=limit)
 
     @transactional
@@ -115,12 +115,12 @@ class ReportStates:
         values = {"state": "failed", "error": reason[:MAX_ERROR], "finished_at": now, "lease_until": now}
         failed = await self._repo.update_attempt(report.id, report.attempts, **values)
         if failed:
-            event = ReportFailed(**about(failed), email=failed.email, reason=reason[:MAX_ERROR])
+            event = ReportFailed(**event_fields(failed), email=failed.email, reason=reason[:MAX_ERROR])
             await self._publisher.publish(event)
 
 
-def about(report: Report) -> dict[str, Any]:
-    """What every event of a report tells."""
+def event_fields(report: Report) -> dict[str, Any]:
+    """Return the fields that all events of a report have."""
     return {
         "aggregate_id": str(report.id),
         "version": report.version,

@@ -1,4 +1,4 @@
-"""What time makes of reports: those that a crash has left behind, and those whose time is over."""
+"""Periodic jobs for reports that a crash has left behind, and for files that have expired."""
 
 import uuid
 from typing import ClassVar
@@ -11,12 +11,12 @@ from .queue import ReportQueue
 from .states import ReportStates
 
 LIMIT = 50
-"""Reports of one sweep."""
+"""The most reports of one sweep."""
 
 
 @component
 class LeftBehindSweep(Sweep):
-    """Queues reports that nobody has begun or somebody has left in the middle: not every broker delivers again."""
+    """Queues reports again that nobody began or whose process has died: not every broker redelivers messages."""
 
     interval: ClassVar[float] = 5.0
 
@@ -25,19 +25,19 @@ class LeftBehindSweep(Sweep):
         self._queue = queue
 
     async def sweep(self) -> None:
-        told: list[uuid.UUID] = []
+        sent: list[uuid.UUID] = []
         try:
-            for report_id in await self._states.queue_left(LIMIT):
+            for report_id in await self._states.requeue_abandoned(LIMIT):
                 await self._queue.send(str(report_id))
-                told.append(report_id)
+                sent.append(report_id)
         finally:
-            if told:
-                await self._states.told(told)
+            if sent:
+                await self._states.mark_sent(sent)
 
 
 @component
 class UnclearedSweep(Sweep):
-    """Deletes what reports that failed or were cancelled have left in the storage."""
+    """Deletes the files that failed and cancelled reports have left in the storage."""
 
     interval: ClassVar[float] = 5.0
 
@@ -46,13 +46,13 @@ class UnclearedSweep(Sweep):
         self._files = files
 
     async def sweep(self) -> None:
-        for report in await self._states.uncleared(LIMIT):
+        for report in await self._states.find_uncleared(LIMIT):
             await self._files.clear(report)
 
 
 @component
 class ExpirySweep(Sweep):
-    """Deletes the files of reports whose time is over."""
+    """Deletes the files of expired reports."""
 
     interval: ClassVar[float] = 60.0
 
@@ -61,5 +61,5 @@ class ExpirySweep(Sweep):
         self._files = files
 
     async def sweep(self) -> None:
-        for report in await self._states.expired(LIMIT):
+        for report in await self._states.find_expired(LIMIT):
             await self._files.expire(report)

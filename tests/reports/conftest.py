@@ -1,4 +1,4 @@
-"""Reports that wait until a test makes them."""
+"""Fixtures of reports that are not made until a test makes them."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -26,16 +26,16 @@ from ..products.conftest import fill as fill
 REPORTS = "/api/v1/reports/"
 
 QUICK = {"REPORTS__INLINE_ROWS": "0", "REPORTS__HEARTBEAT": "0.02", "REPORTS__LEASE": "5", "REPORTS__BATCH_SIZE": "10"}
-"""Settings with which the process that takes a request makes no report, unless it is an empty one."""
+"""Settings for which no report with rows is inline."""
 
-REFUSING = {
+STORAGE_DOWN = {
     "STORAGE__URL": "s3://files",
     "STORAGE__ENDPOINT": "http://127.0.0.1:9",
     "STORAGE__ALLOW_HTTP": "true",
     "STORAGE__ACCESS_KEY": "key",
     "STORAGE__RETRIES": "0",
 }
-"""Settings of a storage that is down: nothing listens on the port "discard"."""
+"""Settings of a storage that is down: nothing listens on the port `discard`."""
 
 ORDER = {"kind": "inventory", "format": "csv"}
 
@@ -49,7 +49,7 @@ async def shared_container(shared_url: str, issuer: Issuer, folders: dict[str, s
 
 @pytest.fixture
 async def stranger(app: FastAPI, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody else in the role of ``manager``."""
+    """Return the client of another caller with the role of ``manager``."""
     async with client_of(app, issuer.token("product-manager", sub="stranger")) as client:
         yield client
 
@@ -62,7 +62,7 @@ def reports(container: PicoContainer) -> ReportService:
 
 @pytest.fixture
 async def ask(manager: httpx.AsyncClient, create: Create) -> Ask:
-    """``await ask(kind="activity")`` is a new report as the API answers it; there is one product."""
+    """``await ask(kind="activity")`` requests a report and returns the answer. There is one product."""
     await create()
 
     async def ask_one(client: httpx.AsyncClient = manager, **members: Any) -> Json:
@@ -76,7 +76,7 @@ async def ask(manager: httpx.AsyncClient, create: Create) -> Ask:
 
 @pytest.fixture
 def make(ask: Ask, reports: ReportService, manager: httpx.AsyncClient) -> Make:
-    """``await make(kind="activity")`` is a report that is done."""
+    """``await make(kind="activity")`` requests a report, makes it and returns it."""
 
     async def make_one(**members: Any) -> Json:
         report = await ask(**members)
@@ -90,7 +90,7 @@ def make(ask: Ask, reports: ReportService, manager: httpx.AsyncClient) -> Make:
 
 @pytest.fixture
 def rewrite(container: PicoContainer) -> Rewrite:
-    """Past the service: what time or a crash does to a report."""
+    """Set columns of a report directly, as time or a crash would."""
 
     async def set_columns(report: Json, **values: Any) -> None:
         await rewrite_in(container, uuid.UUID(report["id"]), **values)
@@ -105,7 +105,7 @@ async def rewrite_in(container: PicoContainer, report_id: uuid.UUID, **values: A
 
 @pytest.fixture
 def events(container: PicoContainer) -> Events:
-    """Type and payload of what happened to a report."""
+    """Return type and payload of the events of a report."""
 
     async def read(report: Json) -> list[tuple[str, Json]]:
         statement = select(Event.type, Event.payload).where(Event.aggregate_id == report["id"]).order_by(Event.id)

@@ -1,4 +1,4 @@
-"""A storage that a test can hold up, for what happens while a report is being made."""
+"""A storage that a test can block, to act while a report is being made."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ from myapp.platform.storage.files import Storage
 
 
 class GatedStorage(Storage):
-    """Uploads wait for ``gate``; ``reached`` tells that one does."""
+    """Uploads wait for ``gate``. ``reached`` is set when one waits."""
 
     def __init__(self, storage: Storage) -> None:
         self.__dict__.update(vars(storage))

@@ -1,4 +1,4 @@
-"""Stopping a report."""
+"""Cancelling a report."""
 
 import asyncio
 import uuid
@@ -27,7 +27,7 @@ class TestCancel:
 
     @pytest.mark.one_database
     async def test_refuses_who_may_not_ask(self, app: FastAPI, issuer: Issuer, ask: Ask) -> None:
-        """To see all reports is not to stop them."""
+        """The permission to see all reports does not include cancelling them."""
         report = await ask()
         async with client_of(app, issuer.token(permissions=["reports:read"])) as client:
             assert_problem(await client.post(f"{REPORTS}{report['id']}/cancel"), 403, "insufficient_scope")

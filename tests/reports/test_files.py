@@ -1,4 +1,4 @@
-"""The file of a report, with a token and by a signed link."""
+"""Downloading the file of a report, with a token and with a signed link."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from ..conftest import client_of
 from ..fixture_types import Ask, Make, Rewrite, StartContainer
 from ..issuer import Issuer
 from ..platform.web.problems import assert_invalid, assert_problem
-from .conftest import ORDER, REFUSING, REPORTS
+from .conftest import ORDER, REPORTS, STORAGE_DOWN
 
 
 class TestFile:
@@ -63,7 +63,7 @@ class TestFile:
     async def test_is_gone_when_its_time_is_over(
         self, manager: httpx.AsyncClient, make: Make, rewrite: Rewrite
     ) -> None:
-        """Whether or not a sweep has been there."""
+        """With or without a sweep in between."""
         report = await make()
         expires = (utc_now() + timedelta(days=7)).isoformat()
         assert report["finished_at"] < report["expires_at"] <= expires
@@ -83,7 +83,7 @@ class TestFile:
         self, start: StartContainer, database_url: str, issuer: Issuer, tmp_path: Path
     ) -> None:
         container = start({"DATABASE__URL": database_url, "STORAGE__URL": str(tmp_path)})
-        away = start({"DATABASE__URL": database_url, **REFUSING})
+        away = start({"DATABASE__URL": database_url, **STORAGE_DOWN})
         async with client_of(container.get(FastAPI), issuer.token("admin")) as client:
             report = (await client.post(REPORTS, json={"kind": "activity", "format": "csv"})).json()
             assert (await client.get(f"{REPORTS}{report['id']}/file")).status_code == 200
@@ -95,7 +95,7 @@ class TestS3:
     async def test_keeps_files_as_a_folder_does(
         self, start: StartContainer, database_url: str, issuer: Issuer, s3_server: str
     ) -> None:
-        environment = REFUSING | {"STORAGE__ENDPOINT": s3_server}
+        environment = STORAGE_DOWN | {"STORAGE__ENDPOINT": s3_server}
         async with client_of(
             start({"DATABASE__URL": database_url, **environment}).get(FastAPI), issuer.token("admin")
         ) as client:
@@ -183,7 +183,7 @@ class TestLink:
         self, anonymous: httpx.AsyncClient, make: Make, reports: ReportService, rewrite: Rewrite
     ) -> None:
         report = await make()
-        await rewrite(report, expires_at=utc_now())  # no link is good for longer
+        await rewrite(report, expires_at=utc_now())  # no link is valid for longer than the file
         url = await reports.link(uuid.UUID(report["id"]))
         await rewrite(report, expires_at=utc_now() + timedelta(days=1))
         assert url
@@ -202,7 +202,7 @@ class TestLink:
 
 
 class TestReadFile:
-    """As a mail has it attached."""
+    """Reading a file to attach it to a mail."""
 
     async def test_small_or_not_at_all(self, make: Make, reports: ReportService) -> None:
         report = await make()

@@ -1,4 +1,4 @@
-"""Small reports: made by the process that took the request, after its response."""
+"""Small reports: the process that took the request makes them after its response."""
 
 import asyncio
 import subprocess
@@ -18,13 +18,13 @@ from myapp.platform.storage.settings import StorageSettings
 from ..conftest import client_of, serving
 from ..fixture_types import StartContainer
 from ..issuer import Issuer
-from .conftest import ORDER, REFUSING, REPORTS
+from .conftest import ORDER, REPORTS, STORAGE_DOWN
 from .gate import GatedStorage
 
 
-async def until(client: httpx.AsyncClient, path: str, **members: Any) -> None:
+async def wait_until(client: httpx.AsyncClient, path: str, **members: Any) -> None:
     async with asyncio.timeout(5):
-        while not members.items() <= (await client.get(path)).json().items():  # noqa: ASYNC110 - it is far away
+        while not members.items() <= (await client.get(path)).json().items():  # noqa: ASYNC110 - the state is in another process
             await asyncio.sleep(0.01)
 
 
@@ -32,7 +32,7 @@ class TestInline:
     async def test_is_answered_first_and_made_then(
         self, start: StartContainer, database_url: str, issuer: Issuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """By a real server: neither the response nor the request's time in the log waits for the report."""
+        """On a real server: neither the response nor the logged duration of the request includes the report."""
         storage = GatedStorage(Storage(StorageSettings(url=str(tmp_path))))
         app = start({"DATABASE__URL": database_url}, {Storage: storage}).get(FastAPI)
         headers = {"Authorization": f"Bearer {issuer.token('admin')}"}
@@ -45,7 +45,7 @@ class TestInline:
             await storage.reached.wait()
             assert (await client.get(location)).json()["state"] == "running"
             storage.gate.set()
-            await until(client, location, state="done")
+            await wait_until(client, location, state="done")
             assert (await client.get(location + "/file")).status_code == 200
         [logged] = [vars(record) for record in caplog.records if record.getMessage().startswith("POST ")]
         assert logged["duration_ms"] <= waited * 1000 + 1
@@ -66,8 +66,8 @@ class TestInline:
             assert (await client.get(REPORTS + activity["id"])).json()["state"] == "queued"
 
     async def test_a_fault_is_left_to_the_queue(self, start: StartContainer, database_url: str, issuer: Issuer) -> None:
-        """The request is answered all the same."""
-        container = start({"DATABASE__URL": database_url, **REFUSING})
+        """The request is answered nevertheless."""
+        container = start({"DATABASE__URL": database_url, **STORAGE_DOWN})
         async with client_of(container.get(FastAPI), issuer.token("admin")) as client:
             response = await client.post(REPORTS, json=ORDER)
             assert response.status_code == 202
@@ -81,8 +81,8 @@ class TestInline:
         app = start({"DATABASE__URL": database_url, "REPORTS__INLINE_AT_ONCE": "2"}, {Storage: storage}).get(FastAPI)
         async with client_of(app, issuer.token("admin")) as client:
             asking = [asyncio.create_task(client.post(REPORTS, json=ORDER)) for _ in range(5)]
-            await until(client, f"{REPORTS}?state=running", total=2)
-            await until(client, REPORTS, total=5)
+            await wait_until(client, f"{REPORTS}?state=running", total=2)
+            await wait_until(client, REPORTS, total=5)
             assert (await client.get(REPORTS, params={"state": "running"})).json()["total"] == 2
             storage.gate.set()
             await asyncio.gather(*asking)

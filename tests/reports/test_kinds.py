@@ -1,4 +1,4 @@
-"""What reports tell."""
+"""The content of each kind of report."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ PRODUCTS = "/api/v1/products/"
 
 @pytest.fixture
 def rows(manager: httpx.AsyncClient, make: Make) -> Callable[..., Awaitable[list[list[str]]]]:
-    """``await rows("inventory")`` is a new report's CSV, without its header."""
+    """``await rows("inventory")`` makes a CSV report and returns its rows without the header."""
 
     async def read(kind: str, **members: Any) -> list[list[str]]:
         report = await make(kind=kind, format="csv", **members)
@@ -41,7 +41,7 @@ Rows = Callable[..., Awaitable[list[list[str]]]]
 
 @pytest.fixture
 def pdf(manager: httpx.AsyncClient, make: Make) -> Callable[..., Awaitable[str]]:
-    """``await pdf("inventory")`` is the text of a new report's PDF."""
+    """``await pdf("inventory")`` makes a PDF report and returns its text."""
 
     async def read(kind: str, **members: Any) -> str:
         report = await make(kind=kind, format="pdf", **members)
@@ -94,7 +94,7 @@ class TestPriceList:
     async def test_has_active_products_by_name(
         self, manager: httpx.AsyncClient, rows: Rows, create: Create, fill: Fill
     ) -> None:
-        await fill(25)  # more than a batch, every third one inactive
+        await fill(25)  # more than one batch; every third product is inactive
         for name in ("zebra", "Äpfel", "apple", "Zoo", "apple"):
             await create(name, price=5, description='Good, "cheap"\nand new')
         found = await rows("price-list")
@@ -131,9 +131,9 @@ class TestActivity:
         ]
 
     async def test_has_those_of_its_period(self, manager: httpx.AsyncClient, rows: Rows, create: Create) -> None:
-        """From the first moment on, before the last one."""
+        """The start of the period is inclusive, the end is exclusive."""
         await create("Before")
-        made = [await create(f"Within {number}") for number in range(12)]  # more than a batch
+        made = [await create(f"Within {number}") for number in range(12)]  # more than one batch
         after = await create("After")
         everything = await rows("activity")
         start, end = (next(row[0] for row in everything if row[3] == str(item["id"])) for item in (made[0], after))

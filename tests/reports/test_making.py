@@ -1,4 +1,4 @@
-"""Making a report: once, whoever tries, and whatever fails meanwhile."""
+"""Making a report: only once, with concurrent attempts and with faults."""
 
 import asyncio
 import uuid
@@ -22,7 +22,7 @@ from myapp.reports.states import ReportStates
 
 from ..fixture_types import Ask, Events, Json, Make, Rewrite, StartContainer
 from ..proxy import Proxy
-from .conftest import ORDER, QUICK, REFUSING, REPORTS, rewrite_in
+from .conftest import ORDER, QUICK, REPORTS, STORAGE_DOWN, rewrite_in
 from .gate import GatedStorage
 
 
@@ -71,7 +71,7 @@ class TestTwoMakers:
     async def test_who_has_lost_it_cannot_finish_it(
         self, start: StartContainer, database_url: str, tmp_path: Path
     ) -> None:
-        """A process that stood still for longer than the lease, while another made the report."""
+        """One process is paused for longer than its lease, and another one makes the report meanwhile."""
         storage = GatedStorage(Storage(StorageSettings(url=str(tmp_path))))
         slow = start({"DATABASE__URL": database_url, **QUICK, "REPORTS__HEARTBEAT": "2"}, {Storage: storage})
         other = start({"DATABASE__URL": database_url, "STORAGE__URL": str(tmp_path)})
@@ -92,7 +92,7 @@ class TestTwoMakers:
         assert await other.get(ReportService).read_file(report.id, 10**6)
 
     async def test_who_is_alive_keeps_it(self, start: StartContainer, database_url: str, tmp_path: Path) -> None:
-        """However long it takes: each heartbeat renews the lease."""
+        """Each heartbeat renews the lease, however long the report takes."""
         storage = GatedStorage(Storage(StorageSettings(url=str(tmp_path))))
         lease = QUICK | {"REPORTS__LEASE": "0.2"}
         container = start({"DATABASE__URL": database_url, **lease}, {Storage: storage})
@@ -102,7 +102,7 @@ class TestTwoMakers:
         await storage.reached.wait()
         await asyncio.sleep(0.5)
         await service.make(report.id)
-        assert await container.get(ReportStates).queue_left(10) == []
+        assert await container.get(ReportStates).requeue_abandoned(10) == []
         storage.gate.set()
         await making
         done = await service.get_by_id(report.id)
@@ -113,7 +113,7 @@ class TestFaults:
     async def test_a_passing_one_is_tried_four_times(
         self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
     ) -> None:
-        service = start({"DATABASE__URL": database_url, **QUICK, **REFUSING}).get(ReportService)
+        service = start({"DATABASE__URL": database_url, **QUICK, **STORAGE_DOWN}).get(ReportService)
         report = await service.request(ORDER)
         for attempt in (1, 2, 3):
             with pytest.raises(StorageUnavailableError):
@@ -131,7 +131,7 @@ class TestFaults:
     async def test_it_goes_on_when_the_fault_has_passed(
         self, start: StartContainer, database_url: str, tmp_path: Path
     ) -> None:
-        service = start({"DATABASE__URL": database_url, **QUICK, **REFUSING}).get(ReportService)
+        service = start({"DATABASE__URL": database_url, **QUICK, **STORAGE_DOWN}).get(ReportService)
         report = await service.request(ORDER)
         with pytest.raises(StorageUnavailableError):
             await service.make(report.id)
@@ -178,7 +178,7 @@ class TestFaults:
         await reports.make(uuid.UUID(report["id"]))
         failed = (await manager.get(REPORTS + report["id"])).json()
         assert failed["state"] == "failed"
-        assert "each time" in failed["error"]
+        assert "each attempt" in failed["error"]
         assert types(await events(report)) == ["report.requested", "report.failed"]
 
     async def test_a_database_that_breaks_off_is_passing(

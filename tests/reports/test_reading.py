@@ -1,4 +1,4 @@
-"""Looking at reports: one, and the list of them."""
+"""Reading reports: a single one, and the list."""
 
 import httpx
 import pytest
@@ -97,7 +97,7 @@ class TestList:
             assert (page["items"], page["total"]) == (found, len(found)), parameters
 
     async def test_in_another_order(self, manager: httpx.AsyncClient, ask: Ask, rewrite: Rewrite) -> None:
-        """Never by chance: reports of one moment are in the order of their ids."""
+        """The order is always defined: reports that are equal are sorted by id."""
         reports = [await ask(kind=kind) for kind in ("price-list", "activity", "inventory", "activity")]
         moment = utc_now()
         for report in reports:

@@ -1,4 +1,4 @@
-"""Asking for a report."""
+"""Requesting a report."""
 
 import json
 import uuid
@@ -96,8 +96,8 @@ class TestRequest:
 
     async def test_is_told(self, ask: Ask, events: Callable[[Json], Awaitable[list[Any]]]) -> None:
         report = await ask()
-        told = {"kind": "inventory", "format": "csv", "owner": "product-manager-1", "inline": False}
-        assert await events(report) == [("report.requested", told)]
+        payload = {"kind": "inventory", "format": "csv", "owner": "product-manager-1", "inline": False}
+        assert await events(report) == [("report.requested", payload)]
 
     async def test_without_the_slash(self, manager: httpx.AsyncClient) -> None:
         response = await manager.post(REPORTS.rstrip("/"), json=INVENTORY)
@@ -147,7 +147,7 @@ class TestPeriod:
     @pytest.mark.parametrize("name", ["from", "to"])
     async def test_must_be_two_moments(self, manager: httpx.AsyncClient, name: str) -> None:
         for value in NO_MOMENTS:
-            body = json.dumps(ACTIVITY | {name: value})  # in ASCII, as httpx itself sends no lone surrogate
+            body = json.dumps(ACTIVITY | {name: value})  # ASCII with escapes, because httpx sends no lone surrogate
             response = await manager.post(REPORTS, content=body, headers={"Content-Type": "application/json"})
             assert_invalid(response, f"#/{name}")
 

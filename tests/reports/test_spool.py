@@ -1,4 +1,4 @@
-"""Rows between the database and a file."""
+"""The temporary store for the rows of a report."""
 
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ PLACES = st.one_of(st.lists(st.integers(-(2**40), 2**40)), st.lists(st.text(st.c
 
 @given(PLACES, st.integers(1, 5))
 def test_rows_come_in_the_order_of_their_places(places: list[int] | list[str], batch: int) -> None:
-    """And those of one place as they came, any number of times."""
+    """Rows with the same place come in the order of their adding. Reading can be repeated."""
     rows = [(place, (number,)) for number, place in enumerate(places)]
     with Spool() as spool:
         for start in range(0, len(rows), batch):

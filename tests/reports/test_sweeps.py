@@ -1,4 +1,4 @@
-"""What a crash leaves behind, and what time makes due."""
+"""Sweeps: reports that a crash has left behind, and expired files."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,11 +19,11 @@ from myapp.reports.sweeps import ExpirySweep, LeftBehindSweep, UnclearedSweep
 
 from ..databases import free_port
 from ..fixture_types import Ask, HasFile, Make, Rewrite, StartContainer
-from .conftest import ORDER, QUICK, REFUSING, REPORTS, rewrite_in
+from .conftest import ORDER, QUICK, REPORTS, STORAGE_DOWN, rewrite_in
 
 
-def taken_from(broker: str) -> list[str]:
-    """The ids of the reports in the queue, which is empty afterwards."""
+def drain_queue(broker: str) -> list[str]:
+    """Empty the queue and return the ids of its reports."""
     found = []
     with Connection(f"sqla+sqlite:///{broker}") as connection, connection.SimpleQueue("reports") as queue:
         while True:
@@ -37,7 +37,7 @@ def taken_from(broker: str) -> list[str]:
 
 @pytest.fixture
 def queued(folders: dict[str, str]) -> Callable[[], list[str]]:
-    return lambda: taken_from(folders["CELERY__BROKER_URL"])
+    return lambda: drain_queue(folders["CELERY__BROKER_URL"])
 
 
 class TestLargeReports:
@@ -121,12 +121,12 @@ class TestUncleared:
     async def test_files_are_deleted(
         self, container: PicoContainer, make: Make, rewrite: Rewrite, has_file: HasFile, state: str
     ) -> None:
-        """Of an attempt that ended between the upload and its record."""
+        """The file of an attempt that ended after the upload, before the upload was recorded."""
         report = await make()
         await rewrite(report, state=state, lease_until=utc_now())
         await container.get(UnclearedSweep).sweep()
         assert not await has_file(report)
-        assert await container.get(ReportStates).uncleared(10) == []
+        assert await container.get(ReportStates).find_uncleared(10) == []
 
     async def test_files_of_use_stay(
         self, container: PicoContainer, make: Make, rewrite: Rewrite, has_file: HasFile
@@ -168,7 +168,7 @@ class TestExpiry:
         for report in reports:
             await rewrite(report, expires_at=utc_now())
         await asyncio.gather(*(container.get(ExpirySweep).sweep() for _ in range(4)))
-        assert await container.get(ReportStates).expired(10) == []
+        assert await container.get(ReportStates).find_expired(10) == []
 
     async def test_waits_for_a_storage_that_is_down(
         self, start: StartContainer, database_url: str, tmp_path: Path
@@ -178,7 +178,7 @@ class TestExpiry:
         report = await service.request(ORDER)
         await service.make(report.id)
         await rewrite_in(container, report.id, expires_at=utc_now())
-        away = start({"DATABASE__URL": database_url, **REFUSING})
+        away = start({"DATABASE__URL": database_url, **STORAGE_DOWN})
         with pytest.raises(StorageUnavailableError):
             await away.get(ExpirySweep).sweep()
         assert (await service.get_by_id(report.id)).state == "done"

@@ -1,1 +1,1 @@
-"""A report's content as a file: what it holds, whatever the format, and one writer for each format."""
+"""The content of a report, and one writer for each file format."""

@@ -1,4 +1,4 @@
-"""What a report says, before it is a file."""
+"""The content of a report, independent of the file format."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +9,10 @@ Kind = Literal["text", "integer", "money", "moment"]
 
 @dataclass(frozen=True)
 class Column:
-    """``kind`` decides how a cell is written: ``money`` with two decimals, ``moment`` (an aware datetime) in UTC.
-    A cell may be None. ``weight`` is the column's share of a page's width.
+    """A column of a table. A cell may be None.
+
+    ``kind`` decides how a cell is written: ``money`` with two decimals, ``moment`` (an aware datetime) in UTC.
+    ``weight`` is the relative width of the column on a page.
     """
 
     title: str
@@ -20,7 +22,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """``rows`` may be lazy and of any number: they are read once, in order, and never held as a whole."""
+    """``rows`` may be a lazy iterable of any length: writers read it once and never hold all rows in memory."""
 
     title: str
     columns: Sequence[Column]
@@ -29,7 +31,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """One bar for each label."""
+    """A bar chart with one bar for each label."""
 
     title: str
     labels: Sequence[str]
@@ -38,7 +40,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class ReportContent:
-    """The first table is the report's own; ``facts``, ``charts`` and further tables comment on it."""
+    """The first table is the main one. ``facts``, ``charts`` and further tables explain it."""
 
     title: str
     subtitle: str

@@ -1,6 +1,6 @@
-"""A report as PDF, for people: a title page with facts and charts, then its tables.
+"""A report as PDF, for people: a title page with facts and charts, then the tables.
 
-Drawn page by page onto reportlab's canvas: its flowing layout keeps every row of a document in memory.
+The pages are drawn directly on reportlab's canvas, because its layout engine keeps all rows of a document in memory.
 """
 
 from collections.abc import Callable
@@ -8,22 +8,22 @@ from pathlib import Path
 
 from .chart import draw_chart, height_of
 from .content import Chart, ReportContent
-from .page import ACCENT, BOTTOM, GREY, MARGIN, ROOM, TOP, WIDTH, Pages
+from .page import ACCENT, BOTTOM, CONTENT_WIDTH, GREY, MARGIN, TOP, WIDTH, Pages
 from .table import TableDrawing
 
 TITLE, SUBTITLE, HEADING, FACT = 26.0, 12.0, 13.0, 10.0
 FACT_LINE = 18.0
 MAX_LINES = 3
-ROOM_FOR_TABLE = 150.0
-"""A table begins on a new page where less is left."""
+MIN_TABLE_HEIGHT = 150.0
+"""A table begins on a new page if less space is left, in points."""
 
 
 def write_pdf(content: ReportContent, path: Path, on_rows: Callable[[int], None]) -> None:
-    """Write all of ``content``; the file appears at the end.
+    """Write all of ``content``. The file appears at the end.
 
-    Text is text: nothing in it is markup, and a character that the font lacks is drawn as a question mark in a diamond.
-    Of a long cell the first lines are drawn. Times are in UTC. ``on_rows`` is told, page by page and at the end, how
-    many rows are written; what it raises ends the writing. 100,000 rows take some 10 MB of file and 90 MB of memory.
+    Text is never treated as markup. A character that the font lacks is drawn as a question mark in a diamond. Only the
+    first lines of a long cell are drawn. Times are in UTC. ``on_rows`` is called with the number of rows written, after
+    each page and at the end. If it raises, writing stops. 100,000 rows need about 10 MB of file and 90 MB of memory.
     """
     pages = Pages(path, content.title)
     draw_title(pages, content)
@@ -31,7 +31,7 @@ def write_pdf(content: ReportContent, path: Path, on_rows: Callable[[int], None]
         draw_titled_chart(pages, chart)
     written = 0
     for index, table in enumerate(content.tables):
-        if index == 0 or pages.y - ROOM_FOR_TABLE < BOTTOM:
+        if index == 0 or pages.y - MIN_TABLE_HEIGHT < BOTTOM:
             pages.next_page()
         else:
             pages.y -= 30
@@ -45,10 +45,10 @@ def write_pdf(content: ReportContent, path: Path, on_rows: Callable[[int], None]
 def draw_title(pages: Pages, content: ReportContent) -> None:
     pages.box(0, TOP + 22, WIDTH, 60, ACCENT)
     pages.y = TOP - 40
-    for line in pages.bold.lines(content.title, TITLE, ROOM, MAX_LINES):
+    for line in pages.bold.wrap(content.title, TITLE, CONTENT_WIDTH, MAX_LINES):
         pages.text(MARGIN, pages.y, line, pages.bold, TITLE, ACCENT)
         pages.y -= TITLE * 1.25
-    for line in pages.regular.lines(content.subtitle, SUBTITLE, ROOM, MAX_LINES):
+    for line in pages.regular.wrap(content.subtitle, SUBTITLE, CONTENT_WIDTH, MAX_LINES):
         pages.text(MARGIN, pages.y, line, pages.regular, SUBTITLE, GREY)
         pages.y -= SUBTITLE * 1.4
     pages.y -= 22
@@ -58,13 +58,13 @@ def draw_title(pages: Pages, content: ReportContent) -> None:
 
 
 def draw_fact(pages: Pages, name: str, value: str) -> None:
-    lines = pages.regular.lines(value, FACT, ROOM * 0.62, MAX_LINES)
+    lines = pages.regular.wrap(value, FACT, CONTENT_WIDTH * 0.62, MAX_LINES)
     if pages.y - FACT_LINE * len(lines) < BOTTOM:
         pages.next_page()
     pages.rule(pages.y + 14)
-    pages.text(MARGIN, pages.y, pages.bold.lines(name, FACT, ROOM * 0.35, 1)[0], pages.bold, FACT)
+    pages.text(MARGIN, pages.y, pages.bold.wrap(name, FACT, CONTENT_WIDTH * 0.35, 1)[0], pages.bold, FACT)
     for line in lines:
-        pages.text(MARGIN + ROOM * 0.38, pages.y, line, pages.regular, FACT)
+        pages.text(MARGIN + CONTENT_WIDTH * 0.38, pages.y, line, pages.regular, FACT)
         pages.y -= FACT_LINE
     pages.y -= 3
 
@@ -80,5 +80,5 @@ def draw_titled_chart(pages: Pages, chart: Chart) -> None:
 def draw_heading(pages: Pages, title: str) -> None:
     pages.bookmark(title)
     pages.y -= HEADING
-    pages.text(MARGIN, pages.y, pages.bold.lines(title, HEADING, ROOM, 1)[0], pages.bold, HEADING)
+    pages.text(MARGIN, pages.y, pages.bold.wrap(title, HEADING, CONTENT_WIDTH, 1)[0], pages.bold, HEADING)
     pages.y -= 14

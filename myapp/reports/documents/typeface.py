@@ -1,4 +1,4 @@
-"""The fonts of printed reports: which characters they have, and how much room a text takes."""
+"""The fonts of PDF reports: the characters they have, and the width of texts."""
 
 import unicodedata
 from bisect import bisect_right
@@ -9,18 +9,18 @@ from pathlib import Path
 
 FONTS = Path(__file__).parent.parent / "fonts"
 
-MISSING = "\ufffd"
-"""Drawn for every character that a font lacks: a question mark in a diamond."""
+REPLACEMENT = "\ufffd"
+"""Drawn instead of a character that the font lacks: a question mark in a diamond."""
 
 ELLIPSIS = "…"
 MAX_TEXT = 2000
-"""Characters of one text that are looked at: more is never drawn."""
+"""The most characters of one text; the rest is not drawn."""
 
 
 class Printable(dict[int, str]):
-    """For str.translate: each code point that the font cannot draw becomes MISSING.
+    """A table for str.translate that replaces code points without a glyph by REPLACEMENT.
 
-    Beyond U+FFFF, reportlab 5.1.0 writes glyphs that nobody can copy or search.
+    Code points above U+FFFF are replaced too: text that reportlab 5.1.0 writes with them cannot be copied or searched.
     """
 
     def __init__(self, glyphs: Mapping[int, int]) -> None:
@@ -29,12 +29,12 @@ class Printable(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         drawn = code in self._glyphs and code <= 0xFFFF and unicodedata.category(chr(code)) != "Cc"
-        self[code] = text = chr(code) if drawn else MISSING
+        self[code] = text = chr(code) if drawn else REPLACEMENT
         return text
 
 
 class Typeface:
-    """One font file, registered with reportlab as ``name``."""
+    """One font file, registered at reportlab as ``name``."""
 
     def __init__(self, name: str) -> None:
         from reportlab.pdfbase.pdfmetrics import registerFont
@@ -47,14 +47,14 @@ class Typeface:
         self._printable = Printable(font.face.charToGlyph)
 
     def printable(self, text: str) -> str:
-        """``text`` on one line, with a glyph for each character."""
+        """Return ``text`` on one line, with only characters that have a glyph."""
         return unicodedata.normalize("NFC", text[:MAX_TEXT]).translate(self._printable)
 
     def width(self, printable: str, size: float) -> float:
         return sum(map(self._widths.__getitem__, map(ord, printable))) * size / 1000
 
-    def lines(self, text: str, size: float, width: float, limit: int) -> list[str]:
-        """``text`` in up to ``limit`` lines of ``width``; the last ends with an ellipsis if that is not all of it."""
+    def wrap(self, text: str, size: float, width: float, limit: int) -> list[str]:
+        """Return ``text`` in up to ``limit`` lines of ``width`` points. An ellipsis replaces what does not fit."""
         text = self.printable(text)
         if self.width(text, size) <= width:
             return [text]
@@ -83,12 +83,12 @@ class Typeface:
         return lines
 
     def _fitting(self, text: str, size: float, width: float) -> int:
-        """How many of the first characters fit; at least one."""
+        """Return how many characters from the start fit, but at least 1."""
         ends = list(accumulate(map(self._widths.__getitem__, map(ord, text))))
         return max(1, bisect_right(ends, width * 1000 / size))
 
 
 @cache
 def typefaces() -> tuple[Typeface, Typeface]:
-    """Regular and bold. They are read once and shared by all documents."""
+    """Return the regular and the bold font. All documents share them."""
     return Typeface("DejaVuSans"), Typeface("DejaVuSans-Bold")

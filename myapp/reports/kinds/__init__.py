@@ -1,1 +1,1 @@
-"""What there are reports of: a file for each."""
+"""The kinds of reports, one module for each."""

@@ -1,4 +1,4 @@
-"""What was changed in a period, and by whom."""
+"""The activity report: the changes of products in a period, and who made them."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from ...products.events import CHANGES
 from ..documents.content import Chart, Column, ReportContent, Table
 from ..settings import ReportsSettings
 from ..spool import Row, Spool
-from .kind import ReportKind, Scope, on
+from .kind import ReportKind, Scope, format_moment
 
 COLUMNS = (
     Column("When", "moment", 1.2),
@@ -24,8 +24,8 @@ COLUMNS = (
 WHEN, WHO, WHAT = range(3)
 TYPES = frozenset(change.type for change in CHANGES)
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-MAX_DAYS = 62
-"""More days than these are charted by month."""
+MAX_DAILY_BARS = 62
+"""The most days of a chart by day. A longer period has a chart by month."""
 
 
 @component
@@ -37,15 +37,21 @@ class ActivityReport(ReportKind):
         self._batch_size = settings.batch_size
 
     async def count(self, scope: Scope, at_most: int | None = None) -> int:
-        return await self._history.count_between(*period(scope), TYPES, at_most)
+        return await self._history.count_between(*period_of(scope), TYPES, at_most)
 
     async def batches(self, scope: Scope) -> AsyncIterator[Sequence[tuple[int | str, Row]]]:
         after_id, size = 0, self._batch_size
-        while batch := await self._history.between(after_id, *period(scope), size):
+        while batch := await self._history.between(after_id, *period_of(scope), size):
             yield [
                 (
                     event.id,
-                    (event.occurred_at, event.actor, verb(event.type), int(event.aggregate_id), told(event.payload)),
+                    (
+                        event.occurred_at,
+                        event.actor,
+                        verb(event.type),
+                        int(event.aggregate_id),
+                        describe_changes(event.payload),
+                    ),
                 )
                 for event in batch
                 if event.type in TYPES
@@ -61,7 +67,7 @@ class ActivityReport(ReportKind):
         start, end = scope.since, scope.until or scope.now
         return ReportContent(
             "Activity",
-            f"Changes of products from {on(start) if start else 'the beginning'} to {on(end)}",
+            f"Changes of products from {format_moment(start) if start else 'the beginning'} to {format_moment(end)}",
             [("Changes", f"{len(rows):,}"), *((f"Products {what}", f"{count:,}") for what, count in verbs.items())],
             [time_chart(days), Chart("Changes by type", list(verbs), list(verbs.values()))],
             [
@@ -75,7 +81,7 @@ class ActivityReport(ReportKind):
         )
 
 
-def period(scope: Scope) -> tuple[datetime, datetime]:
+def period_of(scope: Scope) -> tuple[datetime, datetime]:
     return scope.since or BEGINNING, scope.until or scope.now
 
 
@@ -83,17 +89,17 @@ def verb(event_type: str) -> str:
     return event_type.partition(".")[2]
 
 
-def told(payload: Mapping[str, Any]) -> str:
-    """The fields that changed, such as ``stock: 3 → 4``; of a product that was created or deleted, all it had."""
+def describe_changes(payload: Mapping[str, Any]) -> str:
+    """Return the changed fields, such as ``stock: 3 → 4``; for a created or deleted product all of its fields."""
     before, after = payload["before"], payload["after"]
-    return "; ".join(f"{field}: {change(before, after, field)}" for field in before | after)
+    return "; ".join(f"{field}: {describe_change(before, after, field)}" for field in before | after)
 
 
-def change(before: Mapping[str, Any], after: Mapping[str, Any], field: str) -> str:
-    return " → ".join(shown(fields[field]) for fields in (before, after) if field in fields)
+def describe_change(before: Mapping[str, Any], after: Mapping[str, Any], field: str) -> str:
+    return " → ".join(format_value(fields[field]) for fields in (before, after) if field in fields)
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     match value:
         case None:
             return "nothing"
@@ -103,7 +109,7 @@ def shown(value: Any) -> str:
 
 
 def time_chart(days: Counter[str]) -> Chart:
-    if len(days) <= MAX_DAYS:
+    if len(days) <= MAX_DAILY_BARS:
         return Chart("Changes by day", list(days), list(days.values()))
     months = Counter[str]()
     for day, count in days.items():

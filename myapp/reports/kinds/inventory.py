@@ -1,4 +1,4 @@
-"""All products with their stock and its value."""
+"""The inventory report: all products with their stock and its value."""
 
 import heapq
 from collections.abc import AsyncIterator, Sequence
@@ -12,8 +12,8 @@ from ...products.settings import ProductsSettings
 from ..documents.content import Chart, Column, ReportContent, Table
 from ..settings import ReportsSettings
 from ..spool import Row, Spool
-from .kind import ReportKind, Scope, on
-from .products import products_of
+from .kind import ReportKind, Scope, format_moment
+from .products import product_batches
 
 COLUMNS = (
     Column("Id", "integer", 0.6),
@@ -24,8 +24,8 @@ COLUMNS = (
     Column("Active", weight=0.6),
 )
 ID, NAME, PRICE, STOCK, VALUE, ACTIVE = range(6)
-MOST = 10
-"""Products in the chart."""
+MAX_BARS = 10
+"""The most products in the chart."""
 
 
 @component
@@ -41,23 +41,23 @@ class InventoryReport(ReportKind):
         return await self._products.count(include_inactive=True, at_most=at_most)
 
     async def batches(self, scope: Scope) -> AsyncIterator[Sequence[tuple[int | str, Row]]]:
-        async for batch in products_of(self._products, self._batch_size, include_inactive=True):
+        async for batch in product_batches(self._products, self._batch_size, include_inactive=True):
             yield [
-                (item.id, (item.id, item.name, item.price, item.stock, item.price * item.stock, yes(item.active)))
+                (item.id, (item.id, item.name, item.price, item.stock, item.price * item.stock, yes_or_no(item.active)))
                 for item in batch
             ]
 
     def content(self, scope: Scope, rows: Spool) -> ReportContent:
         active, pieces, value, low = 0, 0, Decimal(0), 0
         for row in rows:
-            active += row[ACTIVE] == yes(True)
+            active += row[ACTIVE] == yes_or_no(True)
             pieces += row[STOCK]
             value += row[VALUE]
             low += self._is_low(row)
-        most = heapq.nlargest(MOST, rows, key=lambda row: row[VALUE])
+        dearest = heapq.nlargest(MAX_BARS, rows, key=lambda row: row[VALUE])
         return ReportContent(
             "Inventory",
-            f"All products on {on(scope.now)}",
+            f"All products on {format_moment(scope.now)}",
             [
                 ("Products", f"{len(rows):,}"),
                 ("of them active", f"{active:,}"),
@@ -65,7 +65,7 @@ class InventoryReport(ReportKind):
                 ("Value of the stock", f"{value:,.2f}"),
                 (f"Active with a stock of {self._low_stock} or less", f"{low:,}"),
             ],
-            [Chart("Most value in stock", [row[NAME] for row in most], [row[VALUE] for row in most])],
+            [Chart("Most value in stock", [row[NAME] for row in dearest], [row[VALUE] for row in dearest])],
             [
                 Table("Products", COLUMNS, rows),
                 Table("Low stock", COLUMNS, (row for row in rows if self._is_low(row))),
@@ -73,8 +73,8 @@ class InventoryReport(ReportKind):
         )
 
     def _is_low(self, row: Row) -> bool:
-        return bool(row[ACTIVE] == yes(True) and row[STOCK] <= self._low_stock)
+        return bool(row[ACTIVE] == yes_or_no(True) and row[STOCK] <= self._low_stock)
 
 
-def yes(value: bool) -> str:
+def yes_or_no(value: bool) -> str:
     return "yes" if value else "no"

@@ -1,4 +1,4 @@
-"""What a kind of report implements."""
+"""The base class of all kinds of reports."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
@@ -12,8 +12,10 @@ from ..spool import Row, Spool
 
 @dataclass(frozen=True)
 class Scope:
-    """``since`` is inclusive, ``until`` is not; both are None for a kind without a period. ``now`` is when the report
-    is made."""
+    """The period of a report. ``now`` is the time at which the report is made.
+
+    ``since`` is inclusive, ``until`` is exclusive. Both are None for a kind without a period.
+    """
 
     since: datetime | None
     until: datetime | None
@@ -21,25 +23,25 @@ class Scope:
 
 
 class ReportKind(ABC):
-    """A component that reads rows from services, and then says what they tell.
+    """A component that reads rows from services and turns them into the content of a report.
 
-    ``name`` is one of ``schemas.Kind`` and stands in the database.
+    ``name`` is one of ``schemas.Kind`` and is stored in the database.
     """
 
     name: ClassVar[str]
 
     @abstractmethod
     async def count(self, scope: Scope, at_most: int | None = None) -> int:
-        """How many rows there are now; ``at_most`` spares counting on."""
+        """Return the current number of rows; stop counting at ``at_most``."""
 
     @abstractmethod
     def batches(self, scope: Scope) -> AsyncIterator[Sequence[tuple[int | str, Row]]]:
-        """The rows, each with its place in the order of the report, each batch a short read of its own."""
+        """Yield the rows in batches, each row with its place in the order of the report. Each batch is a short read."""
 
     @abstractmethod
     def content(self, scope: Scope, rows: Spool) -> ReportContent:
-        """Called in a thread, with all rows; it holds none of them."""
+        """Return the content. This runs in a thread and must not keep all rows in memory."""
 
 
-def on(moment: datetime) -> str:
+def format_moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""What is for sale, by name."""
+"""The price list: all active products, sorted by name."""
 
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
@@ -12,8 +12,8 @@ from ...products.services import ProductService
 from ..documents.content import Chart, Column, ReportContent, Table
 from ..settings import ReportsSettings
 from ..spool import Row, Spool
-from .kind import ReportKind, Scope, on
-from .products import products_of
+from .kind import ReportKind, Scope, format_moment
+from .products import product_batches
 
 COLUMNS = (
     Column("Name", weight=2.2),
@@ -23,7 +23,7 @@ COLUMNS = (
 )
 PRICE = 2
 BOUNDS = (10, 50, 100, 500, 1000)
-"""Between the chart's bars."""
+"""The prices that separate the bars of the chart."""
 LABELS = ["under 10", "10 to 50", "50 to 100", "100 to 500", "500 to 1,000", "1,000 and more"]
 
 
@@ -39,7 +39,7 @@ class PriceListReport(ReportKind):
         return await self._products.count(at_most=at_most)
 
     async def batches(self, scope: Scope) -> AsyncIterator[Sequence[tuple[int | str, Row]]]:
-        async for batch in products_of(self._products, self._batch_size, include_inactive=False):
+        async for batch in product_batches(self._products, self._batch_size, include_inactive=False):
             yield [(fold(item.name), (item.name, item.description, item.price, item.id)) for item in batch]
 
     def content(self, scope: Scope, rows: Spool) -> ReportContent:
@@ -56,7 +56,7 @@ class PriceListReport(ReportKind):
             facts += [("Lowest price", f"{lowest:,.2f}"), ("Highest price", f"{highest:,.2f}")]
         return ReportContent(
             "Price list",
-            f"Active products on {on(scope.now)}",
+            f"Active products on {format_moment(scope.now)}",
             facts,
             [Chart("Products by price", LABELS, bars)],
             [Table("Products", COLUMNS, rows)],

@@ -1,4 +1,4 @@
-"""Contents of reports, as tests need them."""
+"""Sample contents of reports."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta

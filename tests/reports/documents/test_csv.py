@@ -1,4 +1,4 @@
-"""Reports as CSV: what a spreadsheet and what a program makes of them."""
+"""Reports as CSV, read by a spreadsheet and by a program."""
 
 import csv
 from datetime import datetime, timedelta, timezone
@@ -32,7 +32,7 @@ def one_cell(path: Path, column: Column, value: Any) -> str:
 
 
 def unguarded(cell: str) -> str:
-    """What a reader does who wants the text back."""
+    """Remove the apostrophe in front, as a reader must do to get the text back."""
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell[1:]) else cell
 
 
@@ -53,15 +53,15 @@ class TestFile:
         assert len((tmp_path / "report.csv").read_text(encoding="utf-8").splitlines()) == 2
 
     def test_of_an_empty_table_has_a_header(self, tmp_path: Path) -> None:
-        told: list[int] = []
-        write_csv(inventory([]), tmp_path / "report.csv", told.append)
+        counts: list[int] = []
+        write_csv(inventory([]), tmp_path / "report.csv", counts.append)
         assert (tmp_path / "report.csv").read_text(encoding="utf-8-sig") == "ID,Name,Description,Price,Stock,Updated\n"
-        assert told == [0]
+        assert counts == [0]
 
     def test_tells_its_progress(self, tmp_path: Path) -> None:
-        told: list[int] = []
-        write_csv(inventory(map(product, range(1200))), tmp_path / "report.csv", told.append)
-        assert told == [500, 1000, 1200]
+        counts: list[int] = []
+        write_csv(inventory(map(product, range(1200))), tmp_path / "report.csv", counts.append)
+        assert counts == [500, 1000, 1200]
 
     def test_stops_where_it_is_told_to(self, tmp_path: Path) -> None:
         def stop(rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Reports as PDF, read again by another program."""
+"""Reports as PDF, read by another library."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from pypdf import PdfReader
 
 from myapp.reports.documents.content import Chart, Column, ReportContent, Table
 from myapp.reports.documents.pdf import write_pdf
-from myapp.reports.documents.typeface import MISSING
+from myapp.reports.documents.typeface import REPLACEMENT
 
 from .samples import COLUMNS, inventory, product
 
@@ -23,7 +23,7 @@ Write = Callable[[ReportContent], list[str]]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a content; the text of each page."""
+    """Write a content as PDF and return the text of each page."""
 
     def write_one(content: ReportContent) -> list[str]:
         write_pdf(content, tmp_path / "report.pdf", lambda rows: None)
@@ -36,8 +36,8 @@ def pages_of(path: Path) -> list[str]:
     return [page.extract_text() for page in PdfReader(path).pages]
 
 
-def with_one(text: str) -> ReportContent:
-    """``text`` wherever there may be one."""
+def content_with(text: str) -> ReportContent:
+    """Return a content with ``text`` in every place for text."""
     return ReportContent(
         title=text,
         subtitle=text,
@@ -50,8 +50,8 @@ def with_one(text: str) -> ReportContent:
 class TestPages:
     def test_begin_with_a_title_page(self, write: Write) -> None:
         title, *_ = write(inventory([product(1)]))
-        for told in ("Inventory", "All products", "Value of stock", "1,234.50", "Stock", "low", "3", "4.50"):
-            assert told in title
+        for expected in ("Inventory", "All products", "Value of stock", "1,234.50", "Stock", "low", "3", "4.50"):
+            assert expected in title
 
     def test_are_numbered(self, write: Write) -> None:
         pages = write(inventory(map(product, range(1, 201))))
@@ -111,8 +111,8 @@ class TestCells:
             (Column("x"), "Größe Łódź Ñandú šťastný İstanbul", "Größe Łódź Ñandú šťastný İstanbul"),
             (Column("x"), "e\u0301", "é"),
             (Column("x"), "two\r\nlines\tand a tab", "two  lines and a tab"),
-            (Column("x"), "椅子", MISSING * 2),
-            (Column("x"), "😀\x00\x07\ud800\uffff", MISSING * 5),
+            (Column("x"), "椅子", REPLACEMENT * 2),
+            (Column("x"), "😀\x00\x07\ud800\uffff", REPLACEMENT * 5),
         ],
     )
     def test_show_a_value(self, write: Write, column: Column, value: Any, shown: str) -> None:
@@ -134,12 +134,12 @@ class TestCells:
 
     @given(text=st.text(st.characters(codec=None), max_size=600) | st.text("x \u0301\u200b\ud800", max_size=600))
     def test_take_any_text(self, tmp_path: Path, text: str) -> None:
-        write_pdf(with_one(text), tmp_path / "any.pdf", lambda rows: None)
+        write_pdf(content_with(text), tmp_path / "any.pdf", lambda rows: None)
         assert len(PdfReader(tmp_path / "any.pdf").pages) >= 2
 
     def test_take_a_text_without_end(self, write: Write) -> None:
         for text in ("x" * 1_000_000, "x " * 500_000, "\u0301" * 1_000_000):
-            assert write(with_one(text))
+            assert write(content_with(text))
 
 
 @pytest.mark.parametrize(
@@ -153,12 +153,12 @@ def test_a_chart_takes_any_value(write: Write, values: list[Any]) -> None:
 
 class TestProgress:
     def test_is_told_page_by_page(self, tmp_path: Path) -> None:
-        told: list[int] = []
+        counts: list[int] = []
         tables = [Table("a", COLUMNS, map(product, range(130))), Table("b", COLUMNS, map(product, range(3)))]
-        write_pdf(inventory([], tables=tables), tmp_path / "report.pdf", told.append)
-        assert told == sorted(told)
-        assert len(told) > 3
-        assert told[-1] == 133
+        write_pdf(inventory([], tables=tables), tmp_path / "report.pdf", counts.append)
+        assert counts == sorted(counts)
+        assert len(counts) > 3
+        assert counts[-1] == 133
 
     def test_rows_are_read_as_they_are_written(self, tmp_path: Path) -> None:
         read = 0
@@ -185,7 +185,7 @@ class TestProgress:
 
 
 def test_threads_write_at_once(tmp_path: Path) -> None:
-    """They share the fonts."""
+    """The threads share the fonts."""
     alphabets = ["abcdefgh", "άβγδεζηθ", "абвгдежз", "ĀāĂăĄąĆć"]
 
     def write_one(number: int) -> Path:

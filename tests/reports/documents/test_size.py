@@ -1,4 +1,4 @@
-"""What a large report costs, measured in a process of its own."""
+"""Time and memory of a large report, measured in a separate process."""
 
 import json
 import resource
@@ -21,7 +21,7 @@ ROWS = 100_000
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["pdf", "csv"])
 def test_a_hundred_thousand_rows(tmp_path: Path, suffix: str) -> None:
-    """Seconds of the processor, so that what else the machine does is no matter."""
+    """CPU seconds are compared, so that other load on the machine does not matter."""
     command = [sys.executable, "-m", "tests.reports.documents.test_size", str(tmp_path / f"report.{suffix}")]
     measured = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
     assert measured["rows"] == ROWS
@@ -38,11 +38,11 @@ def main(path: Path) -> None:
     from myapp.reports.documents.csv import write_csv
     from myapp.reports.documents.pdf import write_pdf
 
-    told: list[int] = []
+    counts: list[int] = []
     start = process_time()
-    (write_pdf if path.suffix == ".pdf" else write_csv)(inventory(rows()), path, told.append)
+    (write_pdf if path.suffix == ".pdf" else write_csv)(inventory(rows()), path, counts.append)
     seconds, peak = process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"rows": told[-1], "seconds": round(seconds, 1), "peak_mb": round(peak)}))
+    print(json.dumps({"rows": counts[-1], "seconds": round(seconds, 1), "peak_mb": round(peak)}))
 
 
 if __name__ == "__main__":
