@@ -1,1 +1,1 @@
-"""How much of what happened on which day."""
+"""Counts of events by day and type."""

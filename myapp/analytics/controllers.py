@@ -1,4 +1,4 @@
-"""Analytics over HTTP."""
+"""The HTTP API of analytics."""
 
 from typing import Annotated, Any
 
@@ -23,5 +23,5 @@ class AnalyticsController:
     @get("/daily", response_model=list[DailyCountResponse])
     @requires_permission("events:admin")
     async def daily_counts(self, query: Annotated[DailyCountsQuery, Query()]) -> Any:
-        """How many events of each type occurred on each day, by day and type; what there was none of is not there."""
+        """Return the number of events of each day and type, sorted by day and type. There are no entries for zero."""
         return await self._service.daily(query)

@@ -1,4 +1,4 @@
-"""How the counts hear of events."""
+"""The event handler that counts."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -13,7 +13,7 @@ from .services import AnalyticsService
 
 @component
 class AnalyticsHandler(EventHandler):
-    """Counts in the transaction that records the delivery: each event once, however often it is delivered."""
+    """Counts in the transaction that records the delivery, so a repeated delivery is not counted again."""
 
     name: ClassVar[str] = "analytics"
     event_types: ClassVar[frozenset[str]] = COUNTED
@@ -26,5 +26,5 @@ class AnalyticsHandler(EventHandler):
         await self._service.count([event])
 
     async def handle_all(self, events: Sequence[RecordedEvent]) -> None:
-        """In one statement, at the end of the transaction: the rows of the day are locked for a moment only."""
+        """Count all events in the last statement of the transaction, so that the rows are locked only briefly."""
         await self._service.count(events)

@@ -9,7 +9,7 @@ from ..platform.database.types import UtcDateTime
 
 
 class EventCount(AppBase):
-    """How many events of a type occurred on a day (UTC); there is no row for none."""
+    """The number of events of a type on a day (UTC). There is no row for zero."""
 
     __tablename__ = "event_counts"
     __table_args__ = (CheckConstraint("count > 0", name="ck_event_counts_count_positive", info={"field": "count"}),)

@@ -1,4 +1,4 @@
-"""Every query of the counts."""
+"""All queries for the counts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -17,7 +17,7 @@ class EventCountRepository:
         self._manager = manager
 
     async def add(self, counts: Mapping[tuple[date, str], int]) -> None:
-        """Count up, in the order of days and types: of two who do it at once, one waits for the other, not both."""
+        """Add to the counts. Rows are updated in order of day and type, so that concurrent calls cannot deadlock."""
         session, now = get_session(self._manager), utc_now()
         rows = [
             {"day": day, "type": type, "count": count, "created_at": now, "updated_at": now}
@@ -28,7 +28,7 @@ class EventCountRepository:
         await session.execute(insert.on_conflict_do_update(index_elements=["day", "type"], set_=added))
 
     async def find_daily(self, since: date, until: date, type: str | None) -> Sequence[EventCount]:
-        """From ``since`` to ``until``, both included, by day and type."""
+        """Return the counts from ``since`` to ``until``, both inclusive, sorted by day and type."""
         statement = select(EventCount).where(EventCount.day.between(since, until))
         if type:
             statement = statement.where(EventCount.type == type)

@@ -1,4 +1,4 @@
-"""What of the counts may be asked for, and what they look like."""
+"""The query and the answer of the counts."""
 
 import re
 from datetime import date
@@ -18,61 +18,61 @@ from pydantic_core import PydanticCustomError
 from ..platform.database.types import utc_now
 from .events import COUNTED
 
-DAYS = 30
-"""How many there are to see where the first is not given."""
+DEFAULT_DAYS = 30
+"""Number of days without the parameter ``from``."""
 
 MAX_DAYS = 366
 
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-def written_out(value: Any) -> Any:
-    """pydantic would take a midnight for its date, and a number for seconds since 1970."""
+def require_iso_date(value: Any) -> Any:
+    """Refuse other inputs than an ISO date: pydantic also accepts a midnight, and a number as seconds since 1970."""
     if type(value) is not date and not (isinstance(value, str) and ISO_DATE.fullmatch(value)):
         raise PydanticCustomError("date", "Input should be a date such as 2026-03-31")
     return value
 
 
-def counted(type: str) -> str:
+def require_counted(type: str) -> str:
     if type not in COUNTED:
         raise PydanticCustomError("event_type", f"Input should be one of {', '.join(sorted(COUNTED))}")
     return type
 
 
-Day = Annotated[date, BeforeValidator(written_out)]
-EventType = Annotated[str, AfterValidator(counted), Field(json_schema_extra={"enum": sorted(COUNTED)})]
+Day = Annotated[date, BeforeValidator(require_iso_date)]
+EventType = Annotated[str, AfterValidator(require_counted), Field(json_schema_extra={"enum": sorted(COUNTED)})]
 
 
 class DailyCountsFilter(BaseModel):
-    """Both days are included."""
+    """The first and the last day are inclusive."""
 
     model_config = ConfigDict(extra="forbid")
 
     until: Day = Field(
         default_factory=lambda: utc_now().date(),
         alias="to",
-        description="The last day (UTC); today, if it is left out.",
+        description="The last day (UTC), inclusive. Default: today.",
     )
     since: Day | None = Field(
         default=None,
         alias="from",
-        description=f"The first day, of {MAX_DAYS} at most; of {DAYS}, if it is left out.",
+        description=f"The first day (UTC), inclusive. Default: {DEFAULT_DAYS} days up to `to`; at most {MAX_DAYS}.",
     )
     type: EventType | None = Field(default=None, description="Count events of this type only.")
 
     @field_validator("since")
     @classmethod
-    def makes_a_period(cls, since: date | None, info: ValidationInfo) -> date | None:
+    def check_period(cls, since: date | None, info: ValidationInfo) -> date | None:
         until = info.data.get("until")
         if since and until and since > until:
             raise PydanticCustomError("empty_period", "The first day should not be after the last")
         if since and until and (until - since).days >= MAX_DAYS:
-            raise PydanticCustomError("long_period", f"There should be {MAX_DAYS} days at most")
+            raise PydanticCustomError("long_period", f"The period should have at most {MAX_DAYS} days")
         return since
 
     @property
     def first_day(self) -> date:
-        return self.since or date.fromordinal(max(self.until.toordinal() - DAYS + 1, 1))
+        return self.since or date.fromordinal(max(self.until.toordinal() - DEFAULT_DAYS + 1, 1))
 
 
 class DailyCountResponse(BaseModel):

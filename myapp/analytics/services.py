@@ -1,4 +1,4 @@
-"""Counting, and reading the counts."""
+"""Counts events and returns the counts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ class AnalyticsService:
 
     @transactional
     async def count(self, events: Sequence[RecordedEvent]) -> None:
-        """Each event on the day (UTC) on which it occurred, whenever it is told of."""
+        """Count each event on the day (UTC) on which it occurred, however late it is delivered."""
         await self._repo.add(Counter((event.occurred_at.astimezone(UTC).date(), event.type) for event in events))
 
     @transactional(read_only=True)
     @validate
     async def daily(self, query: DailyCountsFilter) -> Sequence[EventCount]:
-        """By day and type; what there was none of is not there."""
+        """Return the counts, sorted by day and type. A day without events of a type has no entry for it."""
         return await self._repo.find_daily(query.first_day, query.until, query.type)

@@ -1,4 +1,4 @@
-"""What is counted: each event once, on the day on which it occurred."""
+"""Each event is counted once, on the day on which it occurred."""
 
 import asyncio
 import random
@@ -102,7 +102,7 @@ async def test_a_second_delivery_is_not_counted(
 async def test_events_of_a_batch_are_counted_in_one_statement(
     container: PicoContainer, service: ProductService, daily: Daily
 ) -> None:
-    """At the end of the transaction: no other process waits for a row that this one has locked for long."""
+    """The statement runs at the end of the transaction, so no process locks a row for long."""
     statements: list[str] = []
     engine = container.get(SessionManager).engine.sync_engine
 
@@ -142,7 +142,7 @@ async def test_what_is_rolled_back_is_not_counted(
 
 
 async def test_many_may_count_at_once(analytics: AnalyticsService, daily: Daily) -> None:
-    """Whatever the order of their events, none waits for another that waits for it."""
+    """There is no deadlock, whatever the order of the events."""
     types, days = sorted(COUNTED), [datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2)]
 
     async def count(seed: int) -> None:

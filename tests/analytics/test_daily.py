@@ -20,7 +20,7 @@ MARCH = {"from": "2026-03-01", "to": "2026-03-31"}
 
 @pytest.fixture
 async def counted(container: PicoContainer) -> None:
-    """Two types on each of the first four days of March, as many as the day's number."""
+    """Count events of two types on March 1 to 4: one on March 1, two on March 2, and so on."""
     await container.get(AnalyticsService).count(
         [
             RecordedEvent(1, type, "product", "1", 1, {}, "system", None, datetime(2026, 3, day, 12, tzinfo=UTC))
