@@ -1,1 +1,1 @@
-"""Who is told of what by mail."""
+"""The mails that events cause."""

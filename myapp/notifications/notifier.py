@@ -1,4 +1,4 @@
-"""The way from an event to a mail."""
+"""Sends a mail for an event."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,8 +27,11 @@ class Notifier:
         text: Text,
         attachment: Attachment | None = None,
     ) -> None:
-        """Raises as ``Mailer.send``. Whatever is sent twice for one event by one handler has one Message-ID."""
+        """Send one mail. Repeated sends of a handler for the same event have the same Message-ID.
+
+        Raises the errors of ``Mailer.send``.
+        """
         reference = f"{handler.name}.{event.id}.{event.occurred_at:%Y%m%d%H%M%S%f}"
-        letter = (to, text.subject, text.body, reference, attachment)
-        message = await asyncio.to_thread(self._composer.compose, *letter)  # an attachment takes its time
+        content = (to, text.subject, text.body, reference, attachment)
+        message = await asyncio.to_thread(self._composer.compose, *content)  # encoding an attachment takes time
         await self._mailer.send(message)

@@ -1,4 +1,4 @@
-"""A mail for who has asked for a report."""
+"""The mail to the user who requested a report."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -12,13 +12,15 @@ from ..platform.mail.composer import Attachment
 from ..reports.services import ReportService
 from ..reports.settings import ReportsSettings
 from .notifier import Notifier
-from .texts import report_attached, report_failed, report_to_fetch
+from .texts import report_attached, report_failed, report_linked
 
 
 @component
 class ReportMail(EventHandler):
-    """The file itself up to ``reports.attach_max_bytes``, else a link to it. Who has no address gets nothing, and
-    neither does who could not fetch the file any more."""
+    """Attaches a file of up to ``reports.attach_max_bytes``, and sends a link to a larger one.
+
+    Sends nothing to a user without an address, or if the file has expired.
+    """
 
     name: ClassVar[str] = "report-mail"
     event_types: ClassVar[frozenset[str]] = frozenset({"report.finished", "report.failed"})
@@ -41,7 +43,7 @@ class ReportMail(EventHandler):
         if content is not None:
             await self._notifier.send(self, event, to, report_attached(kind, rows), attachment(event, content))
         elif link := await self._reports.link(report_id):
-            await self._notifier.send(self, event, to, report_to_fetch(kind, rows, size, link))
+            await self._notifier.send(self, event, to, report_linked(kind, rows, size, link))
 
 
 def attachment(event: RecordedEvent, content: bytes) -> Attachment:

@@ -1,4 +1,4 @@
-"""A mail for those who order new stock."""
+"""The mail about low stock."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from .texts import stock_low
 
 @component
 class StockAlert(EventHandler):
-    """One mail to all of ``mail.alerts_to``, or none where there is nobody."""
+    """Sends one mail to all addresses of ``mail.alerts_to``; no mail if the list is empty."""
 
     name: ClassVar[str] = "stock-alert"
     event_types: ClassVar[frozenset[str]] = frozenset({"product.stock_low"})

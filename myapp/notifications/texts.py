@@ -1,4 +1,4 @@
-"""What the mails say."""
+"""The texts of the mails."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ def welcome(name: str | None) -> Text:
     return letter(
         "Welcome to Products API",
         greeting(name),
-        "you have signed in to Products API for the first time, and your profile is there now.",
-        "If that was not you, please tell the people who run this service.",
+        "You have signed in to Products API for the first time, and we have created your profile.",
+        "If this was not you, please tell the people who run this service.",
     )
 
 
@@ -22,8 +22,8 @@ def stock_low(name: str, product_id: str, stock: int, threshold: int) -> Text:
     return letter(
         f"Low stock: {name}",
         greeting(),
-        f"the stock of “{name}” (product {product_id}) is down to {stock}.",
-        f"You get this mail once when a stock falls to {threshold} or below.",
+        f"The stock of “{name}” (product {product_id}) is down to {stock}.",
+        f"We send this mail once each time the stock of a product falls to {threshold} or below.",
     )
 
 
@@ -31,28 +31,32 @@ def report_attached(kind: str, rows: int) -> Text:
     return letter(
         f"Your report is ready: {kind}",
         greeting(),
-        f"the report “{kind}” that you asked for is attached. It has {rows:,} rows.",
+        f"The report “{kind}” that you requested is attached. It has {count(rows)}.",
     )
 
 
-def report_to_fetch(kind: str, rows: int, size: int, link: str) -> Text:
+def report_linked(kind: str, rows: int, size: int, link: str) -> Text:
     return letter(
         f"Your report is ready: {kind}",
         greeting(),
-        f"the report “{kind}” that you asked for is ready. It has {rows:,} rows.",
-        f"The file is too large for a mail ({size / 1e6:,.1f} MB); fetch it here:\n{link}",
-        "Whoever has this link can fetch the file, for a limited time.",
+        f"The report “{kind}” that you requested is ready. It has {count(rows)}.",
+        f"The file is too large for a mail ({size / 1e6:,.1f} MB). You can download it here:\n{link}",
+        "The link works for a limited time. Anyone who has it can download the file, so please do not share it.",
     )
 
 
 def report_failed(kind: str, reason: str) -> Text:
     return letter(
-        f"Your report has failed: {kind}",
+        f"Your report could not be made: {kind}",
         greeting(),
-        f"the report “{kind}” that you asked for could not be made:",
+        f"The report “{kind}” that you requested could not be made. The reason is:",
         reason,
-        "Please ask for it again later.",
+        "Please request it again later.",
     )
+
+
+def count(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows:,} rows"
 
 
 def greeting(name: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""A mail for who is here for the first time."""
+"""The mail to a new user."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from .texts import welcome
 
 @component
 class WelcomeMail(EventHandler):
-    """Who has no address in their token gets none."""
+    """Sends nothing to a user whose token has no address."""
 
     name: ClassVar[str] = "welcome-mail"
     event_types: ClassVar[frozenset[str]] = frozenset({"user.created"})

@@ -1,4 +1,4 @@
-"""The application with a mail server."""
+"""Fixtures of the application with a mail server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -44,7 +44,7 @@ def running_mail_server() -> Iterator[MailServer]:
 
 @pytest.fixture
 def mail_server(running_mail_server: MailServer) -> MailServer:
-    """Without what other tests have sent to it."""
+    """Return the mail server without the mails of other tests."""
     running_mail_server.forget()
     return running_mail_server
 
@@ -63,14 +63,14 @@ Deliveries = Callable[..., Awaitable[Sequence[Any]]]
 
 
 async def deliveries(container: PicoContainer, handler: str) -> Sequence[Any]:
-    """``state``, ``attempts`` and ``error`` of each, oldest first."""
+    """Return the rows of the handler's deliveries, oldest first."""
     statement = select(EventDelivery.__table__).where(EventDelivery.handler == handler).order_by(EventDelivery.event_id)
     async with container.get(SessionManager).engine.connect() as connection:
         return (await connection.execute(statement)).all()
 
 
 async def deliver(container: PicoContainer, handler: str) -> Sequence[Any]:
-    """Deliver until nothing waits for ``handler`` any more; its deliveries."""
+    """Deliver until no delivery of ``handler`` is pending. Return its deliveries."""
     async with asyncio.timeout(10):
         while any(delivery.state == "pending" for delivery in await deliveries(container, handler)):
             await container.get(EventRelay).deliver_due()

@@ -1,4 +1,4 @@
-"""The mail server is away, or refuses, or nobody knows: the cause is unaffected, and the mail comes in the end."""
+"""Faults of the mail server: the change behind the event is unaffected, and the mail is sent in the end."""
 
 import httpx
 from fastapi import FastAPI

@@ -1,4 +1,4 @@
-"""A process that dies between the mail server's yes and the record of it."""
+"""A process that dies after the mail server has accepted the mail, before this is recorded."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""A mail for who has asked for a report."""
+"""The mail to the user who requested a report."""
 
 import re
 import uuid
@@ -23,7 +23,7 @@ REPORTS = "/api/v1/reports/"
 
 
 async def report(container: PicoContainer, client: httpx.AsyncClient, kind: str, file_format: str) -> dict[str, Any]:
-    """One that is made; as the API answers it."""
+    """Request a report and make it. Return it as the API answers it."""
     await client.post("/api/v1/products/", json={"name": "Καρέκλα", "price": 9.5})
     asked = await client.post(REPORTS, json={"kind": kind, "format": file_format})
     assert asked.status_code == 202, asked.text
@@ -48,7 +48,7 @@ async def test_has_a_small_file_with_it(
     (mail,) = mail_server.received
     assert mail.recipients == ("ada@example.com",)
     assert mail.message["Subject"] == "Your report is ready: price-list"
-    assert "It has 1 row" in mail.text
+    assert "It has 1 row." in mail.text
     (attachment,) = mail.message.iter_attachments()
     assert re.fullmatch(rf"price-list-\d{{4}}-\d\d-\d\d\.{file_format}", str(attachment.get_filename()))
     assert attachment.get_content_type() == media_type
@@ -107,5 +107,5 @@ async def test_tells_of_a_failure(
     assert made["state"] == "failed"
     await deliver(container, "report-mail")
     (mail,) = mail_server.received
-    assert mail.message["Subject"] == "Your report has failed: inventory"
+    assert mail.message["Subject"] == "Your report could not be made: inventory"
     assert made["error"] in mail.text

@@ -1,4 +1,4 @@
-"""A mail for those who order new stock."""
+"""The mail about low stock."""
 
 import httpx
 from fastapi import FastAPI
@@ -13,7 +13,7 @@ PRODUCTS = "/api/v1/products/"
 
 
 async def sell(client: httpx.AsyncClient, name: str = "Lamp <b> & Größe", left: int = 3) -> int:
-    """A new product of which few are left; its id."""
+    """Create a product and lower its stock to ``left``. Return its id."""
     created = await client.post(PRODUCTS, json={"name": name, "price": 9.5, "stock": 50})
     sold = await client.put(created.headers["location"], json={"stock": left})
     assert sold.status_code == 200, sold.text

@@ -1,4 +1,4 @@
-"""A mail for who is here for the first time."""
+"""The mail to a new user."""
 
 import uuid
 from typing import Any
@@ -16,14 +16,14 @@ from .conftest import deliver
 ME = "/api/v1/me"
 
 
-async def see(app: FastAPI, issuer: Issuer, **claims: Any) -> httpx.Response:
+async def register(app: FastAPI, issuer: Issuer, **claims: Any) -> httpx.Response:
     async with client_of(app, issuer.token("viewer", sub=uuid.uuid4().hex, **claims)) as client:
         await client.get(ME)
         return await client.get(ME)
 
 
 async def test_comes_once(app: FastAPI, issuer: Issuer, container: PicoContainer, mail_server: MailServer) -> None:
-    response = await see(app, issuer, email="jörg@bücher.example", name="Jörg Groß, Dr.")
+    response = await register(app, issuer, email="jörg@bücher.example", name="Jörg Groß, Dr.")
     assert response.status_code == 200
     (delivery,) = await deliver(container, "welcome-mail")
     assert delivery.state == "delivered"
@@ -38,7 +38,7 @@ async def test_comes_once(app: FastAPI, issuer: Issuer, container: PicoContainer
 async def test_does_not_come_without_an_address(
     app: FastAPI, issuer: Issuer, container: PicoContainer, mail_server: MailServer, claims: dict[str, Any]
 ) -> None:
-    await see(app, issuer, name="Ada", **claims)
+    await register(app, issuer, name="Ada", **claims)
     assert [delivery.state for delivery in await deliver(container, "welcome-mail")] == ["delivered"]
     assert not mail_server.received
 
@@ -46,7 +46,7 @@ async def test_does_not_come_without_an_address(
 async def test_an_address_that_is_none_is_told_of(
     app: FastAPI, issuer: Issuer, container: PicoContainer, mail_server: MailServer
 ) -> None:
-    assert (await see(app, issuer, email="ada at example.com")).status_code == 200
+    assert (await register(app, issuer, email="ada at example.com")).status_code == 200
     (delivery,) = await deliver(container, "welcome-mail")
     assert delivery.state == "dead"
     assert delivery.error == "MailRefusedError: 'ada at example.com' is not a mail address"
