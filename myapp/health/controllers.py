@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve."""
+"""The HTTP API of the health checks."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ class HealthController:
     @get("", response_model=Liveness)
     @allow_anonymous
     async def health(self) -> Any:
-        """The process answers; nothing else is looked at."""
+        """Liveness: answer if the process runs. Nothing else is checked."""
         return Liveness(status="ok")
 
     @get("/ready", response_model=Readiness, errors=[NOT_READY])
     @allow_anonymous
     async def ready(self) -> Any:
-        """Whether requests can be served: the database answers, its schema is current, the issuer's keys are there."""
+        """Readiness: check that the database answers, its schema is current, and the issuer's keys are loaded."""
         if not await self._service.is_ready():
             raise HttpProblem(NOT_READY, "down", {"Retry-After": "5"})
         return Readiness(status="up")

@@ -1,4 +1,4 @@
-"""The state of the schema."""
+"""The revision of the schema."""
 
 from pico_sqlalchemy import SessionManager, get_session, repository, transactional
 from sqlalchemy import text
@@ -14,8 +14,8 @@ class SchemaRepository:
 
     @transactional(read_only=True)
     async def revision(self) -> str | None:
-        """The migration that the database is at; None for one that was never migrated."""
+        """Return the revision of the database; None if it was never migrated."""
         try:
             return str(await get_session(self._manager).scalar(CURRENT_REVISION))
-        except DBAPIError:  # no such table; a database that does not answer is a DatabaseUnavailableError
+        except DBAPIError:  # the table is missing; a database that does not answer raises DatabaseUnavailableError
             return None

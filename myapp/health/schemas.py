@@ -1,4 +1,4 @@
-"""Answers of the health checks: they tell the public nothing but the outcome."""
+"""The answers of the health checks. They are public, so they contain only the outcome."""
 
 from typing import Literal
 

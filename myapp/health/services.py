@@ -1,4 +1,4 @@
-"""What the service needs before it can serve."""
+"""Checks what the service needs to answer requests."""
 
 import logging
 
@@ -31,7 +31,7 @@ class HealthService:
         self._keys = keys if settings.enabled else None
 
     async def is_ready(self) -> bool:
-        """Tells the log, not the caller, what is missing."""
+        """Return whether the service can answer requests. What is missing is logged only; the caller is anonymous."""
         missing = []
         try:
             if await self._schema.revision() != self._head:

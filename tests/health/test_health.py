@@ -1,4 +1,4 @@
-"""Liveness and readiness: public, and silent about the inside."""
+"""Liveness and readiness: public, without internal details."""
 
 import logging
 
@@ -112,7 +112,7 @@ class TestReady:
             assert (await client.get(READY)).status_code == 200
 
     async def assert_down(self, container: PicoContainer, missing: str, caplog: pytest.LogCaptureFixture) -> None:
-        """The public learns that it is down; what is missing stands in the log."""
+        """The answer says only that the service is down. The log says what is missing."""
         caplog.set_level(logging.WARNING)
         async with client_of(container.get(FastAPI)) as client:
             problem = assert_problem(await client.get(READY), 503, "not_ready")
