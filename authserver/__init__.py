@@ -1,1 +1,1 @@
-"""The auth server: users log in, and get access tokens that the Products API checks with the keys published here."""
+"""The auth server: users log in and get access tokens. The Products API verifies them with the keys published here."""

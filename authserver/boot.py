@@ -1,4 +1,4 @@
-"""From configuration to a running auth server: what the commands and an ASGI server share."""
+"""Creates the auth server from its configuration, for the commands and for an ASGI server."""
 
 import os
 import re
@@ -29,7 +29,7 @@ PROGRAM = "authserver"
 ENV_PREFIX = "AUTHSERVER__"
 
 FOLDER = Path(__file__).resolve().parent
-"""Where application.yaml and migrations/ stand."""
+"""The folder of application.yaml and migrations/."""
 
 DESCRIPTION = "Exchange a user name and a password for an access token of the Products API."
 
@@ -54,7 +54,7 @@ VARIABLE = re.compile(rf"\((?!{ENV_PREFIX})(?=[A-Z_]+__[A-Z])")
 
 
 class AuthServerSource(SettingsSource):
-    """Paths of this application are relative to its own application.yaml too."""
+    """The settings of the auth server. Relative paths start at the folder of its application.yaml."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, SECTIONS, ENV_PREFIX)
@@ -68,17 +68,17 @@ class AuthServerSource(SettingsSource):
 
 
 def create_app() -> FastAPI:
-    """For an ASGI server: ``uvicorn authserver.boot:create_app --factory --no-proxy-headers``."""
+    """Create the app for an ASGI server: ``uvicorn authserver.boot:create_app --factory --no-proxy-headers``."""
     with exit_on_startup_error(PROGRAM):
         app: FastAPI = create_container().get(FastAPI)
     return app
 
 
 def create_container() -> PicoContainer:
-    """The whole auth server, configured by its application.yaml and the environment.
+    """Create the whole auth server from its application.yaml and the environment.
 
-    Whoever creates it ends it with ``await container.ashutdown()``; an ASGI server does so by itself.
-    Raises StartupError, whose message is one line that names the setting at fault.
+    The caller must end it with ``await container.ashutdown()``; an ASGI server does this by itself. Raises
+    StartupError with a message of one line that names the wrong setting.
     """
     container = start([*WEB_STACK, "authserver", "myapp.platform.database", "myapp.platform.web"])
     app = container.get(FastAPI)
@@ -88,7 +88,7 @@ def create_container() -> PicoContainer:
 
 
 def create_users_container() -> PicoContainer:
-    """Only what the commands for users need: no web framework, no keys. Raises StartupError."""
+    """Create a container for the commands of users, without web framework and keys. Raises StartupError."""
     return start(["pico_sqlalchemy", "pico_pydantic", "myapp.platform.database", "authserver.users"])
 
 
@@ -96,7 +96,7 @@ def start(modules: Sequence[str]) -> PicoContainer:
     try:
         return make_container(modules, configuration(source()))
     except Exception as error:
-        raise named_for_here(startup_error(error)) from error
+        raise with_env_prefix(startup_error(error)) from error
 
 
 def source() -> SettingsSource:
@@ -104,12 +104,12 @@ def source() -> SettingsSource:
 
 
 def settings_of(section: type[SettingsT]) -> SettingsT:
-    """One section's settings, without a container. Raises StartupError."""
+    """Return the settings of one section without a container. Raises StartupError."""
     return source().settings(section)
 
 
-def named_for_here(error: Exception) -> Exception:
-    """The shared parts call a variable ``(DATABASE__URL)``; here it has a prefix."""
+def with_env_prefix(error: Exception) -> Exception:
+    """Add the prefix to the variable in a startup error: the platform names it ``(DATABASE__URL)``."""
     if not isinstance(error, StartupError):
         return error
     return StartupError(VARIABLE.sub(f"({ENV_PREFIX}", str(error)))

@@ -1,4 +1,4 @@
-"""The command ``authserver``. Imports stand inside the commands: the container's scan imports this module too."""
+"""The command ``authserver``. Imports are inside the commands, because the container's scan imports this module too."""
 
 import os
 from typing import Annotated
@@ -14,18 +14,18 @@ cli.add_typer(keys, name="keys")
 
 
 @cli.callback()
-def private() -> None:
-    """Users, keys and tokens of the Products API."""
-    os.umask(0o077)  # the database holds password hashes: what is made here is nobody else's to read
+def restrict_umask() -> None:
+    """Manage users, keys and tokens of the Products API."""
+    os.umask(0o077)  # the database holds password hashes: only the owner may read new files
 
 
 @cli.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8100,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; they share database and keys.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes; they share database and keys.")] = 1,
 ) -> None:
-    """Run the auth server. Everything that can be wrong at start is found before the workers are forked."""
+    """Run the auth server. All errors at start are found before the worker processes are started."""
     import asyncio
     from typing import Any
 
@@ -41,8 +41,8 @@ def serve(
         "host": host,
         "port": port,
         "http": BoundedHttpToolsProtocol,
-        "log_config": None,  # the application has configured logging
-        "proxy_headers": False,  # web.trusted_proxies decides whose address counts
+        "log_config": None,  # the application configures logging itself
+        "proxy_headers": False,  # web.trusted_proxies decides which proxies are trusted
         "server_header": False,
         "timeout_graceful_shutdown": 10,
     }
@@ -58,7 +58,7 @@ def serve(
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database's schema up to date; several at once wait for each other."""
+    """Migrate the database to the current schema. Concurrent runs wait for each other."""
     from pico_sqlalchemy.config import DatabaseSettings
 
     from myapp.platform.database.engine import EngineSettings
@@ -66,13 +66,13 @@ def migrate() -> None:
     from myapp.platform.errors import StartupError
     from myapp.platform.startup import exit_on_startup_error
 
-    from .boot import PROGRAM, named_for_here, settings_of
+    from .boot import PROGRAM, settings_of, with_env_prefix
 
     with exit_on_startup_error(PROGRAM):
         try:
             LockedMigrator(settings_of(DatabaseSettings), settings_of(EngineSettings)).migrate()
         except StartupError as error:
-            raise named_for_here(error) from error
+            raise with_env_prefix(error) from error
 
 
 def main() -> None:

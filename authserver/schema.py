@@ -1,7 +1,7 @@
-"""Where the auth server's tables are declared: apart from the API's, in a database of their own."""
+"""The base class of the auth server's tables. They have their own database."""
 
 from sqlalchemy.orm import DeclarativeBase
 
 
 class AuthBase(DeclarativeBase):
-    """Not pico-sqlalchemy's ``AppBase``: the API's migrations must not see these tables."""
+    """Separate from pico-sqlalchemy's ``AppBase``, so that the API's migrations do not see these tables."""

@@ -1,1 +1,1 @@
-"""The keys that sign: on disk, in rotation, and published."""
+"""The signing keys: their files, their rotation, and their publication."""

@@ -1,4 +1,4 @@
-"""``authserver keys``. Imports stand inside the commands: the container's scan imports this module too."""
+"""``authserver keys``. Imports are inside the commands, because the container's scan imports this module too."""
 
 from typing import TYPE_CHECKING
 
@@ -8,12 +8,15 @@ if TYPE_CHECKING:
     from .folder import Key, KeyFolder
     from .rotation import Rotation
 
-keys = typer.Typer(no_args_is_help=True, help="What tokens are signed with.")
+keys = typer.Typer(no_args_is_help=True, help="Manage the keys that sign tokens.")
 
 
 @keys.command()
 def rotate() -> None:
-    """Make a new key. Running servers publish it within a second or two, and sign with it a little later."""
+    """Create a new key. Running servers publish it within two seconds.
+
+    They sign with it after the time of keys.publish_before_use.
+    """
     from myapp.platform.database.types import utc_now
     from myapp.platform.startup import exit_on_startup_error
 
@@ -26,14 +29,14 @@ def rotate() -> None:
         with folder.locked():
             new = folder.add()
             rotation = rotation_of(folder)
-            for key in rotation.expired(utc_now()):
+            for key in rotation.expired_keys(utc_now()):
                 folder.remove(key)
-    print(f"{new.kid} signs from {rotation.signs_from(new):%Y-%m-%d %H:%M:%S} UTC on.")
+    print(f"{new.kid} signs from {rotation.signs_from(new):%Y-%m-%d %H:%M:%S} UTC.")
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """Print all keys, the oldest first: kid, when it was made, and what it does."""
+    """List all keys, oldest first: kid, time of creation, state."""
     from myapp.platform.startup import exit_on_startup_error
 
     from ..boot import PROGRAM, settings_of
@@ -43,11 +46,11 @@ def list_keys() -> None:
     with exit_on_startup_error(PROGRAM):
         rotation = rotation_of(KeyFolder(settings_of(KeySettings).directory))
     for key in rotation.keys:
-        print(f"{key.kid}\t{key.created_at:%Y-%m-%d %H:%M:%S} UTC\t{state(rotation, key)}")
+        print(f"{key.kid}\t{key.created_at:%Y-%m-%d %H:%M:%S} UTC\t{describe_state(rotation, key)}")
 
 
 def rotation_of(folder: "KeyFolder") -> "Rotation":
-    """Raises StartupError."""
+    """Read the keys and return their rotation. Raises StartupError."""
     from ..boot import settings_of
     from ..issuer.settings import IssuerSettings
     from .rotation import Rotation
@@ -56,10 +59,10 @@ def rotation_of(folder: "KeyFolder") -> "Rotation":
     return Rotation.of(folder.read(), settings_of(KeySettings), settings_of(IssuerSettings).token_lifetime)
 
 
-def state(rotation: "Rotation", key: "Key") -> str:
+def describe_state(rotation: "Rotation", key: "Key") -> str:
     from myapp.platform.database.types import utc_now
 
-    if key is rotation.signing(utc_now()):
+    if key is rotation.signing_key(utc_now()):
         return "signs"
     if (until := rotation.published_until(key)) and rotation.signs_from(key) <= utc_now():
         return f"signed, published until {until:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""The public keys over HTTP."""
+"""The HTTP endpoint of the public keys."""
 
 from typing import Any
 
@@ -19,6 +19,6 @@ class KeyController:
     @get("/jwks.json", response_model=dict[str, Any])
     @allow_anonymous
     async def jwks(self) -> Response:
-        """The keys to check tokens with, those of earlier tokens that are still valid included."""
-        # Shorter than keys.publish_before_use: a cache must not outlast the time before a new key signs.
+        """Return the keys that verify tokens, including the keys of older tokens that are still valid."""
+        # Shorter than keys.publish_before_use, so that no cache misses a key that signs already.
         return JSONResponse(self._keys.public_keys(), headers={"Cache-Control": "public, max-age=10"})

@@ -1,4 +1,4 @@
-"""The keys on disk: one file each, whole or not there, readable by nobody else."""
+"""The folder of the keys: one file for each, written atomically and readable by its owner only."""
 
 import contextlib
 import fcntl
@@ -20,7 +20,7 @@ BITS = 2048
 
 @dataclass(frozen=True)
 class Key:
-    """``kid`` is the key's RFC 7638 thumbprint (SHA-256)."""
+    """A signing key. ``kid`` is its RFC 7638 thumbprint (SHA-256)."""
 
     kid: str
     created_at: datetime
@@ -28,37 +28,39 @@ class Key:
 
 
 class KeyFolder:
-    """A key's file is ``<kid>.json``: its private JWK and when it was made. Nothing else has to be remembered: which
-    key signs, and how long the others stay, follows from these times (``rotation.py``)."""
+    """Each key is a file ``<kid>.json`` with the private JWK and the time of creation.
+
+    These times alone decide which key signs and how long the others stay (``rotation.py``).
+    """
 
     def __init__(self, directory: str) -> None:
         self._path = Path(directory)
-        self._known: dict[str, Key] = {}  # by file name: a file never changes, and checking a private key takes long
+        self._known: dict[str, Key] = {}  # by file name: files never change, and checking a private key is slow
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes from adding keys. Makes the folder. Raises StartupError where it cannot be used."""
+        """Create the folder if needed and lock it against other processes. Raises StartupError if this fails."""
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(self._path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise unusable(error) from error
+            raise unusable_folder(error) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
-            os.close(lock)  # which unlocks it
+            os.close(lock)  # this releases the lock
 
     def names(self) -> frozenset[str]:
-        """The files of keys that there are. Raises OSError."""
+        """Return the names of the key files. Raises OSError."""
         return frozenset(name for name in os.listdir(self._path) if name.endswith(".json"))
 
     def read(self) -> list[Key]:
-        """All keys, oldest first. Raises StartupError for one that cannot be read."""
+        """Return all keys, oldest first. Raises StartupError if a file cannot be read."""
         try:
             found = {name: self._known.get(name) or self._read(name) for name in sorted(self.names())}
         except OSError as error:
-            raise unusable(error) from error
+            raise unusable_folder(error) from error
         self._known = {name: key for name, key in found.items() if key}
         return sorted(self._known.values(), key=lambda key: key.created_at)
 
@@ -70,20 +72,20 @@ class KeyFolder:
             if not private.is_private or key.created_at.tzinfo is None or name != f"{key.kid}.json":
                 raise ValueError("not a file that this program wrote")
         except FileNotFoundError:
-            return None  # another process has just removed it
+            return None  # another process has removed it meanwhile
         except (ValueError, KeyError, TypeError, JoseError) as error:
             raise StartupError(f"keys.directory: {name} is not a key of this server") from error
         return key
 
     def add(self) -> Key:
-        """A new key; call it with the folder ``locked``. Raises StartupError where it cannot be written."""
+        """Create a key and write its file. The folder must be ``locked``. Raises StartupError if writing fails."""
         private = RSAKey.generate_key(BITS, private=True)
         key = Key(private.thumbprint(), utc_now(), private)
         content = {"created_at": key.created_at.isoformat(), "key": private.as_dict(private=True)}
         try:
             self._write(f"{key.kid}.json", json.dumps(content).encode())
         except OSError as error:
-            raise unusable(error) from error
+            raise unusable_folder(error) from error
         return key
 
     def _write(self, name: str, content: bytes) -> None:
@@ -103,5 +105,5 @@ class KeyFolder:
         (self._path / f"{key.kid}.json").unlink(missing_ok=True)
 
 
-def unusable(error: OSError) -> StartupError:
+def unusable_folder(error: OSError) -> StartupError:
     return StartupError(f"keys.directory (AUTHSERVER__KEYS__DIRECTORY): {error.strerror}: {error.filename}")

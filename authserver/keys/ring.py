@@ -1,4 +1,4 @@
-"""The keys as a running server uses them: it sees a rotation by itself."""
+"""The keys of a running server. It notices a rotation by itself."""
 
 import logging
 import time
@@ -17,15 +17,15 @@ from .settings import KeySettings
 logger = logging.getLogger(__name__)
 
 ALGORITHM = "RS256"
-LOOK_EVERY = 1.0
-"""Seconds between two looks into the folder at least."""
+CHECK_INTERVAL = 1.0
+"""The shortest time between two reads of the folder, in seconds."""
 
 
 @component
 class KeyRing:
-    """At the first start of all there is no key, so one is made: processes that start together agree on it.
+    """Gives the key that signs and the keys to publish. The very first start creates a key.
 
-    Raises StartupError where the folder cannot be used.
+    Processes that start at the same time use the same first key. Raises StartupError if the folder cannot be used.
     """
 
     def __init__(self, settings: KeySettings, issuer: IssuerSettings) -> None:
@@ -36,39 +36,39 @@ class KeyRing:
             keys = self._folder.read() or [self._folder.add()]
         self._names = frozenset(f"{key.kid}.json" for key in keys)
         self._rotation = Rotation.of(keys, settings, self._token_lifetime)
-        self._look_at = 0.0
+        self._next_check = 0.0
 
     def signing_key(self) -> Key:
-        return self._current().signing(utc_now())
+        return self._current().signing_key(utc_now())
 
     def public_keys(self) -> dict[str, Any]:
-        """The JWK Set (RFC 7517 §5) of every key that a valid token may have been signed with."""
+        """Return the JWK Set (RFC 7517 §5) of all keys that may have signed a valid token."""
         return {
             "keys": [
                 key.private.as_dict(private=False) | {"kid": key.kid, "use": "sig", "alg": ALGORITHM}
-                for key in self._current().published(utc_now())
+                for key in self._current().published_keys(utc_now())
             ]
         }
 
     def _current(self) -> Rotation:
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK_EVERY
+        if time.monotonic() >= self._next_check:
+            self._next_check = time.monotonic() + CHECK_INTERVAL
             try:
-                self._look()
+                self._reload()
             except (OSError, StartupError) as error:
-                logger.error("cannot read the keys, so those known stay: %s", error)
+                logger.error("cannot read the keys, still using the known ones: %s", error)
         return self._rotation
 
-    def _look(self) -> None:
-        for key in self._rotation.expired(utc_now()):
+    def _reload(self) -> None:
+        for key in self._rotation.expired_keys(utc_now()):
             self._folder.remove(key)
-            logger.info("removed the key %s: its tokens have expired", key.kid)
+            logger.info("removed key %s: all of its tokens have expired", key.kid)
         names = self._folder.names()
         if names == self._names:
             return
         keys = self._folder.read()
         if not keys:
-            raise StartupError("keys.directory: there is no key any more")
+            raise StartupError("keys.directory: there are no keys any more")
         self._rotation = Rotation.of(keys, self._settings, self._token_lifetime)
         self._names = names
-        logger.info("the keys have changed; published: %s", ", ".join(key.kid for key in keys))
+        logger.info("the keys have changed, published keys: %s", ", ".join(key.kid for key in keys))

@@ -1,4 +1,4 @@
-"""Which key signs when, and how long each is published: worked out from when the keys were made."""
+"""The rotation of keys: their times of creation decide which key signs, and how long each is published."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,10 +10,10 @@ from .settings import KeySettings
 
 @dataclass(frozen=True)
 class Rotation:
-    """``keys`` are in the order of their making.
+    """``keys`` are sorted by time of creation, oldest first.
 
-    A new key is published at once and signs ``publish_before_use`` later, so that whoever caches the keys has seen it
-    before its first token. The one before it stays published until the last token that it signed has expired.
+    A new key is published at once. It signs only after ``publish_before_use``, so that a cache of the keys has it
+    before its first token. The previous key stays published until the last token that it signed has expired.
     """
 
     keys: tuple[Key, ...]
@@ -28,8 +28,8 @@ class Rotation:
             timedelta(seconds=token_lifetime + settings.leeway),
         )
 
-    def signing(self, now: datetime) -> Key:
-        """The newest key that has been published for long enough; the first key of all signs at once."""
+    def signing_key(self, now: datetime) -> Key:
+        """Return the newest key that has been published for long enough. The very first key signs at once."""
         ready = [key for key in self.keys if self.signs_from(key) <= now]
         return ready[-1] if ready else self.keys[0]
 
@@ -37,15 +37,15 @@ class Rotation:
         first = key is self.keys[0]
         return key.created_at if first else key.created_at + self.publish_before_use
 
-    def published(self, now: datetime) -> list[Key]:
-        return [key for key in self.keys if key not in self.expired(now)]
+    def published_keys(self, now: datetime) -> list[Key]:
+        return [key for key in self.keys if key not in self.expired_keys(now)]
 
-    def expired(self, now: datetime) -> list[Key]:
-        """Keys that no valid token can have been signed with."""
+    def expired_keys(self, now: datetime) -> list[Key]:
+        """Return the keys whose tokens have all expired."""
         return [key for key in self.keys if (until := self.published_until(key)) is not None and until <= now]
 
     def published_until(self, key: Key) -> datetime | None:
-        """None for the newest key."""
+        """Return the end of the key's publication; None for the newest key."""
         for older, newer in pairwise(self.keys):
             if older is key:
                 return self.signs_from(newer) + self.retention

@@ -10,8 +10,11 @@ from pydantic import Field
 @configured(target="self", prefix="keys", mapping="tree")
 @dataclass
 class KeySettings:
-    """Times are in seconds: how long a new key is published before it signs, and an old one after its last token has
-    expired."""
+    """Times are in seconds.
+
+    A new key is published for ``publish_before_use`` before it signs. An old key stays published for ``leeway`` after
+    its last token has expired.
+    """
 
     directory: Annotated[str, Field(min_length=1)] = "../data/keys"
     publish_before_use: Annotated[int, Field(ge=0, le=86_400)] = 15

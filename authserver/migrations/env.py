@@ -1,4 +1,4 @@
-"""Run by Alembic: at start and by `authserver migrate` on a connection they hold, by `alembic` on one of its own."""
+"""Alembic runs this: the start and `authserver migrate` pass a connection, `alembic` needs a new one."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import Connection
 
 import authserver.login.models
-import authserver.users.models  # noqa: F401 - these two fill the metadata that autogenerate compares with
+import authserver.users.models  # noqa: F401 - both fill the metadata for autogenerate
 from authserver.boot import settings_of
 from authserver.schema import AuthBase
 from myapp.platform.database.engine import EngineSettings

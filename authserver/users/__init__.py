@@ -1,1 +1,1 @@
-"""Who can log in: accounts with hashed passwords, managed by commands."""
+"""The accounts that can log in, with hashed passwords. Commands manage them."""

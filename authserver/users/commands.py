@@ -1,4 +1,4 @@
-"""``authserver users``. Imports stand inside the commands: the container's scan imports this module too."""
+"""``authserver users``. Imports are inside the commands, because the container's scan imports this module too."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from .services import UserService
 
-users = typer.Typer(no_args_is_help=True, help="Who can log in.")
+users = typer.Typer(no_args_is_help=True, help="Manage the users that can log in.")
 
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
@@ -18,54 +18,60 @@ def add(
     username: str,
     email: Annotated[str, typer.Option()],
     name: Annotated[str, typer.Option(help="The full name.")],
-    role: Annotated[list[str], typer.Option(help="May be repeated; the first one is the claim `role`.")],
+    role: Annotated[list[str], typer.Option(help="May be repeated. The first one becomes the claim `role`.")],
     password_stdin: PasswordStdin = False,
 ) -> None:
-    """Add a user; the password is asked for."""
-    data = {"username": username, "email": email, "name": name, "roles": role, "password": password(password_stdin)}
-    run(lambda service: service.create(data))
+    """Add a user. Prompts for the password."""
+    data = {
+        "username": username,
+        "email": email,
+        "name": name,
+        "roles": role,
+        "password": read_password(password_stdin),
+    }
+    call_service(lambda service: service.create(data))
     print(f"Added {username}.")
 
 
 @users.command()
 def set_roles(username: str, roles: Annotated[list[str], typer.Argument()]) -> None:
-    """Replace a user's roles; tokens that were issued before keep the old ones."""
-    run(lambda service: service.set_roles(username, {"roles": roles}))
+    """Replace the roles of a user. Tokens that were issued before keep the old roles."""
+    call_service(lambda service: service.set_roles(username, {"roles": roles}))
     print(f"{username} has the roles: {', '.join(roles)}.")
 
 
 @users.command()
 def set_password(username: str, password_stdin: PasswordStdin = False) -> None:
-    """Replace a user's password; it is asked for."""
-    data = {"password": password(password_stdin)}
-    run(lambda service: service.set_password(username, data))
+    """Replace the password of a user. Prompts for the new one."""
+    data = {"password": read_password(password_stdin)}
+    call_service(lambda service: service.set_password(username, data))
     print(f"{username} has a new password.")
 
 
 @users.command()
 def disable(username: str) -> None:
-    """Refuse a user's logins; the last token stays good until it expires."""
-    run(lambda service: service.set_active(username, False))
+    """Disable the login of a user. The last token stays valid until it expires."""
+    call_service(lambda service: service.set_active(username, False))
     print(f"Disabled {username}.")
 
 
 @users.command()
 def enable(username: str) -> None:
-    """Let a disabled user log in again."""
-    run(lambda service: service.set_active(username, True))
+    """Enable the login of a disabled user."""
+    call_service(lambda service: service.set_active(username, True))
     print(f"Enabled {username}.")
 
 
 @users.command("list")
 def list_users() -> None:
-    """Print all users: name, state, roles, email, full name."""
-    for user in run(lambda service: service.list_all()):
+    """List all users: name, state, roles, email, full name."""
+    for user in call_service(lambda service: service.list_all()):
         state = "active" if user.active else "disabled"
         print(f"{user.username}\t{state}\t{','.join(user.roles)}\t{user.email}\t{user.name}")
 
 
-def password(from_stdin: bool) -> str:
-    """Never an argument: others can see those, and shells remember them."""
+def read_password(from_stdin: bool) -> str:
+    """Read the password. It is never an argument: other users can see arguments, and shells store them."""
     import sys
 
     if from_stdin:
@@ -74,8 +80,8 @@ def password(from_stdin: bool) -> str:
     return typed
 
 
-def run(action: Callable[["UserService"], Awaitable[Any]]) -> Any:
-    """What ``action`` returns; an expected failure ends the process with one line on stderr."""
+def call_service(action: Callable[["UserService"], Awaitable[Any]]) -> Any:
+    """Run ``action`` and return its result. An expected failure ends the process with one line on stderr."""
     import asyncio
 
     from pico_pydantic import ValidationFailedError
@@ -99,13 +105,13 @@ def run(action: Callable[["UserService"], Awaitable[Any]]) -> Any:
     except DomainError as error:
         reason = str(error)
     except ValidationFailedError as error:
-        reason = faults_of(error.pydantic_error)
+        reason = describe_faults(error.pydantic_error)
     typer.echo(f"{PROGRAM}: {reason}", err=True)
     raise typer.Exit(1)
 
 
-def faults_of(error: Exception) -> str:
-    """In one line, and without the values: one of them is the password."""
+def describe_faults(error: Exception) -> str:
+    """Return the faults on one line, without the values: one of them is the password."""
     from pydantic import ValidationError
 
     assert isinstance(error, ValidationError)

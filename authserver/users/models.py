@@ -14,7 +14,7 @@ from ..schema import AuthBase
 
 
 class User(AuthBase):
-    """``id`` is the subject of the user's tokens and never changes; ``username_folded`` is what a login looks for."""
+    """``id`` is the subject of the user's tokens and never changes. A login searches ``username_folded``."""
 
     __tablename__ = "users"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Hashing and checking passwords: argon2id."""
+"""Hashes and verifies passwords with argon2id."""
 
 import secrets
 import unicodedata
@@ -13,7 +13,7 @@ from .settings import PasswordSettings
 
 @component
 class Passwords:
-    """Each call takes a tenth of a second or so, and as much memory as ``passwords.memory_kib`` says."""
+    """Each call takes about a tenth of a second, and ``passwords.memory_kib`` of memory."""
 
     def __init__(self, settings: PasswordSettings) -> None:
         self._argon2 = PasswordHash(
@@ -27,18 +27,18 @@ class Passwords:
         )
 
     def hash(self, password: str) -> str:
-        return self._argon2.hash(prepared(password))
+        return self._argon2.hash(normalize(password))
 
     def verify(self, password: str, password_hash: str) -> tuple[bool, str | None]:
-        """Whether it is the password; and if it is, a new hash where the settings have changed since the old one."""
-        return self._argon2.verify_and_update(prepared(password), password_hash)
+        """Return whether the password is right, and a new hash if it is right and the settings have changed since."""
+        return self._argon2.verify_and_update(normalize(password), password_hash)
 
     @cached_property
     def nobodys_hash(self) -> str:
-        """What to check a password against where there is no user, so that it takes the same time."""
+        """The hash to verify a password against if there is no such user, so that the check takes the same time."""
         return self.hash(secrets.token_urlsafe())
 
 
-def prepared(password: str) -> str:
-    """The same password typed on another system may be composed differently (RFC 8265 §4.2.1)."""
+def normalize(password: str) -> str:
+    """Normalize to NFC: another system may compose the same characters differently (RFC 8265 §4.2.1)."""
     return unicodedata.normalize("NFC", password)

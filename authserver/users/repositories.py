@@ -1,4 +1,4 @@
-"""Every query of users."""
+"""All queries for users."""
 
 import uuid
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ class UserRepository:
     async def find_by_folded_username(self, username_folded: str) -> User | None: ...
 
     async def lock_by_username(self, username: str) -> User | None:
-        """The user, whom nobody else can change until the transaction ends."""
+        """Return the user and lock the row until the transaction ends."""
         statement = select(User).where(User.username_folded == fold(username)).with_for_update()
         return (await get_session(self._manager).scalars(statement)).first()
 
     async def list_all(self) -> Sequence[User]:
-        """All users in the order of their names."""
+        """Return all users, sorted by name."""
         return (await get_session(self._manager).scalars(select(User).order_by(User.username_folded))).all()
 
     async def replace_hash(self, user_id: uuid.UUID, old: str, new: str) -> None:
-        """Does nothing where the password has been changed since ``old`` was read."""
+        """Replace the hash unless the password was changed after ``old`` was read."""
         statement = update(User).where(User.id == user_id, User.password_hash == old).values(password_hash=new)
         await get_session(self._manager).execute(statement)

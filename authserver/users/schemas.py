@@ -1,4 +1,4 @@
-"""What a user may look like, whoever makes one."""
+"""The schemas of users."""
 
 from typing import Annotated
 
@@ -12,34 +12,37 @@ MIN_PASSWORD = 8
 MAX_PASSWORD = 200
 
 
-def printable(value: str) -> str:
+def require_printable(value: str) -> str:
     if not value.isprintable():
         raise PydanticCustomError("not_printable", "String should contain printable characters only")
     return value
 
 
-def without_repetition(roles: list[str]) -> list[str]:
+def without_duplicates(roles: list[str]) -> list[str]:
     return list(dict.fromkeys(roles))
 
 
 Username = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_USERNAME, pattern=r"^\S(.*\S)?$"),
-    AfterValidator(printable),
+    AfterValidator(require_printable),
 ]
-Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\s@]+@[^\s@]+$"), AfterValidator(printable)]
-FullName = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(printable)]
-# A name with a colon is a permission (products:delete), which is never a role.
-Role = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[^\s:,]+$"), AfterValidator(printable)]
-Roles = Annotated[list[Role], Field(min_length=1, max_length=20), AfterValidator(without_repetition)]
+Email = Annotated[
+    str, StringConstraints(max_length=254, pattern=r"^[^\s@]+@[^\s@]+$"), AfterValidator(require_printable)
+]
+FullName = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(require_printable)]
+# A name with a colon is a permission (products:delete), never a role.
+Role = Annotated[
+    str, StringConstraints(min_length=1, max_length=50, pattern=r"^[^\s:,]+$"), AfterValidator(require_printable)
+]
+Roles = Annotated[list[Role], Field(min_length=1, max_length=20), AfterValidator(without_duplicates)]
 Password = Annotated[
     str, StringConstraints(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD), AfterValidator(without_nul)
 ]
 
 
 class UserData(BaseModel):
-    """A new user. Names are told apart without regard to case; the first role is the one that a token's claim
-    ``role`` has."""
+    """A new user. The first role becomes the claim ``role`` of the user's tokens."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

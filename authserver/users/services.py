@@ -1,4 +1,4 @@
-"""The rules for users."""
+"""The rules for users of the auth server."""
 
 import uuid
 from collections.abc import Sequence
@@ -19,8 +19,11 @@ from .schemas import UserData, UserPassword, UserRoles
 
 @component
 class UserService:
-    """A name is that of one user, whatever its case. Raises ``NotFoundError``, ``ConflictError``,
-    ``ValidationFailedError`` (pico-pydantic) and ``DatabaseUnavailableError``."""
+    """Manages users. User names are unique, and their case does not matter.
+
+    Raises ``NotFoundError``, ``ConflictError``, ``ValidationFailedError`` (pico-pydantic) and
+    ``DatabaseUnavailableError``.
+    """
 
     def __init__(self, repo: UserRepository, passwords: Passwords) -> None:
         self._repo = repo
@@ -34,14 +37,14 @@ class UserService:
         user = User(**fields, password_hash=password_hash)
         try:
             await self._repo.save(user)
-        except IntegrityError as error:  # of two commands at once, the later one
-            raise ConflictError(f"There is a user {data.username} already.") from error
+        except IntegrityError as error:  # another command has added the name at the same time
+            raise ConflictError(f"A user {data.username} already exists.") from error
         return user
 
     @transactional
     @validate
     async def set_roles(self, username: str, data: UserRoles) -> User:
-        """The new roles are in the tokens that are issued from now on."""
+        """Replace the roles. New tokens have the new roles."""
         user = await self._lock(username)
         user.roles = data.roles
         return user
@@ -55,7 +58,7 @@ class UserService:
 
     @transactional
     async def set_active(self, username: str, active: bool) -> User:
-        """A user who is not active gets no more tokens; the last one is good until it expires."""
+        """Enable or disable a user. A disabled user gets no new tokens; the last one is valid until it expires."""
         user = await self._lock(username)
         user.active = active
         return user
@@ -66,13 +69,13 @@ class UserService:
 
     @transactional(read_only=True)
     async def find_active(self, username: str) -> User | None:
-        """None where there is no such user, or one who may not log in."""
+        """Return the user; None if there is no such user or the user is disabled."""
         user = await self._repo.find_by_folded_username(fold(username))
         return user if user is not None and user.active else None
 
     @transactional
     async def replace_hash(self, user_id: uuid.UUID, old: str, new: str) -> None:
-        """Keep ``new`` as the hash of the same password, unless the user has got another one meanwhile."""
+        """Replace the hash by a new one of the same password, unless the password was changed meanwhile."""
         await self._repo.replace_hash(user_id, old, new)
 
     async def _lock(self, username: str) -> User:

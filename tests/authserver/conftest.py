@@ -1,4 +1,4 @@
-"""The auth server, made as in production, on databases of both kinds; only its passwords are cheap to check."""
+"""Fixtures of the auth server: as in production, on both kinds of database, but with fast password hashes."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -59,14 +59,14 @@ async def shared_auth_server(
 
 @pytest.fixture
 async def container(shared_auth_server: PicoContainer) -> PicoContainer:
-    """The auth server that tests share, once for each kind of database, with empty tables."""
+    """Return the shared auth server with empty tables, once for each kind of database."""
     await empty_tables(shared_auth_server.get(SessionManager).engine, AuthBase.metadata)
     return shared_auth_server
 
 
 @pytest.fixture
 async def start(container: PicoContainer, tmp_path: Path) -> AsyncIterator[StartAuthServer]:
-    """``start({"AUTHSERVER__LOGIN__MAX_WAITING": "1"})`` is another auth server on the same database."""
+    """``start({"AUTHSERVER__LOGIN__MAX_WAITING": "1"})`` starts another auth server on the same database."""
     url = container.get(SessionManager).engine.url.render_as_string(hide_password=False)
     started: list[PicoContainer] = []
 
@@ -82,7 +82,7 @@ async def start(container: PicoContainer, tmp_path: Path) -> AsyncIterator[Start
 
 @pytest.fixture
 def add_user(container: PicoContainer) -> AddUser:
-    """``await add_user("alice", roles=["admin"])``; the password is ``PASSWORD``."""
+    """``await add_user("alice", roles=["admin"])`` adds a user with the password ``PASSWORD``."""
 
     async def add(username: str = "alice", **fields: Any) -> User:
         data = {
@@ -100,7 +100,7 @@ def add_user(container: PicoContainer) -> AddUser:
 
 @asynccontextmanager
 async def client_of(container: PicoContainer, address: str = "192.0.2.1") -> AsyncIterator[httpx.AsyncClient]:
-    """A client that speaks from ``address`` to the server without a network."""
+    """Return a client that calls the server from ``address`` without a network."""
     transport = httpx.ASGITransport(container.get(FastAPI), raise_app_exceptions=False, client=(address, 50_000))
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver", trust_env=False) as client:
         yield client
@@ -118,7 +118,7 @@ async def login(client: httpx.AsyncClient, username: str = "alice", password: st
 
 @pytest.fixture
 def run(environment: dict[str, str]) -> Iterator[Run]:
-    """``run("users", "list")`` in the module's ``environment``; ``typed`` is standard input."""
+    """``run("users", "list")`` runs a command in the module's ``environment``; ``typed`` is its standard input."""
     umask = os.umask(0o022)
 
     def command(*arguments: str, typed: str = "") -> Result:

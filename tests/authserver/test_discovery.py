@@ -1,4 +1,4 @@
-"""What is published: the keys, the issuer's description, health, documentation."""
+"""The public endpoints: keys, discovery document, health, documentation."""
 
 from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""``authserver keys``, as typed."""
+"""The commands ``authserver keys``."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -37,8 +37,8 @@ class TestList:
 class TestRotate:
     def test_it_says_when_the_new_key_signs(self, run: Run) -> None:
         run("keys", "rotate")
-        told = run("keys", "rotate").stdout
-        moment = datetime.strptime(told.split(" signs from ")[1], "%Y-%m-%d %H:%M:%S UTC on.\n").replace(tzinfo=UTC)
+        printed = run("keys", "rotate").stdout
+        moment = datetime.strptime(printed.split(" signs from ")[1], "%Y-%m-%d %H:%M:%S UTC.\n").replace(tzinfo=UTC)
         assert timedelta(seconds=5) < moment - datetime.now(UTC) < timedelta(seconds=16)
 
     def test_it_deletes_what_has_expired(self, run: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Five failures of one user from one address lock that pair for a minute."""
+"""After five failed logins, a pair of user and address is locked for a minute."""
 
 import asyncio
 from datetime import timedelta
@@ -21,8 +21,8 @@ async def fail(client: httpx.AsyncClient, username: str, times: int) -> None:
         assert (await login(client, username, "wrong")).status_code == 401
 
 
-async def let_pass(container: PicoContainer, seconds: float) -> None:
-    """Make all attempts that much older."""
+async def age_attempts(container: PicoContainer, seconds: float) -> None:
+    """Make all attempts older by this time."""
     async with container.get(SessionManager).engine.begin() as connection:
         for row in (await connection.execute(select(LoginAttempts.__table__))).all():
             statement = update(LoginAttempts).where(LoginAttempts.username_folded == row.username_folded)
@@ -70,11 +70,11 @@ class TestLock:
     ) -> None:
         await add_user()
         await fail(client, "alice", 5)
-        await let_pass(container, 57)
+        await age_attempts(container, 57)
         response = await login(client)
         assert response.status_code == 429
         assert int(response.headers["retry-after"]) <= 3
-        await let_pass(container, 3)
+        await age_attempts(container, 3)
         await fail(client, "alice", 4)
         assert (await login(client)).status_code == 200
 
@@ -83,9 +83,9 @@ class TestLock:
     ) -> None:
         await add_user()
         await fail(client, "alice", 5)
-        await let_pass(container, 30)
+        await age_attempts(container, 30)
         assert (await login(client)).status_code == 429
-        await let_pass(container, 30)
+        await age_attempts(container, 30)
         assert (await login(client)).status_code == 200
 
     async def test_a_restart_does_not_end_it(
@@ -154,7 +154,7 @@ class TestTable:
         lockout = start({}).get(Lockout)
         await lockout.sweep()
         await lockout.claim("old", "")
-        await let_pass(container, 61)
+        await age_attempts(container, 61)
         await lockout.sweep()
         assert await attempts(container) == {"old": 1}
 

@@ -1,4 +1,4 @@
-"""POST /login: what it takes, what it answers, and how much of it runs at once."""
+"""POST /login: its input, its answers, and the limit of concurrent checks."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ Verify = Callable[[str, str], tuple[bool, str | None]]
 
 @pytest.fixture
 def checked(container: PicoContainer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hashes that passwords were checked against."""
+    """Record the hashes that passwords were checked against."""
     hashes: list[str] = []
     passwords = container.get(Passwords)
     verify: Verify = passwords.verify
@@ -208,7 +208,7 @@ class TestSuccess:
 
 
 class SlowPasswords:
-    """Checks that last until ``release``."""
+    """Password checks that wait for ``release``."""
 
     def __init__(self) -> None:
         self.running = 0
@@ -237,7 +237,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowPasswords]:
     passwords.release()
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def wait_until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - another thread makes it true
             await asyncio.sleep(0.005)
@@ -249,7 +249,7 @@ class TestFlood:
     ) -> None:
         users = [await add_user(f"user{number}") for number in range(5)]
         logins = [asyncio.create_task(login(client, user.username)) for user in users]
-        await until(lambda: slow.running == 2)
+        await wait_until(lambda: slow.running == 2)
         assert (await client.get("/health")).status_code == 200
         slow.release()
         assert [response.status_code for response in await asyncio.gather(*logins)] == [200] * 5
@@ -266,7 +266,7 @@ class TestFlood:
         small = start(setting | {"AUTHSERVER__LOGIN__PARALLEL_CHECKS": "1", "AUTHSERVER__LOGIN__MAX_FAILURES": "1"})
         async with client_of(small) as client:
             first = asyncio.create_task(login(client))
-            await until(lambda: slow.running == 1)
+            await wait_until(lambda: slow.running == 1)
             refused: list[Awaitable[httpx.Response]] = [login(client, "bob") for _ in range(3)]
             for response in await asyncio.gather(*refused):
                 assert response.status_code == 503

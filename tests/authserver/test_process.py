@@ -1,4 +1,4 @@
-"""The auth server as it is run: real processes, a restart, a rotation, and nothing lost."""
+"""The auth server in real processes: a restart and a rotation lose nothing."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def authserver(environment: dict[str, str], *arguments: str, typed: str = "") ->
 
 @contextmanager
 def serving(environment: dict[str, str], workers: int = 1) -> Iterator[httpx.Client]:
-    """A client of the running server, which is asked to stop by SIGTERM at the end."""
+    """Run the server and return a client. SIGTERM stops the server at the end."""
     url = environment["AUTHSERVER__ISSUER__URL"]
     arguments = ["serve", "--port", url.rpartition(":")[2], "--workers", str(workers)]
     process = subprocess.Popen(
@@ -52,19 +52,19 @@ def serving(environment: dict[str, str], workers: int = 1) -> Iterator[httpx.Cli
     )
     with process, httpx.Client(base_url=url, trust_env=False) as client:
         try:
-            until(lambda: is_healthy(client))
+            wait_until(lambda: is_healthy(client))
             yield client
         finally:
             process.send_signal(signal.SIGTERM)
             _, log = process.communicate(timeout=30)
-            print(log.decode())  # for a test that fails
-    # uvicorn ends one process by the signal that it got, and a parent of workers with 0
+            print(log.decode())  # shown if the test fails
+    # a single uvicorn process ends with the signal, a parent of workers with 0
     assert process.returncode in (0, -signal.SIGTERM)
     assert b"Traceback" not in log
     assert b"Application shutdown complete" in log
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -123,8 +123,8 @@ class TestProcess:
             assert kid_of(token_of(client, "alice")) == kid_of(old)
             assert login(client, "bob").status_code == 429
             new = authserver(environment, "keys", "rotate").split()[0]
-            until(lambda: set(published(client)) == {kid_of(old), new}, seconds=15)
-            until(lambda: kid_of(token_of(client, "alice")) == new, seconds=15)
+            wait_until(lambda: set(published(client)) == {kid_of(old), new}, seconds=15)
+            wait_until(lambda: kid_of(token_of(client, "alice")) == new, seconds=15)
             assert claims_of(old, client)["sub"] == subject
 
     def test_a_server_that_cannot_start_says_why_in_one_line(self, environment: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The auth server stands on the API's foundations, and knows nothing of its features."""
+"""The auth server imports the platform, but no feature of the API."""
 
 import re
 

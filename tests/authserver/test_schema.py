@@ -1,4 +1,4 @@
-"""The auth server's tables: made by its migrations, on both databases, and by nothing else."""
+"""The auth server's tables: only its migrations create them, on both kinds of database."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -80,7 +80,7 @@ class TestMigrations:
         assert errors == []
 
     def test_the_api_knows_nothing_of_these_tables(self) -> None:
-        """It has a table `users` as well, in its own database: another one."""
+        """The API has its own table `users`, in its own database."""
         assert not set(AuthBase.metadata.tables.values()) & set(AppBase.metadata.tables.values())
 
     def test_every_constraint_has_a_name(self) -> None:

@@ -1,4 +1,4 @@
-"""The keys: their files, who signs when, and a server that sees a rotation by itself."""
+"""The keys: their files, their rotation, and a server that notices a rotation by itself."""
 
 import base64
 import hashlib
@@ -77,7 +77,7 @@ class TestFolder:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Callable[..., list[Key]]:
-    """``keys(0, 100)`` are keys that were made at these seconds."""
+    """``keys(0, 100)`` returns keys that were created at these seconds."""
     folder = KeyFolder(str(tmp_path))
 
     def make(*seconds: float) -> list[Key]:
@@ -94,29 +94,29 @@ class TestRotation:
     def test_the_first_key_signs_at_once(self, keys: Callable[..., list[Key]]) -> None:
         (only,) = keys(0)
         rotation = Rotation.of([only], self.settings, 900)
-        assert rotation.signing(at(0)) is only
+        assert rotation.signing_key(at(0)) is only
         assert rotation.published_until(only) is None
 
     def test_a_new_key_is_published_before_it_signs(self, keys: Callable[..., list[Key]]) -> None:
         old, new = keys(0, 100)
         rotation = Rotation.of([old, new], self.settings, 900)
-        assert rotation.published(at(100)) == [old, new]
-        assert rotation.signing(at(114.9)) is old
-        assert rotation.signing(at(115)) is new
+        assert rotation.published_keys(at(100)) == [old, new]
+        assert rotation.signing_key(at(114.9)) is old
+        assert rotation.signing_key(at(115)) is new
 
     def test_an_old_key_is_published_until_its_last_token_has_expired(self, keys: Callable[..., list[Key]]) -> None:
         old, new = keys(0, 100)
         rotation = Rotation.of([old, new], self.settings, 900)
-        assert rotation.published(at(115 + 900 + 59.9)) == [old, new]
-        assert rotation.published(at(115 + 900 + 60)) == [new]
-        assert rotation.expired(at(115 + 900 + 60)) == [old]
+        assert rotation.published_keys(at(115 + 900 + 59.9)) == [old, new]
+        assert rotation.published_keys(at(115 + 900 + 60)) == [new]
+        assert rotation.expired_keys(at(115 + 900 + 60)) == [old]
 
     def test_rotations_in_quick_succession(self, keys: Callable[..., list[Key]]) -> None:
         first, second, third = keys(0, 1, 2)
         rotation = Rotation.of([first, second, third], self.settings, 900)
-        assert [rotation.signing(at(second)) for second in (15, 16, 17)] == [first, second, third]
-        assert rotation.expired(at(16 + 960)) == [first]
-        assert rotation.expired(at(17 + 960)) == [first, second]
+        assert [rotation.signing_key(at(second)) for second in (15, 16, 17)] == [first, second, third]
+        assert rotation.expired_keys(at(16 + 960)) == [first]
+        assert rotation.expired_keys(at(17 + 960)) == [first, second]
 
 
 class Clock:
@@ -129,10 +129,10 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time by which keys age; a ring looks for new ones at every use."""
+    """Set the clock of the keys. A ring reads the folder at every use."""
     clock = Clock()
     monkeypatch.setattr(ring_module, "utc_now", clock)
-    monkeypatch.setattr(ring_module, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(ring_module, "CHECK_INTERVAL", 0.0)
     return clock
 
 

@@ -1,4 +1,4 @@
-"""What is wrong at start is one line that names the setting."""
+"""An error at start is one line that names the setting."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``authserver users`` and ``authserver migrate``, as typed."""
+"""The commands ``authserver users`` and ``authserver migrate``."""
 
 import asyncio
 from pathlib import Path
@@ -66,7 +66,7 @@ class TestUsers:
         add_alice(run)
         again = run("users", "add", "ALICE", *ALICE, "--password-stdin", typed=PASSWORD)
         assert again.exit_code == 1
-        assert again.stderr == "authserver: There is a user ALICE already.\n"
+        assert again.stderr == "authserver: A user ALICE already exists.\n"
 
     @pytest.mark.parametrize("command", [("set-roles", "bob", "admin"), ("disable", "bob"), ("enable", "bob")])
     def test_an_unknown_user_is_told(self, run: Run, command: tuple[str, ...]) -> None:

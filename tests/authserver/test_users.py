@@ -1,4 +1,4 @@
-"""The rules for users, whoever makes them."""
+"""The rules for users, tested on the service."""
 
 from typing import Any
 

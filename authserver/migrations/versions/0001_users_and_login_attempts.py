@@ -8,7 +8,7 @@ from alembic import op
 
 from myapp.platform.database.types import UtcDateTime
 
-# Not 0001, which the API's database has: a URL that names the wrong one of the two must not look migrated.
+# Not 0001, the name of the API's revision: the API's database must not look migrated if it is configured by mistake.
 revision = "authserver_0001"
 down_revision = None
 branch_labels = None
