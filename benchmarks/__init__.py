@@ -1,1 +1,1 @@
-"""Speed, start-up time and memory of the Products API, measured beside a plain FastAPI service."""
+"""Benchmarks: speed, start-up time and memory of the Products API, compared with a plain FastAPI service."""

@@ -1,4 +1,4 @@
-"""Both services must give the same answers before their speed is compared."""
+"""Checks that both services give the same answers, before their speed is compared."""
 
 from typing import Any
 
@@ -28,31 +28,35 @@ BODIES: list[dict[str, Any]] = [
     {"name": "Folding Chair", "price": 19.99, "stock": 2.0},
     {"name": "Folding Chair", "price": 19.99, "colour": "red"},
 ]
-MADE_BY_THE_SERVER = {"id", "created_at", "updated_at"}
+SET_BY_SERVER = {"id", "created_at", "updated_at"}
 
 
 def check(ours: Server, theirs: Server, token: str) -> None:
     for path in PATHS:
-        same(f"GET {path}", *[answer("GET", server, path, token) for server in (ours, theirs)])
+        require_same(f"GET {path}", *[fetch("GET", server, path, token) for server in (ours, theirs)])
     for body in BODIES:
-        same(f"POST {body}", *[answer("POST", server, "/api/v1/products/", token, body) for server in (ours, theirs)])
-    same("GET without a token", *[answer("GET", server, "/api/v1/products/1") for server in (ours, theirs)])
-    same("GET with a bad token", *[answer("GET", server, "/api/v1/products/1", "a.b.c") for server in (ours, theirs)])
+        require_same(
+            f"POST {body}", *[fetch("POST", server, "/api/v1/products/", token, body) for server in (ours, theirs)]
+        )
+    require_same("GET without a token", *[fetch("GET", server, "/api/v1/products/1") for server in (ours, theirs)])
+    require_same(
+        "GET with a bad token", *[fetch("GET", server, "/api/v1/products/1", "a.b.c") for server in (ours, theirs)]
+    )
 
 
-def answer(method: str, server: Server, path: str, token: str | None = None, body: Any = None) -> dict[str, Any]:
+def fetch(method: str, server: Server, path: str, token: str | None = None, body: Any = None) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     response = httpx.request(method, server.url + path, headers=headers, json=body, trust_env=False, timeout=10)
-    seen: dict[str, Any] = {"status": response.status_code, "type": response.headers["Content-Type"]}
+    answer: dict[str, Any] = {"status": response.status_code, "type": response.headers["Content-Type"]}
     if response.is_success:
-        seen["etag"] = response.headers.get("ETag")
-        seen["body"] = response.json()
+        answer["etag"] = response.headers.get("ETag")
+        answer["body"] = response.json()
     if response.status_code == 201:
-        seen["body"] = {name: value for name, value in seen["body"].items() if name not in MADE_BY_THE_SERVER}
-        seen["location"] = response.headers["Location"].rpartition("/")[0]
-    return seen
+        answer["body"] = {name: value for name, value in answer["body"].items() if name not in SET_BY_SERVER}
+        answer["location"] = response.headers["Location"].rpartition("/")[0]
+    return answer
 
 
-def same(what: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+def require_same(what: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     if ours != theirs:
         raise SystemExit(f"The services do not agree on {what}\nours: {ours}\npeer: {theirs}")

@@ -1,4 +1,4 @@
-"""Rows for the products table: the same ones every time, one in twenty of them inactive."""
+"""Rows for the products table: always the same, and one in twenty is inactive."""
 
 import asyncio
 import random
@@ -23,8 +23,8 @@ COLUMNS = ["name", "name_folded", "description", "price", "stock", "active", "ve
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def made_at(number: int) -> datetime:
-    """When the product with this id was made and updated last."""
+def created_at(number: int) -> datetime:
+    """Return the time of creation and last update of the product with this id."""
     return START + timedelta(seconds=number)
 
 
@@ -34,13 +34,13 @@ def rows(count: int) -> Iterator[tuple[object, ...]]:
         name = f"{chance.choice(MAKES)} {chance.choice(THINGS)} {number}"
         folded = unicodedata.normalize("NFC", name.casefold())
         price = Decimal(chance.randint(1, 500_000)) / 100
-        made = made_at(number)
+        created = created_at(number)
         active = number % INACTIVE_EVERY != 0
-        yield name, folded, chance.choice(DESCRIPTIONS), price, chance.randint(0, 500), active, 1, made, made
+        yield name, folded, chance.choice(DESCRIPTIONS), price, chance.randint(0, 500), active, 1, created, created
 
 
 def fill(database_url: str, count: int) -> None:
-    """Ids are 1..count, in the order of the rows."""
+    """Fill the empty table. The ids are 1 to ``count``, in the order of the rows."""
     if database_url.startswith("sqlite"):
         insert(database_url.removeprefix("sqlite+aiosqlite:///"), count)
     else:
@@ -50,12 +50,12 @@ def fill(database_url: str, count: int) -> None:
 def insert(file: str, count: int) -> None:
     statement = f"INSERT INTO products ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("PRAGMA cache_size = -400000")  # kB, for indexes whose order is not that of the rows
-        connection.executemany(statement, (tuple(map(stored, row)) for row in rows(count)))
+        connection.execute("PRAGMA cache_size = -400000")  # kB; some indexes are not in the order of the rows
+        connection.executemany(statement, (tuple(map(to_sqlite, row)) for row in rows(count)))
 
 
-def stored(value: object) -> object:
-    """``value`` as the application's column types give it to SQLite."""
+def to_sqlite(value: object) -> object:
+    """Convert ``value`` in the same way as the application's column types."""
     match value:
         case Decimal():
             return float(value)

@@ -1,4 +1,4 @@
-"""Tokens from the project's own auth server."""
+"""Runs the project's own auth server for tokens."""
 
 import os
 import secrets
@@ -23,7 +23,7 @@ class Issuer:
     password: str
 
     def token(self) -> str:
-        """A fresh one: tokens live for fifteen minutes, a long run does not."""
+        """Return a new token: a token is valid for fifteen minutes, and a run can take longer."""
         credentials = {"username": USERNAME, "password": self.password}
         response = httpx.post(f"{self.url}/login", json=credentials, trust_env=False, timeout=10)
         return str(response.raise_for_status().json()["access_token"])
@@ -31,7 +31,7 @@ class Issuer:
 
 @contextmanager
 def auth_server(folder: Path) -> Iterator[Issuer]:
-    """A process of its own with its data in ``folder``, and one user, who may create products."""
+    """Run an auth server with its data in ``folder`` and one user, who may create products."""
     port = free_port()
     issuer = Issuer(f"http://127.0.0.1:{port}", secrets.token_urlsafe())
     settings = {

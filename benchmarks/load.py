@@ -1,4 +1,4 @@
-"""One round of load by wrk."""
+"""Runs one round of load with wrk."""
 
 import os
 import re
@@ -16,7 +16,7 @@ class Round:
     requests: int
     per_second: float
     refused: int
-    """Answers with a status of 400 or more."""
+    """Answers with a status of 400 or higher."""
     broken: int
     """Requests without an answer: connect, read, write and timeout errors."""
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server to measure on, and databases on it that are dropped afterwards."""
+"""The PostgreSQL server of a benchmark, and temporary databases on it."""
 
 import asyncio
 import tempfile
@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 @contextmanager
 def server(url: str | None) -> Iterator[str]:
-    """The given server, or one of our own for as long as the block runs."""
+    """Return the given server, or run one for the time of the block."""
     if url is not None:
         yield with_driver(url)
         return
@@ -56,7 +56,7 @@ async def execute(url: str, statement: str) -> None:
 
 
 def wait_until_delivered(database_url: str) -> None:
-    """Until no event is left to deliver."""
+    """Wait until no delivery is pending."""
     while asyncio.run(pending_deliveries(database_url)):
         time.sleep(0.05)
 

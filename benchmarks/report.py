@@ -1,4 +1,4 @@
-"""python -m benchmarks.report: how long a worker takes for a report of many products, and what it holds in memory."""
+"""python -m benchmarks.report: time and memory of a worker that makes a report of many products."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ import psutil
 
 from benchmarks import services
 from benchmarks.servers import ROOT
-from benchmarks.stage import arguments, stage
+from benchmarks.stage import arguments, prepare
 from benchmarks.start_and_memory import MEGABYTE, report
 
 REPORTS = "/api/v1/reports/"
@@ -23,8 +23,8 @@ LIMITS = {"pdf": 60.0, "csv": 60.0}
 MEMORY_LIMIT = 400.0
 
 
-def places(folder: Path) -> dict[str, str]:
-    """Where the API and the worker find each other's messages and files."""
+def shared_places(folder: Path) -> dict[str, str]:
+    """Return the settings for the messages and files that the API and the worker share."""
     names = {"CELERY__BROKER_URL": "broker.db", "STORAGE__URL": "files", "MAIL__FOLDER": "mail"}
     return {key: str(folder / name) for key, name in names.items()}
 
@@ -48,7 +48,7 @@ def worker(settings: dict[str, str], folder: Path) -> Iterator[psutil.Process]:
 
 
 def make(client: httpx.Client, format: str) -> dict[str, Any]:
-    """The report, when it is done."""
+    """Request a report, wait until it is done, and return it."""
     asked = client.post(REPORTS, json={"kind": "inventory", "format": format}).raise_for_status()
     while (seen := client.get(asked.headers["Location"]).raise_for_status().json())["state"] in ("queued", "running"):
         time.sleep(0.2)
@@ -63,28 +63,28 @@ def seconds(made: dict[str, Any]) -> float:
     return (end - begin).total_seconds()
 
 
-def peak(process: psutil.Process) -> int:
-    """Bytes that the process has held at most; Linux tells."""
+def peak_memory(process: psutil.Process) -> int:
+    """Return the highest memory of the process in bytes. Only Linux provides it."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
 
 
 def main() -> None:
     options = arguments("Time and memory of large reports.").parse_args()
-    with stage(options.database_url) as on, on.catalogue(options.rows) as settings:
-        settings |= places(on.folder)
-        headers = {"Authorization": f"Bearer {on.issuer.token()}"}
+    with prepare(options.database_url) as stage, stage.catalogue(options.rows) as settings:
+        settings |= shared_places(stage.folder)
+        headers = {"Authorization": f"Bearer {stage.issuer.token()}"}
         for format, limit in LIMITS.items():
             with (
-                services.products_api(settings, on.folder) as api,
-                worker(settings, on.folder) as main_process,
+                services.products_api(settings, stage.folder) as api,
+                worker(settings, stage.folder) as main_process,
                 httpx.Client(base_url=api.url, headers=headers, timeout=30, trust_env=False) as client,
             ):
                 made = make(client, format)
-                held = sum(peak(process) for process in (main_process, *main_process.children(recursive=True)))
+                held = sum(peak_memory(process) for process in (main_process, *main_process.children(recursive=True)))
             rows, size = made["rows"], made["size"] / MEGABYTE
             report(f"{format.upper()} of {rows:,} products, {size:.1f} MB", seconds(made), limit, "s")
-            report("worker's memory at most, all processes", held / MEGABYTE, MEMORY_LIMIT, "MB")
+            report("highest memory of all worker processes", held / MEGABYTE, MEMORY_LIMIT, "MB")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""python -m benchmarks.run: requests per second of the Products API and of its peer, side by side."""
+"""python -m benchmarks.run: requests per second of the Products API and of its peer."""
 
 import statistics
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from benchmarks import agreement, load, postgres, services
 from benchmarks.issuer import Issuer
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.servers import Server
-from benchmarks.stage import arguments, stage
+from benchmarks.stage import arguments, prepare
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Bench:
         return line(scenario, median(seen[ours.name]), median(seen[theirs.name]))
 
     def round(self, scenario: Scenario, server: Server, seconds: float) -> Measured:
-        headers = {"Authorization": f"Bearer {self.issuer.token()}"} if scenario.authorized else {}
+        headers = {"Authorization": f"Bearer {self.issuer.token()}"} if scenario.is_authorized else {}
         before = server.cpu_seconds()
         done = load.run(server.url + scenario.path, seconds, self.connections, headers, scenario.script, self.rows)
-        if scenario.tells_events:
+        if scenario.has_events:
             postgres.wait_until_delivered(server.environment["DATABASE__URL"])
         cpu = server.cpu_seconds() - before
-        if done.broken or done.refused != (done.requests if scenario.refused else 0) or not done.requests:
+        if done.broken or done.refused != (done.requests if scenario.is_refused else 0) or not done.requests:
             raise SystemExit(f"{scenario.name}, {server.name}: wrong answers: {done}\n{server.last_lines()}")
         return Measured(done.per_second, cpu * 1000 / done.requests)
 
@@ -65,15 +65,15 @@ def line(scenario: Scenario, ours: Measured, theirs: Measured) -> str:
 
 
 def main() -> None:
-    parser = arguments("Compares the Products API with a plain FastAPI service of the same contract.")
-    parser.add_argument("--seconds", type=float, default=5, help="of one round")
-    parser.add_argument("--rounds", type=int, default=5, help="of each service and scenario")
+    parser = arguments("Compare the Products API with a plain FastAPI service that has the same contract.")
+    parser.add_argument("--seconds", type=float, default=5, help="length of one round")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each service and scenario")
     options = parser.parse_args()
     load.require_wrk()
-    with stage(options.database_url) as on, on.catalogue(options.rows) as settings:
-        bench = Bench(on.issuer, options.seconds, options.rounds, options.connections, options.rows)
-        with services.products_api(settings, on.folder) as ours, services.peer(settings, on.folder) as theirs:
-            agreement.check(ours, theirs, on.issuer.token())
+    with prepare(options.database_url) as stage, stage.catalogue(options.rows) as settings:
+        bench = Bench(stage.issuer, options.seconds, options.rounds, options.connections, options.rows)
+        with services.products_api(settings, stage.folder) as ours, services.peer(settings, stage.folder) as theirs:
+            agreement.check(ours, theirs, stage.issuer.token())
             print(f"{options.rows:,} products, {options.connections} connections, one worker each;", end=" ")
             print(f"medians of {options.rounds} interleaved rounds of {options.seconds:g} s. No wrong answers.\n")
             print(f"{'':12}{'requests/s':>18}{'':24}{'CPU s per 1000':>18}\n{HEADING}")

@@ -1,4 +1,4 @@
-"""python -m benchmarks.search: what it costs to find products among a million, beside reading one by its id."""
+"""python -m benchmarks.search: the time to find products among a million, compared with reading one by its id."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -8,10 +8,10 @@ from urllib.parse import quote
 import httpx
 
 from benchmarks import catalogue, services
-from benchmarks.stage import Stage, arguments, stage
+from benchmarks.stage import Stage, arguments, prepare
 
 LIMIT = 10.0
-"""How many times as long as a read by id a selective search may take."""
+"""The longest time of a selective search, as a multiple of a read by id."""
 
 BY_ID = "{id}"
 SELECTIVE = {
@@ -34,11 +34,11 @@ OTHERS = {
     "page: one price in fifty": "paged?min_price=4900",
     "page: one price in fifty, in stock, by name": "paged?min_price=4900&in_stock=true&sort=name",
 }
-"""Their cost grows with what they find, or with the table: pages have an exact total."""
+"""The time of these grows with the number of matches, or with the table, because pages have an exact total."""
 
 
-def milliseconds(client: httpx.Client, path: str, times: int) -> float:
-    """Of the fastest request: whatever else the machine does only adds to it."""
+def fastest_ms(client: httpx.Client, path: str, times: int) -> float:
+    """Return the milliseconds of the fastest request: other load on the machine only slows requests down."""
     taken = []
     for _ in range(times):
         before = time.perf_counter()
@@ -49,38 +49,38 @@ def milliseconds(client: httpx.Client, path: str, times: int) -> float:
 
 def measure(client: httpx.Client, rows: int, times: int) -> None:
     product = client.get(BY_ID.format(id=rows // 2 + 1)).raise_for_status().json()
-    words = {"id": product["id"], "name": quote(product["name"]), "recent": catalogue.made_at(rows - 60).isoformat()}
+    words = {"id": product["id"], "name": quote(product["name"]), "recent": catalogue.created_at(rows - 60).isoformat()}
     words["recent"] = quote(words["recent"])
-    by_id = milliseconds(client, BY_ID.format(**words), times * 5)
+    by_id = fastest_ms(client, BY_ID.format(**words), times * 5)
     print(f"{'read by id':46}{by_id:9.2f} ms")
     for what, path in SELECTIVE.items():
-        taken = milliseconds(client, path.format(**words), times)
+        taken = fastest_ms(client, path.format(**words), times)
         print(f"{what:46}{taken:9.2f} ms{taken / by_id:7.1f} times  {'ok' if taken / by_id < LIMIT else 'missed'}")
     for what, path in OTHERS.items():
-        print(f"{what:46}{milliseconds(client, path, max(times // 5, 3)):9.2f} ms", flush=True)
+        print(f"{what:46}{fastest_ms(client, path, max(times // 5, 3)):9.2f} ms", flush=True)
 
 
 @contextmanager
-def sqlite_catalogue(on: Stage, rows: int) -> Iterator[Mapping[str, str]]:
-    settings = services.environment(f"sqlite+aiosqlite:///{on.folder / 'products.db'}", on.issuer.url)
+def sqlite_catalogue(stage: Stage, rows: int) -> Iterator[Mapping[str, str]]:
+    settings = services.environment(f"sqlite+aiosqlite:///{stage.folder / 'products.db'}", stage.issuer.url)
     services.migrate(settings)
     catalogue.fill(settings["DATABASE__URL"], rows)
     yield settings
 
 
 def main() -> None:
-    parser = arguments("Searches and filtered pages beside a read by id, one request at a time.")
-    parser.add_argument("--times", type=int, default=30, help="that each request is sent")
+    parser = arguments("Time searches and filtered pages, compared with a read by id, one request at a time.")
+    parser.add_argument("--times", type=int, default=30, help="repetitions of each request")
     parser.set_defaults(rows=1_000_000)
     options = parser.parse_args()
-    with stage(options.database_url) as on:
+    with prepare(options.database_url) as stage:
         for database, made in {
-            "PostgreSQL": on.catalogue(options.rows),
-            "SQLite": sqlite_catalogue(on, options.rows),
+            "PostgreSQL": stage.catalogue(options.rows),
+            "SQLite": sqlite_catalogue(stage, options.rows),
         }.items():
-            with made as settings, services.products_api(settings, on.folder) as server:
+            with made as settings, services.products_api(settings, stage.folder) as server:
                 print(f"\n{database}, {options.rows:,} products")
-                headers = {"Authorization": f"Bearer {on.issuer.token()}"}
+                headers = {"Authorization": f"Bearer {stage.issuer.token()}"}
                 url = f"{server.url}/api/v1/products/"
                 with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
                     measure(client, options.rows, options.times)

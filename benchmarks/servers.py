@@ -1,4 +1,4 @@
-"""A server process: started, waited for, weighed, stopped."""
+"""A server process: start, wait, measure, stop."""
 
 import os
 import socket

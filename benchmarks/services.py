@@ -1,4 +1,4 @@
-"""The two services that are compared: the Products API and its peer, one worker each, on one database."""
+"""The two compared services, the Products API and its peer: one worker each, on the same database."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ def products_api(settings: Mapping[str, str], folder: Path) -> Server:
 
 
 def peer(settings: Mapping[str, str], folder: Path) -> Server:
-    """With the uvicorn settings that ``products-api serve`` has, spelled out."""
+    """Return the peer, with the same uvicorn settings as ``products-api serve``."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "benchmarks.peer.app:app", "--port", str(port)]
     command += [

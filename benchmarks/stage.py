@@ -1,4 +1,4 @@
-"""What every measurement stands on: a database with products, an auth server, the settings of the services."""
+"""The environment of a benchmark: a database with products, an auth server, the settings of the services."""
 
 import argparse
 import contextlib
@@ -19,7 +19,7 @@ class Stage:
 
     @contextmanager
     def catalogue(self, rows: int) -> Iterator[dict[str, str]]:
-        """The environment of a service on a database of its own with so many products."""
+        """Create a database with ``rows`` products. Return the environment variables of a service on it."""
         with postgres.scratch_database(self.server_url) as database_url:
             settings = services.environment(database_url, self.issuer.url)
             services.migrate(settings)
@@ -29,7 +29,7 @@ class Stage:
 
 
 @contextmanager
-def stage(database_url: str | None) -> Iterator[Stage]:
+def prepare(database_url: str | None) -> Iterator[Stage]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server_url = stack.enter_context(postgres.server(database_url))
@@ -39,7 +39,9 @@ def stage(database_url: str | None) -> Iterator[Stage]:
 
 def arguments(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--database-url", help="a PostgreSQL server on which databases may be made; else an own one")
+    parser.add_argument(
+        "--database-url", help="a PostgreSQL server to create databases on; the default is a temporary server"
+    )
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--rows", type=int, default=100_000)
     return parser

@@ -1,1 +1,1 @@
-"""The same contract in plain FastAPI, SQLAlchemy and PyJWT: what a good engineer writes without pico."""
+"""The same contract in plain FastAPI, SQLAlchemy and PyJWT, as a good engineer writes it without pico."""

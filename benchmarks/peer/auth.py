@@ -1,4 +1,4 @@
-"""Who is calling: PyJWT in a dependency, with the issuer's keys parsed once and kept."""
+"""Authentication: PyJWT in a dependency. The issuer's keys are parsed once and cached."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ bearer = HTTPBearer(auto_error=False)
 
 
 class IssuerKeys:
-    """The keys of the issuer's jwks_uri. An unknown key id makes it fetch again, at most every ten seconds."""
+    """The keys of the issuer's jwks_uri. An unknown key id causes a new fetch, at most every ten seconds."""
 
     def __init__(self, issuer: str, ttl: float = 300, pause: float = 10) -> None:
         self.issuer, self.ttl, self.pause = issuer, ttl, pause

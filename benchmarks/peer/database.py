@@ -1,4 +1,4 @@
-"""The products table, which the project's migrations create, an audit trail, and a session per request."""
+"""The products table (created by the project's migrations), an audit trail, and one session per request."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ class Product(Base):
 
 
 class AuditEntry(Base):
-    """Who made what of which product; a table of the peer's own."""
+    """One row for each created product. Only the peer has this table."""
 
     __tablename__ = "peer_audit"
 

@@ -1,4 +1,4 @@
-"""A request id in and out, and one line a request, as pure ASGI middleware."""
+"""Request ids and one log line per request, as pure ASGI middleware."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""What goes over HTTP: strict in what is taken, exact to the cent in what is given."""
+"""The schemas of requests and answers: strict input, prices exact to the cent."""
 
 from datetime import datetime
 from decimal import Decimal

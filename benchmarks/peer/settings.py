@@ -1,4 +1,4 @@
-"""The peer reads the same environment as the Products API."""
+"""The settings. The peer reads the same environment variables as the Products API."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
--- A new product each time.
+-- Creates a new product with each request.
 local started = os.time()
 local made = 0
 

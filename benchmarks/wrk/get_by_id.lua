@@ -1,4 +1,4 @@
--- A product at random, the same ones in every round; each twentieth is inactive and left out.
+-- Reads random products, the same in every round. Each twentieth product is inactive and left out.
 local rows = tonumber(os.getenv("ROWS"))
 
 function init()
