@@ -1,9 +1,9 @@
-# One image for every process: the API; with `products-api worker` as its command the worker, and with
-# `authserver serve --host 0.0.0.0` the auth server.
+# One image for all processes. By default it runs the API. The command `products-api worker` runs the worker, and
+# `authserver serve --host 0.0.0.0` runs the auth server.
 FROM python:3.13-slim-bookworm AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /app
-# An environment without pip of its own: the builder's pip fills it.
+# An environment without pip: the builder's pip installs into it.
 RUN python -m venv --without-pip /venv
 COPY requirements.txt ./
 RUN pip --python /venv install --require-hashes --no-deps -r requirements.txt

@@ -1,4 +1,4 @@
-"""An issuer of tokens for tests: discovery and keys over real HTTP, tokens of any kind, and every way to fail."""
+"""An issuer of tokens for tests: discovery and keys over real HTTP, tokens of any kind, and any fault."""
 
 import json
 import threading
@@ -21,19 +21,19 @@ AUDIENCE = "products-api"
 
 
 class Issuer:
-    """Listens on a port of this machine from ``start`` to ``stop``; the port stays the same when it comes back."""
+    """Listens on a local port from ``start`` to ``stop``. A second start uses the same port."""
 
     def __init__(self, audience: str = AUDIENCE) -> None:
         self.audience = audience
         self.requests: list[str] = []
-        """The path of every request that came, in order."""
+        """The paths of all requests, in order."""
         self.keys: dict[str, RSAPrivateKey] = {}
-        """The private keys by ``kid``; the last one signs."""
+        """The private keys by ``kid``. The last one signs."""
         self.published: list[Any] = []
-        """What stands under ``keys`` in the key set."""
+        """The content of ``keys`` in the key set."""
         self.status = 200
         self.body: bytes | None = None
-        """Sent to every request instead of the documents."""
+        """The answer to every request, instead of the documents."""
         self._numbers = count()
         self._answering = threading.Event()
         self._answering.set()
@@ -60,7 +60,7 @@ class Issuer:
                     self.end_headers()
                     self.wfile.write(body)
                 except OSError:
-                    pass  # the client has given up
+                    pass  # the client has closed the connection
 
             def log_message(self, *_: Any) -> None: ...
 
@@ -71,21 +71,21 @@ class Issuer:
         return self
 
     def stop(self) -> None:
-        """Connections are refused from now on."""
+        """Refuse connections."""
         if self._server:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
 
     def silence(self) -> None:
-        """Connections are taken, and no answer comes until ``speak``."""
+        """Accept connections, but do not answer until ``speak``."""
         self._answering.clear()
 
     def speak(self) -> None:
         self._answering.set()
 
     def rotate(self, kid: str | None = None, *, keep: bool = True) -> str:
-        """Sign with a new key from now on; ``keep`` goes on publishing the old ones."""
+        """Sign with a new key from now on. With ``keep``, the old keys stay published."""
         kid = kid or uuid.uuid4().hex
         self.keys[kid] = key = private_key(next(self._numbers))
         self.published = [*(self.published if keep else []), public_jwk(key, kid)]
@@ -102,7 +102,7 @@ class Issuer:
         without: tuple[str, ...] = (),
         **claims: Any,
     ) -> str:
-        """A token for a caller in ``role``, good for an hour unless ``claims`` say otherwise."""
+        """Return a token for a caller in ``role``. It is valid for an hour unless ``claims`` replace ``exp``."""
         now = int(time.time())
         payload: dict[str, Any] = {
             "iss": self.url,

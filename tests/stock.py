@@ -1,4 +1,4 @@
-"""A tiny application on the stock classes of the pico packages, for test_upstream.py."""
+"""A tiny application on the unchanged classes of the pico packages, for test_upstream.py."""
 
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ class StockController:
     @get("/model", response_model=Shown)
     @allow_anonymous
     async def model(self) -> Any:
-        """Told to whoever reads the documentation."""
+        """A description for readers of the documentation."""
         return Kept(name="Lamp")
 
     @get("/list")
