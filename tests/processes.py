@@ -1,4 +1,4 @@
-"""Real server processes: ``uvicorn main:app`` as an operator runs it, with its environment, its output and its end."""
+"""Real server processes: ``uvicorn main:app`` as an operator runs it."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ LIVENESS = "/api/v1/health"
 
 
 class Process:
-    """A command whose output goes to a file, so that no pipe can fill up."""
+    """A running command. Its output goes to a file, because a pipe could fill up."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], output: Path, cwd: Path = ROOT) -> None:
         self._output = output
@@ -41,21 +41,21 @@ class Process:
         return self._process.pid
 
     def wait(self, seconds: float = 20) -> int:
-        """The exit code."""
+        """Wait for the process to end and return its exit code."""
         return self._process.wait(seconds)
 
     def terminate(self) -> None:
-        """Ask it to end (SIGTERM)."""
+        """Ask the process to end (SIGTERM)."""
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once (SIGKILL)."""
+        """End the process at once (SIGKILL)."""
         self._process.kill()
         self._process.wait()
 
 
 class Server(Process):
-    """``uvicorn main:app`` on a port of its own; ``options`` are uvicorn's."""
+    """``uvicorn main:app`` on its own port. ``options`` are those of uvicorn."""
 
     def __init__(
         self, environment: Mapping[str, str], output: Path, *options: str, cwd: Path = ROOT, port: int | None = None
@@ -79,7 +79,7 @@ class Server(Process):
 
 @contextmanager
 def serving(environment: Mapping[str, str], output: Path, *options: str, cwd: Path = ROOT) -> Iterator[Server]:
-    """A server that serves, and has ended when the block is left."""
+    """Run a server during the block. It is ready at the beginning and has ended at the end."""
     server = Server(environment, output, *options, cwd=cwd)
     try:
         yield server.wait_until_it_serves()
@@ -92,5 +92,5 @@ def serving(environment: Mapping[str, str], output: Path, *options: str, cwd: Pa
 
 
 def clean_environment() -> dict[str, str]:
-    """Without the settings of whoever runs the tests."""
+    """Return the environment without variables that would be settings of the application."""
     return {name: value for name, value in os.environ.items() if name.lower().partition("__")[0] not in SECTIONS}

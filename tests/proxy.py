@@ -1,4 +1,4 @@
-"""A TCP proxy between the application and its database, for every way in which a network fails."""
+"""A TCP proxy between the application and its database, which simulates network failures."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from .databases import free_port
 
 
 class Proxy:
-    """Forwards a port of this machine to ``target``, in a thread of its own."""
+    """Forwards a local port to ``target``, in its own thread."""
 
     def __init__(self, target: URL, port: int | None = None) -> None:
         self._target = (target.host or "127.0.0.1", target.port or 5432)
@@ -39,18 +39,19 @@ class Proxy:
         self._loop.close()
 
     def start(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         self._run(self._start())
 
     def stop(self) -> None:
-        """Break all connections off, and refuse new ones."""
+        """Drop all connections and refuse new ones."""
         self._run(self._stop())
 
     def stall(self) -> None:
-        """Keep and take connections, and let nothing through."""
+        """Keep and accept connections, but forward nothing."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
 
     def resume(self) -> None:
+        """Forward again after ``stall``."""
         self._loop.call_soon_threadsafe(self._flowing.set)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:

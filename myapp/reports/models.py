@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, Lar
 
 from ..platform.context.claims import MAX_EMAIL, MAX_SUBJECT
 from ..platform.database.columns import sortable
-from ..platform.database.types import UtcDateTime, as_created, is_one_of, utc_now
+from ..platform.database.types import UtcDateTime, as_created, sql_one_of, utc_now
 
 ReportFormat = Literal["pdf", "csv"]
 ReportState = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
@@ -36,8 +36,8 @@ class Report(AppBase):
 
     __tablename__ = "reports"
     __table_args__ = (
-        CheckConstraint(is_one_of("format", ReportFormat), name="ck_reports_format", info={"field": "format"}),
-        CheckConstraint(is_one_of("state", ReportState), name="ck_reports_state"),
+        CheckConstraint(sql_one_of("format", ReportFormat), name="ck_reports_format", info={"field": "format"}),
+        CheckConstraint(sql_one_of("state", ReportState), name="ck_reports_state"),
         CheckConstraint("progress BETWEEN 0 AND 100", name="ck_reports_progress"),
         CheckConstraint("period_start < period_end", name="ck_reports_period", info={"field": "from"}),
         Index("ix_reports_owner", "owner", "created_at", "id"),

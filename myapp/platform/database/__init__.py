@@ -1,1 +1,1 @@
-"""How the database is spoken to: engine, transactions, declarative queries, faults, migrations at start."""
+"""Database access: the engine, transactions, declarative queries, errors and migrations at start."""

@@ -1,14 +1,14 @@
-"""Say in a model what a column is for beyond SQL; the rest of the code derives its lists of fields from it."""
+"""Marks for the columns of a model, from which the rest of the code derives its lists of fields."""
 
 from functools import cache
 from typing import Any
 
 BOOKKEEPING = {"bookkeeping": True}
-"""The ``info`` of a column that the service keeps by itself: events do not record it. Keys are such columns too."""
+"""The ``info`` of a column that the service maintains itself. Events do not record it, nor the primary key."""
 
 
 def sortable(by: str | None = None) -> dict[str, Any]:
-    """Return the ``info`` of a column by which lists may be sorted; ``by`` names the column that has its order."""
+    """Return the ``info`` of a column by which clients may sort lists. ``by`` names a column to sort by instead."""
     return {"sortable": True, "sorted_by": by}
 
 
@@ -20,13 +20,13 @@ def sortable_fields(entity: Any) -> tuple[str, ...]:
 
 @cache
 def recorded_fields(entity: Any) -> tuple[str, ...]:
-    """Return the names of the columns that events record, in the order of the table: all but bookkeeping."""
+    """Return the names of the columns that events record, in the order of the table: all but key and bookkeeping."""
     columns = entity.__table__.columns
     return tuple(column.name for column in columns if not (column.primary_key or column.info.get("bookkeeping")))
 
 
 def order_column(entity: Any, field: str) -> Any:
-    """Return the column that has the order of ``field``. Raises ValueError where it is not a column."""
+    """Return the column to sort by for ``field``. Raises ValueError if ``field`` is not a column."""
     columns = entity.__table__.columns
     if field not in columns:
         raise ValueError(f"Invalid sort field: {field}")

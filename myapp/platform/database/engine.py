@@ -1,4 +1,4 @@
-"""The SQLAlchemy engine: supported databases, time limits, and what SQLite needs to be told."""
+"""The SQLAlchemy engine: supported databases, time limits, and settings of each new connection."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,13 +15,13 @@ from ..errors import DatabaseUnavailableError, StartupError
 from .faults import translate_faults
 
 READ_ONLY = "read_only"
-"""Execution option of connections that only read: no transaction is begun on SQLite."""
+"""Execution option of connections that only read: on SQLite they begin no transaction."""
 
 
 @configured(target="self", prefix="engine", mapping="tree")
 @dataclass
 class EngineSettings:
-    """What pico-sqlalchemy's own section ``database`` has no key for. Times are in seconds."""
+    """Settings that are missing in pico-sqlalchemy's own section ``database``. Times are in seconds."""
 
     max_overflow: Annotated[int, Field(ge=0)] = 0
     pool_timeout: Seconds = 3.0
@@ -34,16 +34,16 @@ class EngineSettings:
 
 
 def driver_arguments(url: str, settings: EngineSettings) -> dict[str, Any]:
-    """Arguments for the driver's ``connect``. Raises StartupError for a URL of a database that is not supported."""
+    """Return the arguments for the driver's ``connect``. Raises StartupError if ``url`` names no supported database."""
     try:
         driver = make_url(url).drivername
-    except (ArgumentError, ValueError):  # ValueError: of a port that is not a number
+    except (ArgumentError, ValueError):  # ValueError: the port is not a number
         driver = ""
     match driver:
         case "postgresql+asyncpg":
             return {"timeout": settings.connect_timeout, "command_timeout": settings.command_timeout}
         case "sqlite+aiosqlite" if make_url(url).database not in (None, "", ":memory:"):
-            # The driver begins no transaction by itself; begin_immediate does.
+            # isolation_level None: begin_immediate begins transactions, not the driver.
             return {"timeout": settings.sqlite_busy_timeout, "isolation_level": None}
     raise StartupError(
         "database.url (DATABASE__URL): must be sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME"
@@ -67,7 +67,7 @@ def create_engine(database: DatabaseSettings, settings: EngineSettings) -> Async
     engine = create_async_engine(
         database.url,
         echo=database.echo,
-        hide_parameters=True,  # a statement's values are what clients sent, which is not for the log
+        hide_parameters=True,  # clients sent these values: they do not belong in the log
         connect_args=driver_arguments(database.url, settings),
         **pool,
     )
@@ -77,7 +77,7 @@ def create_engine(database: DatabaseSettings, settings: EngineSettings) -> Async
         event.listen(engine.sync_engine, "begin", begin_immediate)
     else:
         event.listen(engine.sync_engine, "connect", plan_for_values)
-        event.listen(engine.sync_engine, "checkout", refuse_closed)
+        event.listen(engine.sync_engine, "checkout", discard_closed)
     return engine
 
 
@@ -86,22 +86,25 @@ def enforce_foreign_keys(connection: Any, _record: object) -> None:
 
 
 def begin_immediate(connection: Connection) -> None:
-    """Take SQLite's write lock at once: what a transaction has read cannot change before it writes."""
+    """Take SQLite's write lock at the beginning, so that no row changes between a transaction's read and its write."""
     if not connection.get_execution_options().get(READ_ONLY):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def plan_for_values(connection: Any, _record: object) -> None:
-    """Have PostgreSQL plan a statement for the values of each call: some 50 µs. After five calls it would take one plan
-    for all values where that looks no dearer, and then read the whole table for a rare word as for a common one."""
+    """Make PostgreSQL plan a statement for the values of each call, which costs some 50 µs.
+
+    Otherwise, after five calls, PostgreSQL may choose one generic plan for all values. That plan would read the whole
+    table for a rare word as for a common one.
+    """
     try:
         connection.run_async(lambda driver: driver.execute("SET plan_cache_mode = force_custom_plan"))
-    except OSError as error:  # no answer in time, too
+    except OSError as error:  # includes TimeoutError
         connection.driver_connection.terminate()
         raise DatabaseUnavailableError from error
 
 
-def refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
-    """Replace connections that a restarted server has closed, without the round trip of ``pool_pre_ping``."""
+def discard_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Make the pool replace a connection that the server has closed, without the round trip of ``pool_pre_ping``."""
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError("the server closed this connection")

@@ -1,5 +1,8 @@
-"""From a driver's error to a domain error: unreachable is 503, a violated constraint 422 or, where a value is to be
-unique, 409; the rest stays as it is."""
+"""Translate errors of the database driver into domain errors.
+
+An unreachable database is a 503, a violated constraint a 422, a violated unique constraint a 409. Other errors stay as
+they are.
+"""
 
 import logging
 from typing import Any
@@ -14,15 +17,16 @@ from ..text import error_summary
 
 logger = logging.getLogger(__name__)
 
-# PostgreSQL's classes and codes of passing conditions: connection, resources, operator intervention, serialisation,
+# PostgreSQL's classes and codes of transient errors: connection, resources, operator intervention, serialisation,
 # deadlock, lock not available (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-PASSING_SQLSTATES = ("08", "53", "57", "25006", "40001", "40P01", "55P03")
-# SQLite's primary result codes of passing conditions: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN (https://sqlite.org/rescode.html).
-PASSING_SQLITE_CODES = {5, 6, 8, 10, 13, 14}
+TRANSIENT_SQLSTATES = ("08", "53", "57", "25006", "40001", "40P01", "55P03")
+# SQLite's primary result codes of transient errors: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN
+# (https://sqlite.org/rescode.html).
+TRANSIENT_SQLITE_CODES = {5, 6, 8, 10, 13, 14}
 
 
 def translate_faults(engine: Engine) -> None:
-    """Make every connect and every statement of ``engine`` raise domain errors where there is one."""
+    """Make connects and statements of ``engine`` raise a domain error wherever one fits."""
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "handle_error", translate)
 
@@ -40,16 +44,16 @@ def translate(context: ExceptionContext) -> BaseException | None:
     if isinstance(error, DatabaseUnavailableError):
         return error
     if not isinstance(error, Exception):
-        return None  # a cancelled task, which SQLAlchemy counts as a disconnect
+        return None  # a cancelled task; SQLAlchemy takes it for a disconnect
     if isinstance(context.sqlalchemy_exception, IntegrityError):
         return constraint_violation(error)
-    if context.is_disconnect or is_passing(error):
+    if context.is_disconnect or is_transient(error):
         if isinstance(error, TimeoutError):
-            # A connection in the middle of a command must not go back to the pool, and its server, which does not
-            # answer, need not be asked to close it: that would take two seconds more.
+            # This connection is in the middle of a command: it must not go back to the pool. A regular close would wait
+            # two more seconds for the server, which does not answer.
             context.is_disconnect = True
             if context.connection is not None:
-                # asyncpg's own connection, which SQLAlchemy types as anything or nothing
+                # asyncpg's own connection: SQLAlchemy types it as Any | None
                 context.connection.connection.driver_connection.terminate()  # type: ignore[union-attr]
         logger.warning("the database did not answer: %s", error_summary(error))
         unavailable = DatabaseUnavailableError()
@@ -58,16 +62,19 @@ def translate(context: ExceptionContext) -> BaseException | None:
     return None
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     if isinstance(error, OSError | TimeoutError):
         return True
     sqlstate = getattr(error, "sqlstate", None) or ""
     code = getattr(error, "sqlite_errorcode", None) or 0
-    return sqlstate.startswith(PASSING_SQLSTATES) or (code & 0xFF) in PASSING_SQLITE_CODES
+    return sqlstate.startswith(TRANSIENT_SQLSTATES) or (code & 0xFF) in TRANSIENT_SQLITE_CODES
 
 
 def constraint_violation(error: BaseException) -> DomainError | None:
-    """The violated constraint by its name; None for one without a name (NOT NULL): that is a fault of ours."""
+    """Return the error for the violated constraint, found by its name.
+
+    Return None for a constraint without a name (NOT NULL): violating it is a bug of this service.
+    """
     name = getattr(error.__cause__, "constraint_name", None) or str(error).rpartition("constraint failed: ")[2]
     for table in AppBase.metadata.tables.values():
         for constraint in table.constraints:
@@ -79,7 +86,7 @@ def constraint_violation(error: BaseException) -> DomainError | None:
 
 
 def sqlite_name(constraint: Constraint) -> str | None:
-    """SQLite tells which columns were to be unique, not what the constraint is called."""
+    """Return how SQLite names a violated unique constraint: by its columns, not by its name."""
     if not isinstance(constraint, UniqueConstraint):
         return None
     return ", ".join(f"{constraint.table.name}.{column.name}" for column in constraint.columns)

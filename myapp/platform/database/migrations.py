@@ -20,18 +20,18 @@ from ..errors import StartupError
 from ..pico.replacing import replaces
 from ..text import error_summary
 from .engine import EngineSettings, driver_arguments
-from .faults import is_passing
+from .faults import is_transient
 
 MIGRATION_LOCK = 7_265_337_465_215
-"""Key of PostgreSQL's advisory lock; any number will do that nothing else in the database locks."""
+"""Key of PostgreSQL's advisory lock: any number that no other program locks in this database."""
 
 LOCK_PAUSE = 0.1
-"""Seconds between two tries to get it."""
+"""Seconds between two attempts to take the lock."""
 
 
 @replaces(AlembicMigrator)
 class LockedMigrator(AlembicMigrator):
-    """Upgrades the schema behind a lock, so that any number of processes may start at once.
+    """Upgrades the schema under a lock, so that any number of processes may start at once.
 
     pico-sqlalchemy 0.5.3 migrates without a lock and cannot read a URL with ``%`` in it.
     """
@@ -42,11 +42,15 @@ class LockedMigrator(AlembicMigrator):
         self._engine = engine
 
     def configure_database(self, engine: AsyncEngine) -> None:
-        """Called once at start, outside of any event loop. Raises StartupError when the database cannot be used."""
+        """Wait for the database and, if ``engine.migrate_on_start`` is set, upgrade it.
+
+        pico-sqlalchemy calls this once at start, outside of any event loop. Raises StartupError if the database cannot
+        be used.
+        """
         asyncio.run(self._start(self._engine.migrate_on_start))
 
     def migrate(self) -> None:
-        """Migrate whatever ``engine.migrate_on_start`` says. Raises StartupError."""
+        """Upgrade the schema even if ``engine.migrate_on_start`` is off. Raises StartupError."""
         asyncio.run(self._start(migrate=True))
 
     async def _start(self, migrate: bool) -> None:
@@ -62,18 +66,18 @@ class LockedMigrator(AlembicMigrator):
         return config
 
     def head(self) -> str | None:
-        """The revision that the code needs."""
+        """Return the revision that the code needs."""
         return head_of(self.config())
 
 
 class migration_engine:
-    """An engine for a few statements: no pool, no time limit on a statement, closed at the end."""
+    """Open an engine for a few statements, without a pool or a time limit on statements. Dispose of it at the end."""
 
     def __init__(self, url: str, settings: EngineSettings) -> None:
         arguments = driver_arguments(url, settings)
         arguments.pop("command_timeout", None)
         if url.startswith("sqlite"):
-            arguments["timeout"] = 60.0  # seconds to wait for another process that is migrating
+            arguments["timeout"] = 60.0  # seconds to wait while another process migrates
         self._engine = create_async_engine(url, poolclass=NullPool, connect_args=arguments)
 
     async def __aenter__(self) -> AsyncEngine:
@@ -82,12 +86,12 @@ class migration_engine:
     async def __aexit__(self, failure: type[BaseException] | None, *_: object) -> None:
         await self._engine.dispose()
         if failure:
-            # aiosqlite 0.22: the thread of a connection that could not be opened still has to tell this event loop.
+            # aiosqlite 0.22: if a connection fails to open, its thread still sends a last callback to this event loop.
             await asyncio.sleep(0.1)
 
 
 def make_folder(url: str) -> None:
-    """The folder of SQLite's file, where only that last folder is missing. Raises StartupError."""
+    """Create the folder of SQLite's file; its parent must exist. Raises StartupError."""
     parsed = make_url(url)
     if parsed.drivername == "sqlite+aiosqlite" and parsed.database:
         folder = Path(parsed.database).parent
@@ -98,8 +102,11 @@ def make_folder(url: str) -> None:
 
 
 async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
-    """Raises StartupError when there is no connection within ``seconds``, or at once for what waiting does not cure:
-    wrong credentials, no such database, an option that the driver does not know."""
+    """Wait until the database accepts a connection.
+
+    Raises StartupError after ``seconds``. Raises it at once if waiting cannot help: wrong credentials, no such
+    database, an option that the driver does not know.
+    """
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -108,7 +115,7 @@ async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
                 return
         except Exception as error:
             cause = getattr(error, "orig", None) or error
-            if not is_passing(cause):
+            if not is_transient(cause):
                 raise StartupError(f"database.url (DATABASE__URL): {error_summary(cause)}") from error
             if time.monotonic() >= deadline:
                 raise StartupError(
@@ -118,28 +125,30 @@ async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
 
 
 async def enable_wal(connection: AsyncConnection) -> None:
-    """Readers do not wait for the writer, nor it for them; SQLite remembers it in the file."""
+    """Put SQLite in WAL mode: readers and the writer do not block each other. The file keeps the mode."""
     if connection.dialect.name == "sqlite":
         await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
 async def upgrade(engine: AsyncEngine, config: Config, target: str) -> None:
-    """Upgrade to ``target`` unless the schema is there already. Raises StartupError when it cannot."""
+    """Upgrade the schema to ``target`` unless it is there already. Raises StartupError if that fails."""
     try:
         async with engine.connect() as connection:
-            if target == "head" and await connection.run_sync(revision) == head_of(config):
+            if target == "head" and await connection.run_sync(current_revision) == head_of(config):
                 return
         async with engine.connect() as connection:
-            await connection.run_sync(run, command.upgrade, config, target)
+            await connection.run_sync(run_locked, command.upgrade, config, target)
     except CommandError as error:  # a revision that this release does not know
         raise unusable_migrations(error) from error
     except DBAPIError as error:
         raise StartupError(f"database.url (DATABASE__URL): migration failed: {error_summary(error.orig)}") from error
 
 
-def run(connection: Connection, action: Any, config: Config, *arguments: Any) -> None:
-    """Run an Alembic command on ``connection``, with the lock taken first. What it has not finished when it fails is
-    undone: on SQLite everything, on PostgreSQL the migration that failed."""
+def run_locked(connection: Connection, action: Any, config: Config, *arguments: Any) -> None:
+    """Take the lock, then run an Alembic command on ``connection``.
+
+    A failure rolls back all migrations on SQLite, and only the failed one on PostgreSQL.
+    """
     lock(connection)
     config.attributes["connection"] = connection
     action(config, *arguments)
@@ -147,20 +156,24 @@ def run(connection: Connection, action: Any, config: Config, *arguments: Any) ->
 
 
 def lock(connection: Connection) -> None:
-    """Wait until nobody else migrates. On SQLite the lock is a transaction, on PostgreSQL it is the connection's until
-    it is closed, so that each migration can have a transaction of its own, or commit in the middle."""
+    """Wait until no other process migrates, then take the lock.
+
+    On SQLite the lock is a transaction. On PostgreSQL the connection holds it until it is closed, so that each
+    migration can have its own transaction, or commit in the middle.
+    """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
-    # A statement that waits would have a snapshot, for whose end CREATE INDEX CONCURRENTLY waits.
+    # No blocking pg_advisory_lock: a waiting statement keeps a snapshot, and CREATE INDEX CONCURRENTLY in another
+    # process would wait for that snapshot to end.
     while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({MIGRATION_LOCK})").scalar_one():
         connection.commit()
         time.sleep(LOCK_PAUSE)
     connection.commit()
 
 
-def revision(connection: Connection) -> str | None:
-    """The revision that the database is at; None for an empty one."""
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision of the database's schema, or None for an empty database."""
     return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -1,4 +1,4 @@
-"""Declarative queries that answer with entities."""
+"""Declarative queries that return entities."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,11 +21,11 @@ NO_COLUMNS: Mapping[str, ColumnElement[Any]] = MappingProxyType({})
 
 
 class PagedQuery:
-    """One page of the entities that a statement selects, and the exact number of all: built once, asked with any
-    parameters. The primary key ends every order, so that paging covers everything exactly once.
+    """A query for one page of entities and the exact total. Build it once, fetch it with any parameters.
 
-    ``columns`` are what sorts by their names mean, where that is not the entity's column of that name.
-    Raises ValueError for a sort that is no column.
+    The primary key ends every sort order, so that the pages together contain each entity exactly once. ``columns`` maps
+    the name of a sort to the column to use, where that is not the entity's column of the same name.
+    Raises ValueError if a sort names no column.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class PagedQuery:
         self._rows = rows.add_columns(self._total.scalar_subquery())
 
     async def fetch(self, session: AsyncSession, page: PageRequest, parameters: Mapping[str, Any]) -> Page[Any]:
-        """In one statement, unless the page lies beyond the end."""
+        """Return one page. It takes one statement, or two if the page lies beyond the end."""
         values = {**parameters, "_limit": page.size, "_offset": page.offset}
         rows = (await session.execute(self._rows, values)).all()
         count = rows[0][1] if rows else await session.scalar(self._total, parameters)
@@ -48,8 +48,8 @@ class PagedQuery:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What one ``@query(expr=...)`` means, worked out once."""
+class QueryPlan:
+    """The parsed form of one ``@query(expr=...)`` method."""
 
     signature: inspect.Signature
     entity: Any
@@ -71,17 +71,20 @@ class Plan:
 
 @replaces(RepositoryQueryInterceptor)
 class EntityQueryInterceptor(RepositoryQueryInterceptor):
-    """pico-sqlalchemy 0.5.3 answers ``@query(expr=...)`` with rows of raw driver values instead of entities, and
-    numbers pages without a total order; ``@query(sql=...)`` is left to it."""
+    """Runs ``@query(expr=...)`` so that it returns entities, and pages in a total order.
+
+    pico-sqlalchemy 0.5.3 returns rows of raw driver values there, and pages without a total order. ``@query(sql=...)``
+    still runs in pico-sqlalchemy.
+    """
 
     def __init__(self, session_manager: SessionManager) -> None:
         super().__init__(session_manager)
-        self._plans: dict[tuple[type, str], Plan | None] = {}
+        self._plans: dict[tuple[type, str], QueryPlan | None] = {}
 
     async def invoke(self, ctx: MethodCtx, call_next: Callable[[MethodCtx], Any]) -> Any:
         key = (ctx.cls, ctx.name)
         if key not in self._plans:
-            self._plans[key] = plan(ctx.cls, ctx.name)
+            self._plans[key] = make_plan(ctx.cls, ctx.name)
         query = self._plans[key]
         if query is None:
             return await super().invoke(ctx, call_next)
@@ -94,7 +97,7 @@ class EntityQueryInterceptor(RepositoryQueryInterceptor):
         rows = await session.scalars(query.statement, parameters)
         return rows.first() if query.unique else list(rows.all())
 
-    async def _page(self, session: Any, query: Plan, parameters: dict[str, Any]) -> Page[Any]:
+    async def _page(self, session: Any, query: QueryPlan, parameters: dict[str, Any]) -> Page[Any]:
         page = parameters.pop("page", None)
         if not isinstance(page, PageRequest):
             raise TypeError("Paged query requires a 'page: PageRequest' parameter")
@@ -102,7 +105,7 @@ class EntityQueryInterceptor(RepositoryQueryInterceptor):
 
 
 async def fetch_page(session: AsyncSession, entity: Any, statement: Select[Any], page: PageRequest) -> Page[Any]:
-    """One page of the entities that ``statement`` selects, as ``PagedQuery`` does, for once."""
+    """Return one page of the entities that ``statement`` selects. For repeated use, keep a ``PagedQuery``."""
     return await PagedQuery(entity, statement, page.sorts).fetch(session, page, {})
 
 
@@ -112,12 +115,13 @@ def first_rows(
     sorts: Sequence[Sort] = (),
     columns: Mapping[str, ColumnElement[Any]] = NO_COLUMNS,
 ) -> Select[Any]:
-    """Up to ``:_limit`` rows of ``statement`` in a total order."""
+    """Return ``statement`` in a total order, limited to ``:_limit`` rows."""
     limit = bindparam("_limit", type_=Integer)
     key = [column.name for column in entity.__table__.primary_key]
     if not sorts or sorts[0].field in key:
-        # PostgreSQL takes what matches to be spread evenly over the key. Told how few rows are wanted, it may read the
-        # table by its key until it has them, which is all of it where fewer match, rather than use another index.
+        # The subquery hides the limit from PostgreSQL's planner. The planner assumes that matching rows are spread
+        # evenly over the key. If it knew the small limit, it might read the table in key order until it has enough
+        # rows, instead of using another index. Where fewer rows match, that would read the whole table.
         ordered = statement.limit(select(limit).scalar_subquery())
     else:
         ordered = statement.limit(limit)
@@ -125,7 +129,7 @@ def first_rows(
 
 
 def total_order(sorts: Sequence[Sort], key: Sequence[str]) -> Iterator[Sort]:
-    """``sorts`` and what is left of ``key``; nothing after the whole key, which leaves nothing to decide."""
+    """Yield ``sorts``, then the columns of ``key`` that they lack. Stop as soon as the whole key was yielded."""
     left = set(key)
     for sort in (*sorts, *map(Sort, key)):
         if left:
@@ -134,11 +138,11 @@ def total_order(sorts: Sequence[Sort], key: Sequence[str]) -> Iterator[Sort]:
 
 
 def total_of(statement: Select[Any]) -> Select[Any]:
-    """How many rows ``statement`` selects."""
+    """Return a statement that counts the rows of ``statement``."""
     return statement.with_only_columns(func.count(), maintain_column_froms=True).correlate(None)
 
 
-def plan(cls: type, name: str) -> Plan | None:
+def make_plan(cls: type, name: str) -> QueryPlan | None:
     method = getattr(cls, name)
     meta = getattr(method, QUERY_META, None)
     if meta is None or meta["mode"] != "expr":
@@ -148,11 +152,11 @@ def plan(cls: type, name: str) -> Plan | None:
         raise RuntimeError("@query with expr requires @repository(entity=...)")
     signature = inspect.signature(method)
     without_self = signature.replace(parameters=list(signature.parameters.values())[1:])
-    return Plan(without_self, entity, text(meta["expr"]), meta["unique"], meta["paged"])
+    return QueryPlan(without_self, entity, text(meta["expr"]), meta["unique"], meta["paged"])
 
 
 def sort_column(entity: Any, sort: Sort, columns: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
     known = order_column(entity, sort.field)
     column: ColumnElement[Any] = columns.get(sort.field, known)
     ordered = column.desc() if sort.direction.upper() == "DESC" else column.asc()
-    return ordered.nulls_last() if known.nullable else ordered  # by themselves, the databases differ in it
+    return ordered.nulls_last() if known.nullable else ordered  # the default differs between the databases

@@ -1,4 +1,4 @@
-"""Transactions: one session manager that rolls back, never poisons the next call, and gives reads no way to write."""
+"""Transactions: roll back on errors, keep an error away from the next call, and refuse writes in read-only blocks."""
 
 import asyncio
 import re
@@ -25,24 +25,26 @@ COMMITTING = {"REQUIRED", "REQUIRES_NEW"}
 PROPAGATIONS = JOINING | COMMITTING | {"NOT_SUPPORTED", "NEVER"}
 
 CONNECTION_ERRORS = (PoolTimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
-"""What getting a connection raises; those of asyncpg come from setting it up, past every event of SQLAlchemy."""
+"""Errors of getting a connection. asyncpg raises its own while SQLAlchemy sets a connection up; no event sees these."""
 
-READ = re.compile(r"\s*(SELECT|VALUES|WITH(?!.*\b(INSERT|UPDATE|DELETE|MERGE)\b))\b", re.IGNORECASE | re.DOTALL)
+READ_STATEMENT = re.compile(
+    r"\s*(SELECT|VALUES|WITH(?!.*\b(INSERT|UPDATE|DELETE|MERGE)\b))\b", re.IGNORECASE | re.DOTALL
+)
 
 
 class ReadOnlyError(RuntimeError):
-    """A read-only transaction tried to write: a mistake in the program."""
+    """A read-only transaction tried to write: a bug in the program."""
 
 
 class ProductsSessionManager(SessionManager):
-    """pico-sqlalchemy's session manager, right on errors.
+    """pico-sqlalchemy's session manager, with correct behaviour on errors.
 
     pico-sqlalchemy 0.5.3 delegates to nested generators, so an exception never reaches the code that rolls back: the
-    dead session stays current and the writes of the next call are lost. It also takes no notice of ``read_only``.
+    dead session stays current and the writes of the next call are lost. It also ignores ``read_only``.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        # Not super().__init__(): that would build a second engine with none of our options.
+        # No super().__init__(): it would create a second engine without our options.
         self._engine = engine
         options: dict[str, Any] = {READ_ONLY: True}
         if engine.dialect.name != "sqlite":
@@ -61,14 +63,14 @@ class ProductsSessionManager(SessionManager):
         rollback_for: tuple[type[BaseException], ...] = (Exception,),
         no_rollback_for: tuple[type[BaseException], ...] = (),
     ) -> AsyncIterator[AsyncSession]:
-        """A session that is committed at the end, or rolled back when the block raises.
+        """Open a session. Commit it at the end, or roll it back if the block raises.
 
-        A read-only block, and one outside of any transaction (``SUPPORTS``, ``NOT_SUPPORTED``, ``NEVER``), runs each
-        statement by itself (AUTOCOMMIT) and cannot write. An error of ``no_rollback_for``, or of none of
-        ``rollback_for``, commits what was done and is raised all the same.
+        A read-only block runs each statement in AUTOCOMMIT and cannot write. So does a block outside of any transaction
+        (``SUPPORTS``, ``NOT_SUPPORTED``, ``NEVER``). An error commits and is still raised if it is in
+        ``no_rollback_for``, or not in ``rollback_for``.
 
         Raises ReadOnlyError for a write in a read-only block, DatabaseUnavailableError, ConstraintViolationError, and
-        ConflictError where a row changed under an update that had not locked it.
+        ConflictError if another transaction changed a row that this one updates without a lock.
         """
         outer = _tx_context.get()
         if propagation not in PROPAGATIONS:
@@ -113,12 +115,12 @@ class ProductsSessionManager(SessionManager):
 
 
 async def close(session: AsyncSession) -> None:
-    """Roll back and give the connection back, even when the task is being cancelled."""
+    """Roll back and return the connection to the pool, even while the task is being cancelled."""
     await asyncio.shield(asyncio.ensure_future(session.close()))
 
 
 def refuse_write(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-    if not READ.match(statement):
+    if not READ_STATEMENT.match(statement):
         raise ReadOnlyError("a read-only transaction tried to write")
 
 
@@ -131,7 +133,7 @@ class SessionManagerFactory:
 
 @component
 class EngineDisposal:
-    """Closes the pool's connections when the container shuts down, which pico-sqlalchemy 0.5.3 does not."""
+    """Closes the pool's connections when the container shuts down. pico-sqlalchemy 0.5.3 does not."""
 
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager

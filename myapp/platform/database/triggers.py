@@ -1,4 +1,4 @@
-"""SQLite drops a table's triggers with it; so does Alembic, when it builds a table anew (``batch_alter_table``)."""
+"""Keep SQLite's triggers when Alembic rebuilds a table (``batch_alter_table``): dropping a table drops its triggers."""
 
 from typing import Any, NamedTuple
 
@@ -17,17 +17,21 @@ class Trigger(NamedTuple):
     sql: str
     table: str
     root_page: int
-    """Where the table begins in the file: elsewhere, once it has been built anew."""
+    """Page of the file where the table begins. It changes when the table is rebuilt."""
 
 
 class TriggerKeeper:
+    """Restores the triggers of rebuilt tables after each migration."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known = self._read()
 
     def restore(self, **_: Any) -> None:
-        """After each migration: create the triggers again that went with a table which is there again. One that the
-        migration itself has dropped stays away."""
+        """Create the triggers again whose table was rebuilt. A trigger that the migration dropped itself stays dropped.
+
+        Alembic calls this after each migration.
+        """
         present = {trigger.name for trigger in self._read()}
         for trigger in self._known:
             root_page = self._connection.exec_driver_sql(ROOT_PAGE, (trigger.table,)).scalar()

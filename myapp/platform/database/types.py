@@ -9,9 +9,9 @@ from sqlalchemy.types import TypeEngine
 
 
 class Money(TypeDecorator[Decimal]):
-    """An amount of up to 9,999,999,999.99, exact to the cent; ``NUMERIC(12, 2)``.
+    """An amount of up to 9,999,999,999.99, exact to the cent (``NUMERIC(12, 2)``).
 
-    SQLite stores a float, whose 15 significant digits hold these twelve without loss.
+    SQLite stores a float: its 15 significant digits hold these twelve without loss.
     """
 
     impl = Numeric(12, 2)
@@ -30,7 +30,7 @@ class Money(TypeDecorator[Decimal]):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment, always with the zone UTC; SQLite stores it without one."""
+    """A moment, always in UTC. SQLite stores it without a time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -48,8 +48,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def is_one_of(column: str, names: Any) -> str:
-    """Return the SQL of a check that allows the names of a Literal, for a constraint."""
+def sql_one_of(column: str, names: Any) -> str:
+    """Return the SQL of a check constraint that allows only the names of a Literal."""
     quoted = ", ".join(f"'{name}'" for name in get_args(names))
     return f"{column} IN ({quoted})"
 
@@ -59,6 +59,6 @@ def utc_now() -> datetime:
 
 
 def as_created(context: Any) -> datetime:
-    """The default of ``updated_at``: to the microsecond what ``created_at`` is."""
+    """Return the value of ``created_at`` as the default of ``updated_at``: equal to the microsecond."""
     moment: datetime = context.get_current_parameters()["created_at"]
     return moment

@@ -1,4 +1,4 @@
-"""INSERT with ON CONFLICT, which SQLAlchemy has for each database by itself."""
+"""INSERT with ON CONFLICT. SQLAlchemy has one class for each database."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 def insert_into(session: AsyncSession, table: Any) -> postgresql.Insert | sqlite.Insert:
-    """``on_conflict_do_nothing`` and ``on_conflict_do_update`` mean the same in both."""
+    """Return the INSERT of the session's database. The ``on_conflict_do_...`` methods are the same for both."""
     return sqlite.insert(table) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(table)

@@ -6,7 +6,7 @@ from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import relationship
 
-from ..database.types import UtcDateTime, is_one_of, utc_now
+from ..database.types import UtcDateTime, sql_one_of, utc_now
 from ..events.models import MAX_NAME, BigId, Event
 from .states import DeliveryState
 
@@ -30,7 +30,7 @@ class EventDelivery(AppBase):
         index_of("pending", "ix_event_deliveries_due", "handler", "next_at", "event_id"),
         index_of("delivered", "ix_event_deliveries_delivered", "finished_at"),
         index_of("dead", "ix_event_deliveries_dead", "event_id"),
-        CheckConstraint(is_one_of("state", DeliveryState), name="ck_event_deliveries_state"),
+        CheckConstraint(sql_one_of("state", DeliveryState), name="ck_event_deliveries_state"),
     )
 
     event_id: Mapped[int] = mapped_column(

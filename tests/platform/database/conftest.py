@@ -36,7 +36,7 @@ def session_manager(url: str, **settings: Any) -> ProductsSessionManager:
 
 
 def in_use(sessions: SessionManager) -> int:
-    """How many connections the pool has given out."""
+    """Return how many connections of the pool are in use."""
     used: int = sessions.engine.pool.checkedout()  # type: ignore[attr-defined]
     return used
 
@@ -52,8 +52,10 @@ def shared_url(database_kind: str, databases: Databases) -> str:
 
 @pytest.fixture
 async def sessions(shared_url: str) -> AsyncIterator[ProductsSessionManager]:
-    """Every test with it begins without products and ends with all connections back in the pool, and no transaction
-    left in the task."""
+    """A session manager on a database without products.
+
+    After the test, all connections must be back in the pool, and the task must have no transaction.
+    """
     made = session_manager(shared_url)
     await empty_tables(made.engine, AppBase.metadata)
     yield made
@@ -64,7 +66,7 @@ async def sessions(shared_url: str) -> AsyncIterator[ProductsSessionManager]:
 
 @pytest.fixture
 def names(sessions: ProductsSessionManager) -> Names:
-    """The names of all products that are committed."""
+    """A function that returns the names of all committed products."""
 
     async def read() -> list[str]:
         async with sessions.engine.connect() as connection:
@@ -80,7 +82,7 @@ def is_sqlite(database_kind: str) -> bool:
 
 @pytest.fixture
 def postgres_role(databases: Databases) -> Iterator[Callable[..., str]]:
-    """``postgres_role(url, "CONNECTION LIMIT 2")`` is ``url`` for a new role that may do nothing else than connect."""
+    """``postgres_role(url, "CONNECTION LIMIT 2")`` returns ``url`` with a new role that may only connect."""
     roles: list[tuple[str, str]] = []
 
     def create(url: str, options: str = "", password: str = "secret") -> str:
@@ -114,7 +116,7 @@ async def probe_application(database_kind: str, databases: Databases, issuer: Is
 
 @pytest.fixture
 async def probe_container(probe_application: PicoContainer) -> AsyncIterator[PicoContainer]:
-    """The application with the components of probe.py, and no product."""
+    """The application with the components of probe.py and no products."""
     manager = probe_application.get(SessionManager)
     await empty_tables(manager.engine, AppBase.metadata)
     yield probe_application

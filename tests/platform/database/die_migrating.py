@@ -1,6 +1,6 @@
-"""Migrate the database of the settings and end by SIGKILL when a batch of events is written.
+"""Migrate the configured database and die of SIGKILL when a batch of events is written.
 
-``python -m tests.platform.database.die_migrating 5`` ends at the fifth batch.
+``python -m tests.platform.database.die_migrating 5`` dies at the fifth batch.
 """
 
 import os

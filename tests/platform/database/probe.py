@@ -1,4 +1,4 @@
-"""Components that are scanned beside the application's own: queries and transactions of every kind."""
+"""Components for tests, scanned with those of the application: queries and transactions of every kind."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ class HomelessRepository:
 
 
 class HarmlessError(Exception):
-    """Does not undo what was done."""
+    """An error that does not roll back."""
 
 
 @component

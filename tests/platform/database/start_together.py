@@ -1,6 +1,6 @@
 """``python -m tests.platform.database.start_together 8`` starts the application in eight processes at the same moment.
 
-Exits with the number of processes that did not come up.
+The exit status is the number of processes that failed to start.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from myapp.boot import create_container
 
 
 def start(gate: int) -> int:
-    os.read(gate, 1)  # returns for all of them when the parent closes the other end
+    os.read(gate, 1)  # blocks until the parent closes the other end, then returns in all processes
     container = create_container()
     asyncio.run(container.ashutdown())
     return 0

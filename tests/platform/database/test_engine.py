@@ -1,4 +1,4 @@
-"""The engine: which databases, with which limits, and closed at the end."""
+"""The engine: supported databases, limits of the pool, settings of connections, disposal."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +69,7 @@ class TestUrl:
 
 class TestPool:
     async def test_null_pool_keeps_no_connection(self, shared_url: str) -> None:
-        """So that a worker with an event loop for each task never meets a connection of another loop."""
+        """A worker has an event loop for each task, and must not use a connection of another loop."""
         sessions = session_manager(shared_url, null_pool=True)
         assert isinstance(sessions.engine.pool, NullPool)
         for _ in range(2):
@@ -77,7 +77,7 @@ class TestPool:
                 assert await session.scalar(text("SELECT 1")) == 1
 
     @only_sqlite
-    async def test_sqlite_is_told_what_it_needs(self, sessions: ProductsSessionManager) -> None:
+    async def test_sqlite_connections_have_their_pragmas(self, sessions: ProductsSessionManager) -> None:
         pragmas = {}
         async with sessions.engine.connect() as connection:
             for name in ("foreign_keys", "journal_mode", "busy_timeout"):

@@ -1,4 +1,4 @@
-"""Migration 0005: the history of older products begins with what they were when it ran."""
+"""Migration 0005: the history of an older product begins with a snapshot of it."""
 
 import os
 import signal
@@ -13,13 +13,13 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, text
 
 from myapp.boot import ROOT
-from myapp.platform.database.migrations import lock
+from myapp.platform.database.migrations import current_revision, lock
 from tests.conftest import client_of
 from tests.databases import Databases
 from tests.issuer import AUDIENCE, Issuer
 
 from ...fixture_types import StartContainer
-from .test_migrations import alembic, migrate, read, revision
+from .test_migrations import alembic, migrate, read
 
 BEFORE = "0004"
 
@@ -31,7 +31,7 @@ INSERT = text(
 EVENTS = text(
     "SELECT count(*), count(DISTINCT aggregate_id), min(id), max(id) FROM events WHERE type = 'product.created'"
 )
-TOLD = text(
+DELIVERY_COUNT = text(
     "SELECT count(*) FROM event_deliveries JOIN events ON events.id = event_id WHERE events.type = 'product.created'"
 )
 
@@ -47,11 +47,11 @@ def empty_url(database_kind: str, databases: Databases) -> str:
 
 
 async def make_old(url: str, products: list[dict[str, Any]]) -> None:
-    """The database of a release that recorded no events."""
+    """Create the database of a release that recorded no events."""
 
     def insert(connection: Connection) -> None:
         is_sqlite = connection.dialect.name == "sqlite"
-        lock(connection)  # on SQLite each row would be a transaction
+        lock(connection)  # otherwise each row would be a transaction on SQLite
         statement = text(INSERT.text.replace("+00:00", "")) if is_sqlite else INSERT
         connection.execute(statement, products)
         connection.commit()
@@ -60,8 +60,8 @@ async def make_old(url: str, products: list[dict[str, Any]]) -> None:
     await read(url, insert)
 
 
-async def counts(url: str) -> tuple[int, int]:
-    """How many products' histories begin, and with how many events."""
+async def count_baselines(url: str) -> tuple[int, int]:
+    """Return the number of products with a first event, and the number of such events."""
     found = await read(url, lambda connection: connection.execute(EVENTS).one())
     return found[1], found[0]
 
@@ -99,10 +99,10 @@ async def test_a_history_begins_with_what_a_product_was(empty_url: str, start: S
         assert (first["before"], first["after"]) == ({}, {name: changed[name] for name in fields})
         assert (second["type"], second["version"]) == ("product.activated", 8)
         assert [change["after"]["stock"] for change in await history(manager, 1)] == [1]
-    assert await read(empty_url, lambda connection: connection.scalar(TOLD)) == 0
+    assert await read(empty_url, lambda connection: connection.scalar(DELIVERY_COUNT)) == 0
 
 
-async def test_what_has_an_event_gets_no_second_one(empty_url: str, start: StartContainer, issuer: Issuer) -> None:
+async def test_a_product_with_events_gets_no_first_event(empty_url: str, start: StartContainer, issuer: Issuer) -> None:
     await make_old(empty_url, [old_product(1)])
     migrate(empty_url)
     container = start({"DATABASE__URL": empty_url})
@@ -111,9 +111,9 @@ async def test_what_has_an_event_gets_no_second_one(empty_url: str, start: Start
         for id in (1, 2):
             await manager.put(f"/api/v1/products/{id}", json={"stock": 77})
     await alembic(empty_url, command.downgrade, BEFORE)
-    assert await counts(empty_url) == (2, 2)
+    assert await count_baselines(empty_url) == (2, 2)
     migrate(empty_url)
-    assert await counts(empty_url) == (2, 2)
+    assert await count_baselines(empty_url) == (2, 2)
 
 
 @pytest.mark.slow
@@ -123,12 +123,12 @@ async def test_a_killed_migration_goes_on_when_it_is_started_again(
     await make_old(empty_url, [old_product(number) for number in range(1, 10_001)])
     killed = run_module("tests.platform.database.die_migrating", "5", environment=environment_of(empty_url, issuer))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert await counts(empty_url) == ((0, 0) if is_sqlite else (5000, 5000))
-    assert await read(empty_url, revision) == BEFORE
+    assert await count_baselines(empty_url) == ((0, 0) if is_sqlite else (5000, 5000))
+    assert await read(empty_url, current_revision) == BEFORE
     migrate(empty_url)
-    assert await counts(empty_url) == (10_000, 10_000)
+    assert await count_baselines(empty_url) == (10_000, 10_000)
     lowest, highest = (await read(empty_url, lambda connection: connection.execute(EVENTS).one()))[2:]
-    assert highest - lowest == 9_999  # what had been written was not written again
+    assert highest - lowest == 9_999  # the second run wrote no event twice
 
 
 @pytest.mark.slow
@@ -136,4 +136,4 @@ async def test_eight_processes_at_once_on_an_old_database(empty_url: str, issuer
     await make_old(empty_url, [old_product(number) for number in range(1, 2501)])
     started = run_module("tests.platform.database.start_together", "8", environment=environment_of(empty_url, issuer))
     assert started.returncode == 0, started.stderr
-    assert await counts(empty_url) == (2500, 2500)
+    assert await count_baselines(empty_url) == (2500, 2500)

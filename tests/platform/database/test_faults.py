@@ -1,5 +1,5 @@
-"""What a database's error becomes: a domain error where there is one, itself where not."""
-# ruff: noqa: PT012 - what a transaction raises it may raise at its end
+"""Errors of the database become domain errors where one fits, and stay as they are otherwise."""
+# ruff: noqa: PT012 - a transaction may raise at its end
 
 import asyncio
 from functools import partial
@@ -51,14 +51,14 @@ class TestConstraints:
                 session.add(lamp(stock=-1))
 
     async def test_a_value_that_is_taken_is_a_conflict(self, sessions: Sessions) -> None:
-        told = {"type": "x.y", "aggregate": "x", "version": 1, "payload": {}, "actor": "a"}
+        values = {"type": "x.y", "aggregate": "x", "version": 1, "payload": {}, "actor": "a"}
         with pytest.raises(AlreadyExistsError) as raised:
             async with sessions.transaction() as session:
-                session.add_all([Event(aggregate_id="taken", **told), Event(aggregate_id="taken", **told)])
+                session.add_all([Event(aggregate_id="taken", **values), Event(aggregate_id="taken", **values)])
         assert raised.value.field == "aggregate and aggregate_id and version and type"
         assert raised.value.__cause__ is not None
 
-    async def test_one_that_is_not_in_the_models_stays(self, sessions: Sessions) -> None:
+    async def test_a_not_null_violation_stays(self, sessions: Sessions) -> None:
         with pytest.raises(IntegrityError):
             async with sessions.transaction() as session:
                 session.add(lamp())
@@ -106,10 +106,10 @@ class TestUnavailable:
             async with sessions.transaction(read_only=True) as session:
                 await session.execute(select(Product))
         await sessions.engine.dispose()
-        await asyncio.sleep(0.05)  # aiosqlite's thread has a last word to say to this loop
+        await asyncio.sleep(0.05)  # aiosqlite's thread still sends a last callback to this loop
 
     async def test_a_database_that_takes_no_writes_at_the_moment(self, sessions: Sessions, is_sqlite: bool) -> None:
-        """Such as a standby that is not yet in charge."""
+        """A standby before its promotion is an example."""
         read_only = "PRAGMA query_only = ON" if is_sqlite else "SET TRANSACTION READ ONLY"
         with pytest.raises(DatabaseUnavailableError):
             async with sessions.transaction() as session:
@@ -117,7 +117,7 @@ class TestUnavailable:
                 try:
                     await session.execute(text("DELETE FROM products"))
                 finally:
-                    if is_sqlite:  # of the connection, which goes back to the pool
+                    if is_sqlite:  # the connection keeps it, and goes back to the pool
                         await session.execute(text("PRAGMA query_only = OFF"))
 
     @only_sqlite
@@ -155,7 +155,7 @@ class TestPostgresqlUnavailable:
     async def test_a_connection_is_ended_while_it_is_set_up(
         self, shared_url: str, earlier: int, step: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """SQLAlchemy tells it how to read json, then jsonb, then asks the first one what the server can."""
+        """SQLAlchemy sets codecs for json and jsonb, then asks the first connection for features of the server."""
 
         class EndingConnection(asyncpg.Connection):  # type: ignore[misc]
             async def set_type_codec(self, name: str, **options: Any) -> None:
@@ -175,7 +175,7 @@ class TestPostgresqlUnavailable:
 
     async def test_a_statement_takes_too_long(self, shared_url: str) -> None:
         sessions = session_manager(shared_url, command_timeout=0.1)
-        for _ in range(5):  # more than the pool has: each connection of unknown state was thrown away
+        for _ in range(5):  # more than the pool has: each timed-out connection must have left it
             with pytest.raises(DatabaseUnavailableError):
                 async with sessions.transaction() as session:
                     await session.execute(text("SELECT pg_sleep(10)"))

@@ -1,4 +1,4 @@
-"""The schema comes from the migrations alone, on both databases, whoever starts and however many at once."""
+"""Only the migrations create the schema, on both databases, with any number of processes at once."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from sqlalchemy import CheckConstraint, Connection, inspect, text
 
 from myapp.boot import ROOT
 from myapp.platform.database.engine import EngineSettings
-from myapp.platform.database.migrations import LockedMigrator, migration_engine, revision, run
+from myapp.platform.database.migrations import LockedMigrator, current_revision, migration_engine, run_locked
 from myapp.platform.errors import StartupError
 from tests.databases import Databases, in_thread
 from tests.issuer import AUDIENCE, Issuer
@@ -70,11 +70,11 @@ async def read(url: str, look: Callable[[Connection], Any]) -> Any:
 
 async def alembic(url: str, action: Callable[..., Any], *arguments: Any, **settings: Any) -> None:
     config = migrator_of(url, **settings).config()
-    await read(url, lambda connection: run(connection, action, config, *arguments))
+    await read(url, lambda connection: run_locked(connection, action, config, *arguments))
 
 
 def tables(connection: Connection) -> set[str]:
-    """Without those that keep SQLite's index for parts of names."""
+    """Return the names of all tables but those of SQLite's search index."""
     names = set(inspect(connection).get_table_names()) - {"alembic_version"}
     return {name for name in names if not name.startswith("product_names")}
 
@@ -97,30 +97,30 @@ class TestUpAndDown:
         head = migrator_of(empty_url).head()
         for _ in range(2):
             await alembic(empty_url, command.upgrade, "head")
-            assert await read(empty_url, revision) == head
+            assert await read(empty_url, current_revision) == head
             assert await read(empty_url, tables) == set(AppBase.metadata.tables)
             await alembic(empty_url, command.downgrade, "base")
-            assert await read(empty_url, revision) is None
+            assert await read(empty_url, current_revision) is None
             assert await read(empty_url, tables) == set()
 
     async def test_step_by_step(self, empty_url: str) -> None:
         steps = len(list(ScriptDirectory.from_config(migrator_of(empty_url).config()).walk_revisions()))
         for _ in range(steps):
             await alembic(empty_url, command.upgrade, "+1")
-        assert await read(empty_url, revision) == migrator_of(empty_url).head()
+        assert await read(empty_url, current_revision) == migrator_of(empty_url).head()
         for _ in range(steps):
             await alembic(empty_url, command.downgrade, "-1")
         assert await read(empty_url, tables) == set()
 
     async def test_a_failing_migration_leaves_nothing_behind(self, empty_url: str, tmp_path: Path) -> None:
-        """Those before it stay on PostgreSQL, where each is a transaction of its own."""
+        """Earlier migrations stay on PostgreSQL, where each has its own transaction."""
         head = migrator_of(empty_url).head()
         migrations = shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
         (migrations / "versions/failing.py").write_text(FAILING.format(head=head))
         with pytest.raises(ZeroDivisionError):
             migrate(empty_url, migrations_path=str(migrations))
         is_sqlite = empty_url.startswith("sqlite")
-        assert await read(empty_url, revision) == (None if is_sqlite else head)
+        assert await read(empty_url, current_revision) == (None if is_sqlite else head)
         assert "half" not in await read(empty_url, tables)
         migrate(empty_url)
 
@@ -132,7 +132,7 @@ class TestSchema:
     async def test_alembic_may_run_without_the_application(
         self, database_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """With a connection of its own, which migrations/env.py makes from the settings."""
+        """migrations/env.py then opens a connection from the settings."""
         monkeypatch.setenv("DATABASE__URL", database_url)
         in_thread(lambda: command.check(migrator_of(database_url).config()))
         in_thread(lambda: command.downgrade(migrator_of(database_url).config(), "base"))
@@ -172,7 +172,7 @@ class TestSchema:
 
 
 class TestIndexOfNames:
-    """On SQLite it is a table of its own, which triggers keep in step with the products."""
+    """The search index of names. On SQLite it is a table that triggers keep up to date."""
 
     COLUMNS = "name, name_folded, price, stock, active, version, created_at, updated_at"
     INSERT = f"INSERT INTO products ({COLUMNS}) VALUES ('%s', '%s', 1, 0, 1, 1, '2026-01-01', '2026-01-01')"
@@ -185,24 +185,24 @@ class TestIndexOfNames:
 
         await read(url, execute)
 
-    async def found(self, url: str) -> list[int]:
-        def search(connection: Connection) -> list[int]:
+    async def search(self, url: str) -> list[int]:
+        def find_ids(connection: Connection) -> list[int]:
             connection.execute(text("INSERT INTO product_names (product_names, rank) VALUES ('integrity-check', 1)"))
             match = text("SELECT rowid FROM product_names WHERE product_names MATCH 'lamp' ORDER BY rowid")
             return list(connection.scalars(match))
 
-        ids: list[int] = await read(url, search)
+        ids: list[int] = await read(url, find_ids)
         return ids
 
     async def change(self, url: str) -> None:
-        """Products 1, 3 and 4 have the word before, products 2, 9 and 10 have it afterwards."""
+        """Rename products: 1, 3 and 4 match before, 2, 9 and 10 match afterwards."""
         update = "UPDATE products SET name_folded = '%s' WHERE id = %s"
         renamed = (update % ("lampshade", 2), update % ("rug", 4), "UPDATE products SET id = 9 WHERE id = 1")
         await self.write(url, *renamed, "DELETE FROM products WHERE id = 3", self.INSERT % ("lamps", "lamps"))
 
     @pytest.fixture
     async def url(self, empty_url: str) -> str:
-        """Of a database that had products before it had the index."""
+        """The URL of a database whose products are older than the index."""
         await alembic(empty_url, command.upgrade, "0002")
         names = ("lamp", "sofa", "clamp", "a lamp", "rug", "rug", "rug", "rug", "rug")
         await self.write(
@@ -211,11 +211,11 @@ class TestIndexOfNames:
         return empty_url
 
     @only_sqlite
-    async def test_finds_what_was_there_before_and_what_has_changed_since(self, url: str) -> None:
+    async def test_finds_older_and_changed_products(self, url: str) -> None:
         migrate(url)
-        assert await self.found(url) == [1, 3, 4]
+        assert await self.search(url) == [1, 3, 4]
         await self.change(url)
-        assert await self.found(url) == [2, 9, 10]
+        assert await self.search(url) == [2, 9, 10]
 
     @only_sqlite
     async def test_stays_in_step_after_a_migration_that_builds_the_table_anew(self, url: str, tmp_path: Path) -> None:
@@ -227,19 +227,19 @@ class TestIndexOfNames:
             assert "shelf" in await read(url, lambda connection: str(inspect(connection).get_columns("products")))
             await alembic(url, command.downgrade, "-1", migrations_path=str(migrations))
         await self.change(url)
-        assert await self.found(url) == [2, 9, 10]
+        assert await self.search(url) == [2, 9, 10]
         await alembic(url, command.downgrade, "base")
         assert await read(url, tables) == set()
 
 
 class TestAtStart:
-    def test_it_may_be_left_to_another(self, empty_url: str) -> None:
+    def test_it_can_be_switched_off(self, empty_url: str) -> None:
         left = migrator_of(empty_url, engine=EngineSettings(migrate_on_start=False))
         in_thread(lambda: left.configure_database(None))
         with pytest.raises(StartupError):
             in_thread(lambda: migrate(empty_url, migrations_target="no-such-revision"))
         migrate(empty_url)
-        migrate(empty_url)  # nothing is left to do
+        migrate(empty_url)  # there is nothing to do
 
     def test_the_folder_of_the_file_is_made(self, tmp_path: Any) -> None:
         migrate(f"sqlite+aiosqlite:///{tmp_path}/data/products.db")
@@ -276,7 +276,7 @@ class TestAtStart:
 
         await read(empty_url, allow)
         migrate(url)
-        assert await read(empty_url, revision) == migrator_of(url).head()
+        assert await read(empty_url, current_revision) == migrator_of(url).head()
 
     @pytest.mark.slow
     def test_eight_processes_at_once_on_an_empty_database(self, empty_url: str, issuer: Issuer) -> None:

@@ -1,4 +1,4 @@
-"""Declarative queries answer with entities, and pages with a total order."""
+"""Declarative queries return entities, and pages in a total order."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

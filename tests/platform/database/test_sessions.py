@@ -1,5 +1,5 @@
-"""Transactions: what is committed, what is undone, and that no error reaches the next call."""
-# ruff: noqa: PT012, ASYNC110 - what a transaction raises it may raise at its end
+"""Transactions: what they commit, what they roll back, and that no error affects the next call."""
+# ruff: noqa: PT012, ASYNC110 - a transaction may raise at its end
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -113,7 +113,7 @@ class TestRequiresNew:
     async def test_its_failure_leaves_the_outer_transaction_alone(
         self, sessions: Sessions, names: Names, is_sqlite: bool
     ) -> None:
-        """SQLite has one writer: there the inner one waits for the outer one, and gives up."""
+        """SQLite has one writer: there the inner transaction waits for the outer one until its timeout."""
         async with sessions.transaction() as outer:
             outer.add(lamp("before"))
             await outer.flush()
@@ -200,7 +200,7 @@ class TestRollbackRules:
         assert await names() == ["KeyError"]
 
     async def test_a_failing_commit_then_is_raised_instead(self, sessions: Sessions, names: Names) -> None:
-        """What was to be kept could not be: the caller must not believe it was."""
+        """The changes could not be kept: the caller must learn that."""
         with pytest.raises(Exception, match="stock"):
             async with sessions.transaction(no_rollback_for=(KeyError,)) as session:
                 session.add(lamp("lost", stock=-1))
@@ -224,7 +224,9 @@ class TestCancellation:
         async with sessions.transaction() as blocker:
             blocker.add(lamp("kept"))
             await blocker.flush()
-            slow = text("SELECT 1" if is_sqlite else "SELECT pg_sleep(10)")  # SQLite waits for the lock before it
+            slow = text(
+                "SELECT 1" if is_sqlite else "SELECT pg_sleep(10)"
+            )  # SQLite waits for the lock even before this
 
             async def wait() -> None:
                 async with sessions.transaction(propagation="REQUIRES_NEW") as session:
@@ -239,7 +241,7 @@ class TestCancellation:
         assert await names() == ["kept"]
 
     async def test_a_task_cancelled_twice(self, sessions: Sessions, names: Names) -> None:
-        """The second time while the connection is on its way back."""
+        """The second cancellation comes while the connection returns to the pool."""
 
         async def work() -> None:
             async with sessions.transaction() as session:
@@ -414,7 +416,7 @@ class TestConcurrency:
 
 
 class TestDecorators:
-    """The same through pico-sqlalchemy's own decorators."""
+    """The same rules through pico-sqlalchemy's decorators."""
 
     async def test_an_error_does_not_poison_the_next_call(self, probe_container: PicoContainer) -> None:
         service, repo = probe_container.get(ProbeService), probe_container.get(ProbeRepository)

@@ -1,4 +1,4 @@
-"""Money and moments come back from both databases as they went in."""
+"""Both databases return money and moments exactly as they were stored."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
