@@ -1,4 +1,8 @@
-"""Run by Alembic: at start and by `products-api migrate` on a connection they hold, by `alembic` on one of its own."""
+"""Alembic's environment.
+
+At start and in `products-api migrate`, migrations run on the connection that holds the lock. The command `alembic`
+opens its own connection.
+"""
 
 import asyncio
 from importlib import import_module
@@ -16,20 +20,23 @@ from myapp.platform.database.engine import EngineSettings
 from myapp.platform.database.migrations import lock, migration_engine
 from myapp.platform.database.triggers import TriggerKeeper
 
-for models in sorted(ROOT.glob("myapp/**/models.py")):  # they fill the metadata that autogenerate compares with
+for models in sorted(ROOT.glob("myapp/**/models.py")):  # autogenerate compares with the metadata they fill
     import_module(".".join(models.relative_to(ROOT).with_suffix("").parts))
 
 
 def include_object(_item: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
-    """The indexes for parts of names stand in their migrations, not in the models, since each database has its own:
-    PostgreSQL one of trigrams, SQLite an FTS5 table and the tables in which that keeps its data."""
-    is_only_there = reflected and compared is None
-    is_for_parts_of_names = str(name).endswith("_trgm") if kind == "index" else str(name).startswith("product_names")
-    return not (is_only_there and is_for_parts_of_names)
+    """Return whether autogenerate compares this object. It ignores the search indexes of product names.
+
+    These differ between the databases, so they are in the migrations and not in the models: a trigram index on
+    PostgreSQL, an FTS5 table and its data tables on SQLite.
+    """
+    is_missing_in_models = reflected and compared is None
+    is_search_index = str(name).endswith("_trgm") if kind == "index" else str(name).startswith("product_names")
+    return not (is_missing_in_models and is_search_index)
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
-    """Our own column types as a person would write them, with their import."""
+    """Render our own column types by their short name, and add the import. Return False for other items."""
     if kind == "type" and type(item).__module__ == types.__name__:
         autogenerate.imports.add(f"from {types.__name__} import {type(item).__name__}")
         return f"{type(item).__name__}()"
@@ -48,7 +55,7 @@ def migrate(connection: Connection) -> None:
         render_as_batch=is_sqlite,
         on_version_apply=[TriggerKeeper(connection).restore] if is_sqlite else [],
         transactional_ddl=True,
-        transaction_per_migration=True,  # on PostgreSQL; on SQLite all of them are in the one that the lock has begun
+        transaction_per_migration=True,  # on PostgreSQL; on SQLite all are in the transaction that lock() began
     )
     with context.begin_transaction():
         context.run_migrations()

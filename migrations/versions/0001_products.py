@@ -1,4 +1,4 @@
-"""Products, with search over their folded names
+"""Create products, with case-folded names to search in
 
 Revision: 0001
 """

@@ -1,8 +1,8 @@
-"""Indexes of the filtered list: one for each sort, and on SQLite one for parts of names
+"""Create indexes for filtered lists: one for each sort, and on SQLite one for searches in names
 
-Names are in the order of Unicode's code points on both databases. SQLite's counterpart of PostgreSQL's trigram index is
-an FTS5 table, kept in step by triggers. A later migration that builds ``products`` anew (``op.batch_alter_table``)
-drops them with the table; env.py creates them again.
+Both databases sort names by Unicode code points. SQLite's counterpart of PostgreSQL's trigram index is an FTS5 table,
+which triggers keep up to date. A later migration that rebuilds ``products`` (``op.batch_alter_table``) drops these
+triggers with the table; env.py creates them again.
 
 Revision: 0003, after 0002
 """
@@ -15,7 +15,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-# By what lists are sorted, then what else is asked of many rows, so that the index alone can count them.
+# The sort column comes first. The other columns serve filters of many rows: the index alone is enough to count them.
 INDEXES = {
     "name_folded": ["name_folded", "id"],
     "price": ["price", "id", "active", "stock"],
@@ -38,9 +38,9 @@ def upgrade() -> None:
         index_parts_of_names()
     else:
         op.alter_column("products", "name_folded", type_=sa.String(300, collation="C"))
-        # Enough of a sample to tell a word in one of a hundred names from one in a thousand.
+        # A large enough sample to tell a word in 1% of the names from one in 0.1%.
         op.execute("ALTER TABLE products ALTER COLUMN name_folded SET STATISTICS 500")
-        # Each search reads what has not been entered into the index yet: 4 MB by default.
+        # Each search also reads the index's list of pending entries, which is up to 4 MB by default.
         op.execute("ALTER INDEX IF EXISTS ix_products_name_folded_trgm SET (gin_pending_list_limit = 128)")
     for name, columns in INDEXES.items():
         op.create_index(f"ix_products_{name}", "products", columns)

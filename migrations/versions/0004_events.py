@@ -1,4 +1,4 @@
-"""Domain events and their deliveries
+"""Create domain events and their deliveries
 
 Revision: 0004, after 0003
 """

@@ -1,8 +1,8 @@
-"""What products were before their events were recorded
+"""Record a first event for products that are older than events
 
-Each product without any event gets the one that it would have begun with, made of what it is now, so that its history
-tells what later changes have changed. Nobody is told of these events: they have no deliveries. Stop the former release
-first: what it changes afterwards is in no history.
+Each product without events gets a ``product.created`` event with its current fields, so that its history shows what
+later changes replaced. These events have no deliveries, so no handler receives them. Stop the previous release first:
+its later changes would be in no history.
 
 Revision: 0005, after 0004
 """
@@ -45,8 +45,8 @@ EVENTS = sa.table(
     sa.column("actor", sa.String()),
     sa.column("occurred_at", UtcDateTime()),
 )
-# A look into the index for each product, and not NOT EXISTS, for which PostgreSQL would read all of the events for each
-# batch: it has no statistics of what was written a moment ago.
+# This is one index lookup for each product. With NOT EXISTS, PostgreSQL would read all events for each batch, because
+# it has no statistics of rows that were just written.
 ITS_EVENT = (
     sa.select(EVENTS.c.id)
     .where(EVENTS.c.aggregate == "product", EVENTS.c.aggregate_id == sa.cast(PRODUCTS.c.id, sa.String()))
@@ -64,8 +64,8 @@ NEXT = (
 
 def upgrade() -> None:
     context = op.get_context()
-    # On PostgreSQL each batch is committed by itself: a new start goes on where the last one was stopped, and no
-    # transaction is open for long. On SQLite everything is in one, and a new start begins again.
+    # On PostgreSQL each batch commits: after an interruption, the next start continues there, and no transaction is
+    # long. On SQLite all batches are in one transaction, so the next start begins again.
     with context.autocommit_block() if context.dialect.name == "postgresql" else nullcontext():
         after_id = 0
         while products := op.get_bind().execute(NEXT, {"after_id": after_id}).all():
@@ -88,4 +88,4 @@ def baseline(product: Any) -> dict[str, Any]:
 
 
 def downgrade() -> None:
-    """The events stay: those that came later tell of changes to what they tell, and an upgrade makes no second one."""
+    """Keep the events. Later events describe changes to them, and another upgrade adds no second one."""

@@ -1,4 +1,4 @@
-"""Analytics
+"""Create the daily counts of events for analytics
 
 Revision: 0006, after 0005
 """

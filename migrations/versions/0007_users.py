@@ -1,4 +1,4 @@
-"""Users
+"""Create users
 
 Revision: 0007, after 0006
 """

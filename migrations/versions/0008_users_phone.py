@@ -1,4 +1,4 @@
-"""Users have a phone
+"""Add a phone to users
 
 Revision: 0008, after 0007
 """

@@ -1,4 +1,4 @@
-"""Reports
+"""Create reports
 
 Revision: 0009, after 0008
 """
