@@ -111,7 +111,7 @@ class ProductService:
         if not is_possible_id(product_id):
             raise NotFoundError("There is no such product.")
         types = [change.type for change in CHANGES]
-        found = await self._events.of("product", str(product_id), types, request)
+        found = await self._events.find_of_aggregate("product", str(product_id), types, request)
         if not found.total_elements:
             await self.get_by_id(product_id, include_inactive=True)  # raises if the product never existed
         return found

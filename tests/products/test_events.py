@@ -40,7 +40,7 @@ def event_reader(container: PicoContainer) -> NewEvents:
 
     async def read() -> Sequence[RecordedEvent]:
         nonlocal after_id
-        found = await container.get(EventHistory).between(after_id, BEGINNING, utc_now(), 1000)
+        found = await container.get(EventHistory).find_between(after_id, BEGINNING, utc_now(), 1000)
         after_id = found[-1].id if found else after_id
         return found
 

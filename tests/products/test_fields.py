@@ -68,7 +68,9 @@ async def test_every_change_is_recorded(service: ProductService, container: Pico
     before = getattr(product, field)
     changed = await service.update(product.id, {field: CHANGES[field]})
     types = [ProductUpdated.type, ProductActivated.type, ProductDeactivated.type]
-    history = await container.get(EventHistory).of("product", str(product.id), types, page_request(1, 10))
+    history = await container.get(EventHistory).find_of_aggregate(
+        "product", str(product.id), types, page_request(1, 10)
+    )
     (event,) = history.content
     assert event.version == changed.version == 2
     assert event.payload == {"before": {field: before}, "after": {field: CHANGES[field]}}

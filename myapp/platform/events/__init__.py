@@ -1,1 +1,1 @@
-"""Domain events: written with the change that they tell of, delivered to handlers after it is committed."""
+"""Domain events: recorded in the transaction of a change, delivered to handlers after its commit."""

@@ -1,4 +1,4 @@
-"""A domain event, as a feature raises it and as the database holds it."""
+"""Domain events: as a feature publishes them, and as the database stores them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -10,9 +10,10 @@ from pydantic_core import to_jsonable_python
 
 @dataclass(frozen=True, kw_only=True)
 class DomainEvent:
-    """Tell that something has happened to an aggregate. The name is in the past tense; the fields are ids and values.
+    """Something that has happened to an aggregate. Subclasses have names in the past tense; fields are ids and values.
 
-    ``type`` is ``aggregate.verb``; ``version`` is the aggregate's after the change. The other fields are the payload.
+    ``type`` is ``aggregate.verb``. ``version`` is the version of the aggregate after the change. The fields of the
+    subclass are the payload.
     """
 
     type: ClassVar[str]
@@ -22,7 +23,7 @@ class DomainEvent:
     version: int
 
     def payload(self) -> dict[str, Any]:
-        """Return the event's own fields as plain JSON."""
+        """Return the fields of the subclass as plain JSON."""
         own = [field.name for field in fields(self) if field.name not in ("aggregate_id", "version")]
         values: dict[str, Any] = to_jsonable_python({name: getattr(self, name) for name in own})
         return values
@@ -30,7 +31,7 @@ class DomainEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """Hold an event as the database has it; ``payload`` is plain JSON."""
+    """An event as the database stores it. ``payload`` is plain JSON."""
 
     id: int
     type: str

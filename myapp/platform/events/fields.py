@@ -1,4 +1,4 @@
-"""The fields of an entity as events record them: found from its model, so that a new column is recorded by itself."""
+"""The fields of an entity that events record. They come from its model, so a new column is recorded automatically."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from ..database.columns import recorded_fields
 
 Fields = dict[str, Any]
-"""Values by the names of the columns; an amount is a number."""
+"""Values by column name; an amount of money is a float."""
 
 
 def fields_of(entity: Any) -> Fields:
@@ -16,6 +16,6 @@ def fields_of(entity: Any) -> Fields:
 
 
 def changed_fields(before: Fields, after: Fields) -> tuple[Fields, Fields]:
-    """Return the fields that differ, as they were and as they are."""
+    """Return the fields that differ: their values before, and their values after."""
     old = {name: value for name, value in before.items() if value != after[name]}
     return old, {name: after[name] for name in old}

@@ -1,4 +1,4 @@
-"""What a feature implements to hear of events, of its own or of others."""
+"""The interface that a feature implements to receive events, its own or those of other features."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,15 +8,15 @@ from .event import RecordedEvent
 
 
 class EventHandler(ABC):
-    """A component that is told of every event of ``event_types``, at least once, and in order for each aggregate.
+    """A component that receives every event of ``event_types`` at least once, in order for each aggregate.
 
-    ``name`` stands in the database: it must not change. ``handle`` raises when it has not done its work; it is called
-    again later. It runs outside of any transaction and may be called again for an event that it has dealt with, after
-    a crash that fell between its work and the record of it. It must not block the event loop, and is cancelled after
-    ``events.handler_timeout`` seconds.
+    ``name`` is stored in the database: do not change it. ``handle`` raises if its work failed, and is called again
+    later. It runs outside of any transaction. It may receive an event twice, if the process crashed between its work
+    and the record of the delivery. It must not block the event loop, and is cancelled after ``events.handler_timeout``
+    seconds.
 
-    A handler that only writes to the database sets ``in_transaction``: ``handle`` then joins the transaction that
-    records the delivery, so that its writes happen exactly once; ``events.transaction_timeout`` holds.
+    A handler that only writes to the database sets ``in_transaction``. Then ``handle`` runs in the transaction that
+    records the delivery, so its writes happen exactly once. ``events.transaction_timeout`` is its time limit.
     """
 
     name: ClassVar[str]
@@ -27,7 +27,9 @@ class EventHandler(ABC):
     async def handle(self, event: RecordedEvent) -> None: ...
 
     async def handle_all(self, events: Sequence[RecordedEvent]) -> None:
-        """What a handler with ``in_transaction`` is told at a time, in order, each event of another aggregate. Several
-        processes do this at once: whoever writes to rows that events share does it in one order, here."""
+        """Handle a batch for a handler with ``in_transaction``: in order, each event of another aggregate.
+
+        Batches run concurrently in several processes. Override this to update shared rows in a fixed order.
+        """
         for event in events:
             await self.handle(event)

@@ -1,4 +1,4 @@
-"""The table ``events``, which is the audit trail."""
+"""The table ``events``: the audit trail."""
 
 from datetime import datetime
 from typing import Any
@@ -9,14 +9,17 @@ from sqlalchemy import JSON, BigInteger, Index, Integer, String, UniqueConstrain
 from ..database.types import UtcDateTime, utc_now
 
 MAX_NAME = 64
-"""Characters of the name of a handler or a type of event."""
+"""Maximum characters in the name of a handler or the type of an event."""
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Event(AppBase):
-    """Append-only. Events of one aggregate are written under its row's lock, so their ids are in the order of the
-    changes; ``version`` is the aggregate's after the change."""
+    """A recorded event; the table is append-only.
+
+    Events of one aggregate are written under the lock of the aggregate's row, so their ids are in the order of the
+    changes. ``version`` is the version of the aggregate after the change.
+    """
 
     __tablename__ = "events"
     __table_args__ = (

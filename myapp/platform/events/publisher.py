@@ -1,4 +1,4 @@
-"""Write events in the transaction of the change that they tell of."""
+"""Write events in the transaction of the change that they describe."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from .repositories import EventRepository
 
 
 class Outbox(ABC):
-    """Take published events for delivery. One component implements this port."""
+    """The port that queues published events for delivery. One component implements it."""
 
     @abstractmethod
     async def enqueue(self, events: Sequence[RecordedEvent]) -> None:
-        """Write what must be delivered, in the transaction of the caller."""
+        """Write the deliveries of ``events`` in the caller's transaction."""
 
 
 @component
@@ -33,8 +33,8 @@ class EventPublisher:
     async def publish(self, *events: DomainEvent) -> None:
         """Write ``events``, in order, and their deliveries in the caller's transaction.
 
-        They are delivered if and only if that transaction commits. The caller holds the lock of the aggregate's row.
-        Any number of events takes two statements: one for the events, one for the deliveries.
+        Handlers receive them if and only if that transaction commits. The caller must hold the lock of the aggregate's
+        row. Any number of events takes two statements: one for the events, one for the deliveries.
         """
         if events:
             now = utc_now()

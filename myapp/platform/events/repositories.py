@@ -1,4 +1,4 @@
-"""Every query of events."""
+"""All queries of events."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from ..database.queries import fetch_page
 from .event import RecordedEvent
 from .models import Event
 
-# Into the table: by way of the entity, each INSERT would take half as long again, in every write.
+# Insert into the table, not the entity: an INSERT through the entity takes half as long again, on every write.
 EVENTS = AppBase.metadata.tables[Event.__tablename__]
 INSERT = insert(EVENTS).returning(EVENTS.c.id, sort_by_parameter_order=True)
 
@@ -29,17 +29,17 @@ class EventRepository:
     async def exists(self, event_id: int) -> bool:
         return await get_session(self._manager).scalar(select(Event.id).where(Event.id == event_id)) is not None
 
-    async def find_of(
+    async def find_of_aggregate(
         self, aggregate: str, aggregate_id: str, types: Collection[str], page: PageRequest
     ) -> Page[Event]:
-        """The events of ``types`` of one aggregate, oldest first."""
+        """Return one page of the events of ``types`` of one aggregate, oldest first."""
         statement = select(Event).where(
             Event.aggregate == aggregate, Event.aggregate_id == aggregate_id, Event.type.in_(types)
         )
         return await fetch_page(get_session(self._manager), Event, statement, page)
 
     async def find_between(self, after_id: int, since: datetime, until: datetime, limit: int) -> Sequence[Event]:
-        """Up to ``limit`` events with a higher id, in id order, that occurred from ``since`` on, before ``until``."""
+        """Return up to ``limit`` events with a higher id, from ``since`` on and before ``until``, in id order."""
         statement = (
             select(Event)
             .where(Event.id > after_id, Event.occurred_at >= since, Event.occurred_at < until)
@@ -49,13 +49,13 @@ class EventRepository:
         return (await get_session(self._manager).scalars(statement)).all()
 
     async def count_between(self, since: datetime, until: datetime, types: Collection[str], at_most: int | None) -> int:
-        """How many events of ``types`` there are; no more than ``at_most`` are looked at."""
+        """Count the events of ``types``. Read at most ``at_most`` of them."""
         ids = select(Event.id).where(Event.occurred_at >= since, Event.occurred_at < until, Event.type.in_(types))
         counted = select(func.count()).select_from(ids.limit(at_most).subquery())
         return int(await get_session(self._manager).scalar(counted) or 0)
 
 
-def recorded(event: Event) -> RecordedEvent:
+def to_recorded(event: Event) -> RecordedEvent:
     return RecordedEvent(
         event.id,
         event.type,

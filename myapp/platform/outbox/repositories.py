@@ -25,7 +25,7 @@ from ..database.queries import fetch_page
 from ..database.types import UtcDateTime
 from ..events.event import RecordedEvent
 from ..events.models import Event
-from ..events.repositories import recorded
+from ..events.repositories import to_recorded
 from .models import EventDelivery
 from .schemas import DeliveryFilter
 
@@ -106,7 +106,7 @@ class DeliveryRepository:
         due = (await session.execute(DUE, looked_at)).all()
         behind = {event.id: first for event, _, first in due if event.id != first}
         put_off = await self._put_off(handler, behind, later) if behind else 0
-        first_ones = [(recorded(event), attempts + 1) for event, attempts, first in due if event.id == first]
+        first_ones = [(to_recorded(event), attempts + 1) for event, attempts, first in due if event.id == first]
         if claimed := first_ones[:limit]:
             ids = [event.id for event, _ in claimed]
             mine = UPDATE.where(EventDelivery.handler == handler, EventDelivery.event_id.in_(ids))

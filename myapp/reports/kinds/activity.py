@@ -41,7 +41,7 @@ class ActivityReport(ReportKind):
 
     async def batches(self, scope: Scope) -> AsyncIterator[Sequence[tuple[int | str, Row]]]:
         after_id, size = 0, self._batch_size
-        while batch := await self._history.between(after_id, *period_of(scope), size):
+        while batch := await self._history.find_between(after_id, *period_of(scope), size):
             yield [
                 (
                     event.id,
