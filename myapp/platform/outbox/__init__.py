@@ -1,1 +1,1 @@
-"""Deliveries of events: queued with the event, delivered by the relay after the commit."""
+"""Deliveries of events: queued in the transaction of the event, made by the relay after the commit."""

@@ -1,4 +1,4 @@
-"""Deliveries over HTTP, for operators."""
+"""Routes of deliveries, for operators."""
 
 from typing import Annotated, Any
 
@@ -24,11 +24,11 @@ class DeliveryController:
     @get("/", response_model=PageResponse[DeliveryResponse], paged=True)
     @requires_permission("events:admin")
     async def list_deliveries(self, query: Annotated[DeliveryListQuery, Query()]) -> Any:
-        """Events on their way to handlers, the newest first; those that were given up where nothing else is asked."""
+        """List deliveries of events to handlers, newest event first. Without `state`, the list has the dead letters."""
         return await self._service.list_paged(query.page, query.page_size, query)
 
     @post("/{event_id:id}/redeliver", response_model=RedeliveryResponse, errors=[NotFoundError, ConflictError])
     @requires_permission("events:admin")
     async def redeliver_event(self, event_id: int, body: RedeliveryOrder | None = None) -> Any:
-        """Try again what was given up. It may come after later events of its aggregate, which did not wait."""
+        """Retry the dead letters of an event. Its handlers may receive it after newer events of the same aggregate."""
         return await self._service.redeliver(event_id, body.handler if body else None)

@@ -1,4 +1,4 @@
-"""One delivery: what a handler may do, how long it may take, and the record of what became of it."""
+"""Make one delivery: run the handler within its time limit and record the result."""
 
 import asyncio
 import logging
@@ -17,13 +17,13 @@ from .settings import EventsSettings
 logger = logging.getLogger(__name__)
 
 FAILURES = (Exception, SystemExit, asyncio.CancelledError)
-"""What a handler may raise without harm to anybody else."""
+"""Exceptions of a handler that count as a failed delivery and do not end the relay."""
 
 T = TypeVar("T")
 
 
 class HandlerTimeoutError(Exception):
-    pass
+    """A handler exceeded its time limit."""
 
 
 @component
@@ -33,10 +33,10 @@ class Courier:
         self._settings = settings
 
     async def deliver(self, handler: EventHandler, claims: Sequence[Claim]) -> None:
-        """One claim, or several for a handler that works in the transaction of the record.
+        """Deliver one claim, or several for a handler with ``in_transaction``.
 
-        Whatever the handler does is recorded, however long the database takes: what is not, is done again when the
-        lease has ended. Raises nothing but the cancellation by its caller.
+        The result is recorded however long the database is unavailable: a delivery without a record is made again when
+        its lease has expired. Raises only CancelledError, if the caller cancels this task.
         """
         continue_request(claims[0].event.request_id if len(claims) == 1 else None)
         try:
@@ -47,7 +47,8 @@ class Courier:
             if len(claims) == 1:
                 await self._fail(claims[0], error)
             else:
-                for claim in claims:  # one of them fails; each by itself, the others need not
+                # One event failed the whole batch. Deliver each alone, so that only that one fails.
+                for claim in claims:
                     await self.deliver(handler, [claim])
         else:
             if not handler.in_transaction:
@@ -65,41 +66,41 @@ class Courier:
                     await handler.handle(claims[0].event)
         except TimeoutError as error:
             if not limit.expired():
-                raise  # the handler's own
+                raise  # the handler raised it, not our time limit
             raise HandlerTimeoutError(f"not done after {seconds:g} seconds") from error
 
     async def _succeed(self, claim: Claim) -> None:
         try:
-            await self._record(claim, lambda: self._queue.delivered(claim))
+            await self._record(claim, lambda: self._queue.mark_delivered(claim))
         except LostClaimError as error:
-            logger.warning("%s was done with event %s too late: %s", claim.handler, claim.event.id, error)
+            logger.warning("%s finished event %s too late: %s", claim.handler, claim.event.id, error)
 
     async def _fail(self, claim: Claim, error: BaseException) -> None:
         reason = error_summary(error)
-        again = await self._record(claim, lambda: self._queue.failed(claim, reason))
+        will_retry = await self._record(claim, lambda: self._queue.mark_failed(claim, reason))
         logger.log(
-            logging.WARNING if again else logging.ERROR,
+            logging.WARNING if will_retry else logging.ERROR,
             "%s failed on event %s, attempt %s%s: %s",
             claim.handler,
             claim.event.id,
             claim.attempt,
-            "" if again else ", the last",
+            "" if will_retry else ", the last",
             reason,
-            exc_info=None if isinstance(error, EXPECTED) else error,
+            exc_info=None if isinstance(error, EXPECTED_FAILURES) else error,
         )
 
     async def _record(self, claim: Claim, record: Callable[[], Awaitable[T]]) -> T:
-        """A database that is away must not make work be done again."""
+        """Repeat ``record`` until the database is available: without a record, the handler would do its work again."""
         while True:
             try:
                 return await record()
             except DatabaseUnavailableError as error:
-                logger.warning("%s waits to record event %s: %s", claim.handler, claim.event.id, error)
+                logger.warning("cannot record event %s for %s yet: %s", claim.event.id, claim.handler, error)
                 await asyncio.sleep(self._settings.poll_interval)
 
 
-EXPECTED = (DomainError, HandlerTimeoutError, LostClaimError)
-"""Failures that need no traceback in the log."""
+EXPECTED_FAILURES = (DomainError, HandlerTimeoutError, LostClaimError)
+"""Failures that are logged without a traceback."""
 
 
 def is_being_cancelled() -> bool:

@@ -17,11 +17,12 @@ def index_of(state: str, name: str, *columns: str) -> Index:
 
 
 class EventDelivery(AppBase):
-    """One event on its way to one handler.
+    """The delivery of one event to one handler.
 
-    ``attempts`` counts the claims and tells them apart: who claimed attempt 2 cannot mark attempt 3. A pending delivery
-    may be claimed from ``next_at`` on: a claim sets it to its own end, a failure to the next attempt, and whoever finds
-    that an earlier event of the aggregate is pending puts it off.
+    ``attempts`` counts the claims and identifies the current one: a relay that claimed attempt 2 cannot mark attempt 3.
+    A relay may claim a pending delivery from ``next_at`` on. A claim sets ``next_at`` to the end of its lease, a
+    failure to the time of the next attempt. A relay also postpones it while an earlier event of the aggregate is
+    pending.
     """
 
     __tablename__ = "event_deliveries"

@@ -1,4 +1,4 @@
-"""The queue of deliveries: what is due, who may deliver it, and what became of it."""
+"""The queue of deliveries: find due ones, claim them, and record results."""
 
 import random
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from .repositories import DeliveryRepository
 from .settings import EventsSettings
 
 MAX_ERROR = 500
-"""Characters of a failure's reason that are kept."""
+"""Maximum characters of the reason that is stored for a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to deliver ``event`` to ``handler``, until the lease ends; ``attempt`` counts from 1."""
+    """The right to deliver ``event`` to ``handler`` until the lease expires. ``attempt`` counts from 1."""
 
     handler: str
     event: RecordedEvent
@@ -30,7 +30,7 @@ class Claim:
 
 
 class LostClaimError(Exception):
-    """The lease has ended and somebody else has the delivery."""
+    """The lease has expired and another process may have claimed the delivery."""
 
 
 @component
@@ -40,38 +40,43 @@ class DeliveryQueue:
         self._settings = settings
 
     @transactional(read_only=True)
-    async def due(self, handlers: Sequence[str]) -> Sequence[str]:
-        """Those of ``handlers`` for which something is due."""
-        return await self._repo.find_due(handlers, utc_now()) if handlers else []
+    async def find_due_handlers(self, handlers: Sequence[str]) -> Sequence[str]:
+        """Return those of ``handlers`` that have due deliveries."""
+        return await self._repo.find_due_handlers(handlers, utc_now()) if handlers else []
 
     @transactional
     async def claim(self, handler: str, limit: int) -> tuple[list[Claim], int]:
-        """What nobody else delivers for the time of the lease; and how many deliveries were put off, because an earlier
-        event of their aggregate comes first. Nothing is held meanwhile: the claim is committed."""
+        """Claim up to ``limit`` due deliveries for the time of the lease.
+
+        Return the claims and the number of deliveries that were postponed, because an earlier event of their aggregate
+        is pending. The claim is committed: no transaction or lock lasts while handlers work.
+        """
         now = utc_now()
         until = now + timedelta(seconds=self._settings.lease)
         later = now + timedelta(seconds=self._settings.max_backoff)
-        found, put_off = await self._repo.claim(handler, limit, now, until, later)
-        claims = [Claim(handler, event, attempt) for event, attempt in found]
+        claimed, postponed = await self._repo.claim(handler, limit, now, until, later)
+        claims = [Claim(handler, event, attempt) for event, attempt in claimed]
         if spent := [claim for claim in claims if claim.attempt > self._settings.max_attempts]:
             await self._finish(spent, state="dead", error="the process ended during each attempt")
-        return [claim for claim in claims if claim.attempt <= self._settings.max_attempts], put_off
+        return [claim for claim in claims if claim.attempt <= self._settings.max_attempts], postponed
 
     @transactional
     async def deliver_in_transaction(self, handler: EventHandler, claims: Sequence[Claim]) -> None:
-        """What ``handler`` writes is committed with the record of the deliveries. Raises LostClaimError."""
+        """Commit the writes of ``handler`` and the record of the deliveries together. Raises LostClaimError."""
         await handler.handle_all([claim.event for claim in claims])
-        await self._deliver(claims)
+        await self._set_delivered(claims)
 
     @transactional
-    async def delivered(self, claim: Claim) -> None:
-        """Raises LostClaimError."""
-        await self._deliver([claim])
+    async def mark_delivered(self, claim: Claim) -> None:
+        """Record that ``claim`` was delivered. Raises LostClaimError."""
+        await self._set_delivered([claim])
 
     @transactional
-    async def failed(self, claim: Claim, reason: str) -> bool:
-        """Try again later; or never, if it was the last attempt: the answer then is False. A dead letter does not stop
-        its successors."""
+    async def mark_failed(self, claim: Claim, reason: str) -> bool:
+        """Schedule the next attempt and return True. After the last attempt, make a dead letter and return False.
+
+        A dead letter does not block later events of its aggregate.
+        """
         error = replace_unstorable(reason)[:MAX_ERROR]
         if claim.attempt >= self._settings.max_attempts:
             await self._finish([claim], state="dead", error=error)
@@ -81,24 +86,30 @@ class DeliveryQueue:
         return True
 
     @transactional
-    async def forget_delivered(self, limit: int) -> int:
-        """Delete up to ``limit`` records of deliveries made ``events.keep_delivered_days`` ago; their number."""
+    async def delete_delivered(self, limit: int) -> int:
+        """Delete up to ``limit`` deliveries that are older than ``events.keep_delivered_days``. Return how many."""
         before = utc_now() - timedelta(days=self._settings.keep_delivered_days)
         return await self._repo.delete_delivered(before, limit)
 
-    async def _deliver(self, claims: Sequence[Claim]) -> None:
+    async def _set_delivered(self, claims: Sequence[Claim]) -> None:
         if await self._finish(claims, state="delivered", error=None) < len(claims):
-            raise LostClaimError("the lease has ended, and another process has the delivery")
+            raise LostClaimError("the lease has expired, and another process has the delivery")
 
     async def _finish(self, claims: Sequence[Claim], **values: Any) -> int:
-        """The end of deliveries of one handler, which those wait for that come next; how many were still ours."""
+        """Set ``values`` of claims of one handler and make the events behind them due.
+
+        Return how many claims this process still held.
+        """
         now, attempts = utc_now(), attempts_of(claims)
         ended = await self._repo.set_claimed(claims[0].handler, attempts, finished_at=now, **values)
-        await self._repo.wake(claims[0].handler, attempts, now)
+        await self._repo.make_next_due(claims[0].handler, attempts, now)
         return ended
 
     def _pause_after(self, attempt: int) -> timedelta:
-        """Twice as long each time, and up to a tenth longer, so that what failed together is not tried together."""
+        """Return a pause that doubles with each attempt.
+
+        It is up to a tenth longer at random, so that deliveries that failed together are not retried together.
+        """
         seconds = min(self._settings.backoff * 2.0 ** (attempt - 1), self._settings.max_backoff)
         return timedelta(seconds=seconds * random.uniform(1.0, 1.1))
 

@@ -1,4 +1,4 @@
-"""The loop that delivers events, in any number of processes at once."""
+"""The loop that delivers events. It may run in any number of processes at once."""
 
 import asyncio
 import logging
@@ -20,15 +20,16 @@ from .sweeps import Sweep, repeat
 
 logger = logging.getLogger(__name__)
 
-HEED = 1.0
-"""Seconds that a cancelled task has to end: one that does not must not keep the process from ending."""
+CANCEL_TIMEOUT = 1.0
+"""Seconds to wait for cancelled tasks. A task that ignores its cancellation must not keep the process running."""
 
 
 @component
 class EventRelay:
-    """Each handler has places of its own, so that one which fails or hangs stops no other.
+    """Delivers events to handlers and runs the sweeps.
 
-    Raises StartupError where a delivery could outlive its lease.
+    Each handler has its own limit of concurrent deliveries, so a handler that fails or hangs does not block another.
+    Raises StartupError if a delivery could last longer than its lease.
     """
 
     def __init__(
@@ -53,14 +54,14 @@ class EventRelay:
         self._delivering: dict[str, set[asyncio.Task[None]]] = {name: set() for name in self._handlers}
         self._end = asyncio.Event()
         self._freed = asyncio.Event()
-        self._tried = 0
+        self._attempted = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Deliver and sweep meanwhile; at the end, wait for what was begun, up to ``events.stop_timeout``."""
+        """Deliver and sweep during the block. At its end, wait up to ``events.stop_timeout`` for running deliveries."""
         self._end, self._freed = asyncio.Event(), asyncio.Event()
         limit = self._settings.handler_timeout
-        # In contexts of their own: nothing here belongs to the caller's request or transaction.
+        # New contexts: these tasks must not inherit the caller's request or transaction.
         relaying = asyncio.create_task(self._run(), context=Context())
         sweeping = [asyncio.create_task(repeat(sweep, limit, self._end), context=Context()) for sweep in self._sweeps]
         try:
@@ -68,16 +69,16 @@ class EventRelay:
         finally:
             self._end.set()
             self._freed.set()
-            await asyncio.wait([relaying])  # if it is claiming, the database's time limits hold
-            await ended([*sweeping, *self._deliveries()], self._settings.stop_timeout)
+            await asyncio.wait([relaying])  # no timeout: at most it is claiming, and the database has time limits
+            await wait_for_end([*sweeping, *self._deliveries()], self._settings.stop_timeout)
             unfinished = [task for task in (*sweeping, *self._deliveries()) if not task.done()]
-            for task in unfinished:  # another process makes these deliveries when their lease has ended
+            for task in unfinished:  # another process makes these deliveries when their lease has expired
                 task.cancel()
-            await ended(unfinished, HEED)
+            await wait_for_end(unfinished, CANCEL_TIMEOUT)
             self._end.clear()
 
     async def run_until_signal(self) -> None:
-        """Deliver and sweep until SIGTERM or Ctrl-C, then finish what was begun."""
+        """Deliver and sweep until SIGTERM or Ctrl-C, then finish running deliveries."""
         asked_to_stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
@@ -87,52 +88,52 @@ class EventRelay:
         logger.info("the relay has ended")
 
     async def deliver_due(self) -> int:
-        """Deliver until nothing is due, for scripts and tests; how many deliveries were tried."""
+        """Deliver until nothing is due and return the number of attempts. This is for scripts and tests."""
         return await asyncio.create_task(self._deliver_due(), context=Context())
 
     async def _deliver_due(self) -> int:
-        before = self._tried
+        before = self._attempted
         while await self._start_due() or self._deliveries():
             if deliveries := self._deliveries():
                 await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
-        return self._tried - before
+        return self._attempted - before
 
     async def _run(self) -> None:
         while not self._end.is_set():
             self._freed.clear()
             try:
-                found = await self._start_due()
+                may_have_more = await self._start_due()
             except Exception as error:
-                logger.warning("the relay waits: %s", error_summary(error))
-                found = False
-            if not found:
+                logger.warning("the relay cannot claim deliveries: %s", error_summary(error))
+                may_have_more = False
+            if not may_have_more:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._freed.wait(), self._settings.poll_interval)
 
     async def _start_due(self) -> bool:
-        """Begin with what is due and has a place; whether there may be more."""
-        found = False
-        for name in await self._queue.due([name for name in self._handlers if self._places(name)]):
+        """Start due deliveries, within the limit of each handler. Return whether more may be due."""
+        may_have_more = False
+        for name in await self._queue.find_due_handlers([name for name in self._handlers if self._free_slots(name)]):
             try:
-                found |= await self._start(name)
+                may_have_more |= await self._start(name)
             except Exception as error:
-                logger.warning("deliveries to %s wait: %s", name, error_summary(error))
-        return found
+                logger.warning("cannot claim deliveries for %s: %s", name, error_summary(error))
+        return may_have_more
 
     async def _start(self, name: str) -> bool:
         handler = self._handlers[name]
-        if not (places := self._places(name)):
+        if not (slots := self._free_slots(name)):
             return False
-        claims, put_off = await self._queue.claim(name, places)
-        self._tried += len(claims)
+        claims, postponed = await self._queue.claim(name, slots)
+        self._attempted += len(claims)
         for batch in [claims] if handler.in_transaction and claims else [[claim] for claim in claims]:
             delivery = asyncio.create_task(self._courier.deliver(handler, batch), name=name)
             self._delivering[name].add(delivery)
-            delivery.add_done_callback(self._ended)
-        return bool(claims or put_off)
+            delivery.add_done_callback(self._on_delivery_end)
+        return bool(claims or postponed)
 
-    def _places(self, name: str) -> int:
-        """How many events may be claimed now."""
+    def _free_slots(self, name: str) -> int:
+        """Return how many events may be claimed now."""
         if self._end.is_set():
             return 0
         if self._handlers[name].in_transaction:
@@ -142,14 +143,14 @@ class EventRelay:
     def _deliveries(self) -> list[asyncio.Task[None]]:
         return [delivery for deliveries in self._delivering.values() for delivery in deliveries]
 
-    def _ended(self, delivery: asyncio.Task[None]) -> None:
+    def _on_delivery_end(self, delivery: asyncio.Task[None]) -> None:
         self._delivering[delivery.get_name()].discard(delivery)
         self._freed.set()
         if not delivery.cancelled() and (error := delivery.exception()):
             logger.error("a delivery to %s ended without a record", delivery.get_name(), exc_info=error)
 
 
-async def ended(tasks: Collection[asyncio.Task[None]], seconds: float) -> None:
+async def wait_for_end(tasks: Collection[asyncio.Task[None]], seconds: float) -> None:
     """Wait for ``tasks``, no longer than ``seconds``."""
     if tasks:
         await asyncio.wait(tasks, timeout=seconds)

@@ -1,4 +1,4 @@
-"""Every query of deliveries."""
+"""All queries of deliveries."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -29,40 +29,42 @@ from ..events.repositories import to_recorded
 from .models import EventDelivery
 from .schemas import DeliveryFilter
 
-OTHER = aliased(EventDelivery)
-INSERT = insert(AppBase.metadata.tables[EventDelivery.__tablename__])  # faster than by way of the entity
+EARLIER = aliased(EventDelivery)
+"""An earlier delivery of the same handler and aggregate."""
+INSERT = insert(AppBase.metadata.tables[EventDelivery.__tablename__])  # faster than through the entity
 UPDATE = update(EventDelivery).execution_options(synchronize_session=False)
 
 
-def is_in(state: str, delivery: Any = EventDelivery) -> ColumnElement[bool]:
-    """Written out, not bound: the partial indexes have the same text."""
-    found: ColumnElement[bool] = delivery.state == literal_column(f"'{state}'")
-    return found
+def has_state(state: str, delivery: Any = EventDelivery) -> ColumnElement[bool]:
+    """Return the condition with a literal, not a bound value, so that it matches the text of the partial indexes."""
+    condition: ColumnElement[bool] = delivery.state == literal_column(f"'{state}'")
+    return condition
 
 
-# Statistics are always older than a burst. A subquery with an order and a limit is one look into an index all the same;
-# NOT EXISTS becomes a join with all that is pending, which is quadratic then, and min() reads all of it.
+# After a burst of events, the planner's statistics are outdated. A subquery with an order and a limit is one index
+# lookup even then. NOT EXISTS would become a join with all pending deliveries, which is quadratic; min() would read all
+# of them.
 FIRST_OF_AGGREGATE = (
-    select(OTHER.event_id)
+    select(EARLIER.event_id)
     .where(
-        OTHER.handler == EventDelivery.handler,
-        OTHER.aggregate == EventDelivery.aggregate,
-        OTHER.aggregate_id == EventDelivery.aggregate_id,
-        is_in("pending", OTHER),
+        EARLIER.handler == EventDelivery.handler,
+        EARLIER.aggregate == EventDelivery.aggregate,
+        EARLIER.aggregate_id == EventDelivery.aggregate_id,
+        has_state("pending", EARLIER),
     )
-    .order_by(OTHER.event_id)
+    .order_by(EARLIER.event_id)
     .limit(1)
     .correlate(EventDelivery)
     .scalar_subquery()
 )
 OCCURRED_AT = select(Event.occurred_at).where(Event.id == EventDelivery.event_id).scalar_subquery()
-# What another relay is looking at is passed over. SQLite knows no such lock and needs none: one transaction writes.
+# Skip rows that another relay has locked. SQLite has no row locks and needs none: it has one writer at a time.
 DUE = (
     select(Event, EventDelivery.attempts, FIRST_OF_AGGREGATE.label("first"))
     .join(EventDelivery.event)
     .where(
         EventDelivery.handler == bindparam("handler"),
-        is_in("pending"),
+        has_state("pending"),
         EventDelivery.next_at <= bindparam("now", type_=UtcDateTime),
     )
     .order_by(EventDelivery.next_at, EventDelivery.event_id)
@@ -71,8 +73,8 @@ DUE = (
 )
 
 
-LOOK_AT = 20
-"""Deliveries that a claim looks at, at least: of an aggregate to which much has happened only one can be claimed."""
+MIN_CANDIDATES = 20
+"""Minimum of due deliveries that a claim reads. Only one of each aggregate can be claimed, so it needs several."""
 
 
 @repository
@@ -83,9 +85,9 @@ class DeliveryRepository:
     async def add(self, rows: Sequence[dict[str, Any]]) -> None:
         await get_session(self._manager).execute(INSERT, rows)
 
-    async def find_due(self, handlers: Sequence[str], now: datetime) -> Sequence[str]:
-        """Those of ``handlers`` for which something is due."""
-        first = select(EventDelivery.next_at).where(is_in("pending")).order_by(EventDelivery.next_at).limit(1)
+    async def find_due_handlers(self, handlers: Sequence[str], now: datetime) -> Sequence[str]:
+        """Return those of ``handlers`` that have due deliveries."""
+        first = select(EventDelivery.next_at).where(has_state("pending")).order_by(EventDelivery.next_at).limit(1)
         due = (
             select(literal(name)).where(first.where(EventDelivery.handler == name).scalar_subquery() <= now)
             for name in handlers
@@ -95,68 +97,72 @@ class DeliveryRepository:
     async def claim(
         self, handler: str, limit: int, now: datetime, until: datetime, later: datetime
     ) -> tuple[list[tuple[RecordedEvent, int]], int]:
-        """Of those that are due, up to ``limit`` that nobody else may deliver before ``until``: their events, each with
-        the number of its attempt.
+        """Claim up to ``limit`` due deliveries until ``until``. Return their events, each with its attempt number.
 
-        What is due and behind an earlier one of its aggregate is put off until ``later``, or until ``wake``: how many
-        were.
+        Also postpone due deliveries that an earlier pending event of the same aggregate blocks, until ``later`` or
+        until ``make_next_due``. Return the number postponed.
         """
         session = get_session(self._manager)
-        looked_at = {"handler": handler, "limit": max(limit, LOOK_AT), "now": now}
-        due = (await session.execute(DUE, looked_at)).all()
-        behind = {event.id: first for event, _, first in due if event.id != first}
-        put_off = await self._put_off(handler, behind, later) if behind else 0
-        first_ones = [(to_recorded(event), attempts + 1) for event, attempts, first in due if event.id == first]
-        if claimed := first_ones[:limit]:
+        parameters = {"handler": handler, "limit": max(limit, MIN_CANDIDATES), "now": now}
+        due = (await session.execute(DUE, parameters)).all()
+        blocked_by = {event.id: first for event, _, first in due if event.id != first}
+        postponed = await self._postpone(handler, blocked_by, later) if blocked_by else 0
+        claimable = [(to_recorded(event), attempts + 1) for event, attempts, first in due if event.id == first]
+        if claimed := claimable[:limit]:
             ids = [event.id for event, _ in claimed]
-            mine = UPDATE.where(EventDelivery.handler == handler, EventDelivery.event_id.in_(ids))
-            await session.execute(mine.values(attempts=EventDelivery.attempts + 1, next_at=until))
-        return sorted(claimed, key=lambda claim: claim[0].id), put_off
+            update_claimed = UPDATE.where(EventDelivery.handler == handler, EventDelivery.event_id.in_(ids))
+            await session.execute(update_claimed.values(attempts=EventDelivery.attempts + 1, next_at=until))
+        return sorted(claimed, key=lambda claim: claim[0].id), postponed
 
-    async def _put_off(self, handler: str, behind: Mapping[int, int], later: datetime) -> int:
-        """``behind`` has the earlier delivery that each waits for. Whoever finishes that one wakes them: it is locked
-        until they can be seen to sleep. If it is being finished just now, it is locked already, and they stay due."""
+    async def _postpone(self, handler: str, blocked_by: Mapping[int, int], later: datetime) -> int:
+        """Postpone deliveries until ``later``; ``blocked_by`` maps each to the earlier delivery that blocks it.
+
+        The relay that finishes the earlier delivery makes them due again, so it must see that they are postponed. That
+        is why the earlier delivery is locked until this commits. If another relay is finishing it at this moment, that
+        relay has the lock, and the blocked deliveries stay due.
+        """
         session = get_session(self._manager)
         earlier = select(EventDelivery.event_id).where(
-            EventDelivery.handler == handler, EventDelivery.event_id.in_(set(behind.values())), is_in("pending")
+            EventDelivery.handler == handler, EventDelivery.event_id.in_(set(blocked_by.values())), has_state("pending")
         )
         locked = set(await session.scalars(earlier.with_for_update(read=True, skip_locked=True)))
-        waiting = [event_id for event_id, first in behind.items() if first in locked]
+        waiting = [event_id for event_id, first in blocked_by.items() if first in locked]
         if waiting:
-            sleeping = UPDATE.where(EventDelivery.handler == handler, EventDelivery.event_id.in_(waiting))
-            await session.execute(sleeping.values(next_at=later))
+            postpone = UPDATE.where(EventDelivery.handler == handler, EventDelivery.event_id.in_(waiting))
+            await session.execute(postpone.values(next_at=later))
         return len(waiting)
 
     async def set_claimed(self, handler: str, attempts: Mapping[int, int], **values: Any) -> int:
-        """Set ``values`` where the number of the attempt is still that of the claim; how many there were."""
+        """Set ``values`` where the attempt number is still that of the claim. Return the number of rows."""
         statement = UPDATE.where(
             EventDelivery.handler == handler,
             tuple_(EventDelivery.event_id, EventDelivery.attempts).in_(list(attempts.items())),
-            is_in("pending"),
+            has_state("pending"),
         )
         result = await get_session(self._manager).execute(statement.values(**values))
         return int(result.rowcount)  # type: ignore[attr-defined]
 
-    async def wake(self, handler: str, finished: Collection[int], now: datetime) -> None:
-        """Make due what was put off behind ``finished``: of each aggregate the first that is pending now. It takes its
-        place by the age of its event."""
+    async def make_next_due(self, handler: str, finished: Collection[int], now: datetime) -> None:
+        """Make due the deliveries that ``finished`` blocked: the first pending one of each aggregate.
+
+        It becomes due at the time of its event, so that older events come first.
+        """
         session = get_session(self._manager)
         following = select(FIRST_OF_AGGREGATE).where(
             EventDelivery.handler == handler, EventDelivery.event_id.in_(finished)
         )
         if waiting := set(await session.scalars(following)) - {None}:
-            wake = UPDATE.where(
+            make_due = UPDATE.where(
                 EventDelivery.handler == handler,
                 EventDelivery.event_id.in_(waiting),
-                EventDelivery.attempts
-                == 0,  # or it is somebody's, or has failed and will be tried again when it is due
+                EventDelivery.attempts == 0,  # otherwise it is claimed, or waits for its next attempt
                 EventDelivery.next_at > now,
-                is_in("pending"),
+                has_state("pending"),
             )
-            await session.execute(wake.values(next_at=OCCURRED_AT))
+            await session.execute(make_due.values(next_at=OCCURRED_AT))
 
     async def find_paged(self, filters: DeliveryFilter, page: PageRequest) -> Page[EventDelivery]:
-        statement = select(EventDelivery).where(is_in(filters.state)).options(selectinload(EventDelivery.event))
+        statement = select(EventDelivery).where(has_state(filters.state)).options(selectinload(EventDelivery.event))
         if filters.handler is not MISSING:
             statement = statement.where(EventDelivery.handler == filters.handler)
         if filters.type is not MISSING:
@@ -164,26 +170,26 @@ class DeliveryRepository:
         return await fetch_page(get_session(self._manager), EventDelivery, statement, page)
 
     async def find_dead_events(self, handler: str | None, limit: int) -> Sequence[int]:
-        """Up to ``limit`` ids of events that are dead letters, of ``handler`` or of any, oldest first."""
-        statement = select(EventDelivery.event_id).where(is_in("dead")).distinct()
+        """Return up to ``limit`` ids of events with dead letters, oldest first. Without ``handler``, of any handler."""
+        statement = select(EventDelivery.event_id).where(has_state("dead")).distinct()
         if handler is not None:
             statement = statement.where(EventDelivery.handler == handler)
         return (await get_session(self._manager).scalars(statement.order_by(EventDelivery.event_id).limit(limit))).all()
 
-    async def revive(self, event_ids: Collection[int], handler: str | None, now: datetime) -> Sequence[str]:
-        """Begin anew with dead letters; the handler of each."""
-        statement = UPDATE.where(EventDelivery.event_id.in_(event_ids), is_in("dead"))
+    async def reset_dead(self, event_ids: Collection[int], handler: str | None, now: datetime) -> Sequence[str]:
+        """Make dead letters pending again, with all attempts. Return the handler of each."""
+        statement = UPDATE.where(EventDelivery.event_id.in_(event_ids), has_state("dead"))
         if handler is not None:
             statement = statement.where(EventDelivery.handler == handler)
         values = {"state": "pending", "attempts": 0, "next_at": now, "finished_at": None, "error": None}
-        revived = statement.values(values).returning(EventDelivery.handler)
-        return (await get_session(self._manager).scalars(revived)).all()
+        reset = statement.values(values).returning(EventDelivery.handler)
+        return (await get_session(self._manager).scalars(reset)).all()
 
     async def delete_delivered(self, before: datetime, limit: int) -> int:
-        """Forget up to ``limit`` deliveries that were made before; their number."""
+        """Delete up to ``limit`` deliveries that were made before ``before``, oldest first. Return how many."""
         old = (
             select(EventDelivery.event_id, EventDelivery.handler)
-            .where(is_in("delivered"), EventDelivery.finished_at < before)
+            .where(has_state("delivered"), EventDelivery.finished_at < before)
             .order_by(EventDelivery.finished_at)
             .limit(limit)
         )

@@ -1,4 +1,4 @@
-"""What deliveries look like from outside."""
+"""Requests and responses of deliveries."""
 
 from datetime import datetime
 from typing import Annotated
@@ -19,11 +19,11 @@ from ..text import without_nul
 from .states import DeliveryState
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(without_nul)]
-"""Of a handler or a type of event."""
+"""The name of a handler or the type of an event."""
 
 
 class DeliveryFilter(BaseModel):
-    """Select the deliveries in a state that pass every filter that is set."""
+    """Select the deliveries in ``state`` that match every filter that is set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,7 +33,7 @@ class DeliveryFilter(BaseModel):
 
 
 class DeliveryResponse(BaseModel):
-    """One event on its way to one handler; ``next_at`` is None where nothing more will happen by itself."""
+    """The delivery of one event to one handler. `next_at` is null unless the delivery is pending."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -55,7 +55,7 @@ class DeliveryResponse(BaseModel):
 
 
 class RedeliveryOrder(BaseModel):
-    """Without a handler, to all that have given the event up."""
+    """Without a handler, the event goes to all handlers that have it as a dead letter."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

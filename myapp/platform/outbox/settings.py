@@ -12,9 +12,11 @@ from ..config import Seconds
 @configured(target="self", prefix="events", mapping="tree")
 @dataclass
 class EventsSettings:
-    """Times are in seconds. ``lease`` is how long a delivery belongs to the process that claimed it; it must be longer
-    than the two timeouts, by as much as the clocks of several hosts may differ. The pause after a failure doubles from
-    ``backoff`` to ``max_backoff``.
+    """Settings of the relay. Times are in seconds.
+
+    ``lease`` is how long a delivery belongs to the process that claimed it. It must be longer than ``handler_timeout``
+    and ``transaction_timeout``, by as much as the clocks of the hosts may differ. The pause after a failure doubles
+    from ``backoff`` to ``max_backoff``.
     """
 
     relay: bool = True

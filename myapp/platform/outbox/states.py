@@ -3,4 +3,4 @@
 from typing import Literal
 
 DeliveryState = Literal["pending", "delivered", "dead"]
-"""``dead`` is given up: no further attempt is made until an operator asks for one."""
+"""A ``dead`` delivery is a dead letter: it is not attempted again until an operator asks for it."""

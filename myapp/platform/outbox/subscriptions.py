@@ -1,4 +1,4 @@
-"""Which handlers hear of which events."""
+"""The handlers of each event type."""
 
 from collections.abc import Iterable
 
@@ -11,22 +11,24 @@ from ..events.models import MAX_NAME
 
 @component
 class Subscriptions:
-    """Filled by the relay when the container starts.
+    """The registry of handler names. The relay fills it when the container starts.
 
-    The publisher asks here and not the handlers themselves, which depend on services that depend on the publisher.
+    The outbox reads it instead of the handlers: they depend on services, which depend on the publisher.
     """
 
     def __init__(self) -> None:
         self._by_type: dict[str, list[str]] = {}
 
     def add(self, handlers: Iterable[EventHandler]) -> None:
-        """Raises StartupError for two handlers of one name, and for a name that is too long for its column."""
+        """Register ``handlers``. Raises StartupError if two share a name, or a name is too long for its column."""
         names: set[str] = set()
         for handler in handlers:
             if handler.name in names:
-                raise StartupError(f"two event handlers are called {handler.name!r}")
+                raise StartupError(f"two event handlers have the name {handler.name!r}")
             if len(handler.name) > MAX_NAME:
-                raise StartupError(f"the name of the event handler {handler.name!r} is longer than {MAX_NAME}")
+                raise StartupError(
+                    f"the name of the event handler {handler.name!r} is longer than {MAX_NAME} characters"
+                )
             names.add(handler.name)
             for event_type in handler.event_types:
                 self._by_type.setdefault(event_type, []).append(handler.name)

@@ -1,4 +1,4 @@
-"""Work that time makes due: what has expired, what a crash has left behind."""
+"""Periodic work: clean up expired rows and the remains of crashes."""
 
 import asyncio
 import logging
@@ -15,8 +15,10 @@ logger = logging.getLogger(__name__)
 
 
 class Sweep(ABC):
-    """A component that every relay runs every ``interval`` seconds, each sweep by itself: it must be right when several
-    run it at once, and when it is ended in the middle."""
+    """A component that every relay runs every ``interval`` seconds, independently of other sweeps.
+
+    It must be correct when several processes run it at once, and when it is cancelled at any point.
+    """
 
     interval: ClassVar[float]
 
@@ -24,11 +26,11 @@ class Sweep(ABC):
     async def sweep(self) -> None: ...
 
 
-async def repeat(sweep: Sweep, limit: float, end: asyncio.Event) -> None:
-    """Run ``sweep`` now and every ``interval``, for ``limit`` seconds at most each time, until ``end``."""
+async def repeat(sweep: Sweep, time_limit: float, end: asyncio.Event) -> None:
+    """Run ``sweep`` now and every ``interval`` until ``end``. Each run takes at most ``time_limit`` seconds."""
     while not end.is_set():
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(time_limit):
                 await sweep.sweep()
         except Exception as error:
             logger.warning("%s failed: %s", type(sweep).__name__, error_summary(error))
@@ -38,14 +40,14 @@ async def repeat(sweep: Sweep, limit: float, end: asyncio.Event) -> None:
 
 @component
 class DeliveredSweep(Sweep):
-    """Forgets deliveries that were made long ago; the events stay."""
+    """Deletes deliveries that were made ``events.keep_delivered_days`` ago. The events stay."""
 
     interval = 600.0
-    batch_size: ClassVar[int] = 1000  # of one transaction: on SQLite nobody else writes meanwhile
+    batch_size: ClassVar[int] = 1000  # per transaction: on SQLite it blocks all other writers
 
     def __init__(self, queue: DeliveryQueue) -> None:
         self._queue = queue
 
     async def sweep(self) -> None:
-        while await self._queue.forget_delivered(self.batch_size) == self.batch_size:
+        while await self._queue.delete_delivered(self.batch_size) == self.batch_size:
             pass

@@ -1,4 +1,4 @@
-"""An application whose handlers do as tests tell them."""
+"""An application with handlers whose behaviour tests control."""
 
 from collections.abc import AsyncIterator
 
@@ -26,14 +26,14 @@ async def room_application(
     database_kind: str, databases: Databases, issuer: Issuer, folders: dict[str, str]
 ) -> AsyncIterator[PicoContainer]:
     environment = {"DATABASE__URL": databases.migrated(database_kind), "AUTH_CLIENT__ISSUER": issuer.url}
-    container = build(environment | folders | SETTINGS, modules=["tests.platform.outbox.told"])
+    container = build(environment | folders | SETTINGS, modules=["tests.platform.outbox.handlers"])
     yield container
     await container.ashutdown()
 
 
 @pytest.fixture
 async def room(room_application: PicoContainer) -> Room:
-    """With empty tables, and handlers that obey."""
+    """A room with empty tables and handlers that succeed."""
     room = Room(room_application)
     await room.clear()
     return room

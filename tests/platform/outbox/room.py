@@ -1,4 +1,4 @@
-"""The events room of a container, as tests see it."""
+"""A facade for tests: the events and deliveries of one container."""
 
 import asyncio
 import inspect
@@ -23,8 +23,8 @@ from myapp.platform.outbox.services import DeliveryService
 from myapp.platform.outbox.settings import EventsSettings
 from tests.databases import empty_tables
 
+from .handlers import Clerk, Listener, Neighbour
 from .things import Happened
-from .told import Clerk, Listener, Neighbour
 
 
 class Room:
@@ -52,13 +52,12 @@ class Room:
         return cast(Clerk, self.container.get(Clerk))
 
     async def clear(self) -> None:
-        """Empty the tables, and let the handlers obey."""
+        """Empty the tables and reset the handlers, so that they succeed."""
         await empty_tables(self.manager.engine, AppBase.metadata)
         for handler in (self.listener, self.neighbour, self.clerk):
             handler.reset()
 
-    def version(self, aggregate_id: str) -> int:
-        """The next one."""
+    def next_version(self, aggregate_id: str) -> int:
         self._versions[aggregate_id] = self._versions.get(aggregate_id, 0) + 1
         return self._versions[aggregate_id]
 
@@ -67,15 +66,15 @@ class Room:
             await self.publisher.publish(*events)
 
     async def happen(self, *aggregate_ids: str, kind: type[DomainEvent] = Happened) -> None:
-        """Something happens to things, one after the other."""
-        await self.publish(*(kind(aggregate_id=id, version=self.version(id)) for id in aggregate_ids))
+        """Publish one event for each id, in order."""
+        await self.publish(*(kind(aggregate_id=id, version=self.next_version(id)) for id in aggregate_ids))
 
     async def events(self, type: str) -> Sequence[Event]:
         async with self.manager.transaction(read_only=True) as session:
             return (await session.scalars(select(Event).where(Event.type == type).order_by(Event.id))).all()
 
     async def deliveries(self, handler: str) -> Sequence[Row[Any]]:
-        """In the order of events."""
+        """Return the deliveries of a handler, in the order of their events."""
         columns = EventDelivery.__table__.columns
         statement = select(*columns).where(EventDelivery.handler == handler).order_by(EventDelivery.event_id)
         async with self.manager.transaction(read_only=True) as session:
@@ -85,28 +84,28 @@ class Room:
         return [delivery.state for delivery in await self.deliveries(handler)]
 
     async def exhaust(self) -> None:
-        """Let time pass and deliver until nothing is pending."""
+        """Make all pending deliveries due and deliver, until none is pending."""
         await self.pass_time()
         while await self.relay.deliver_due():
             await self.pass_time()
 
-    async def set(self, of: str, **values: Any) -> None:
-        """Change all deliveries of a handler, as if something had come between."""
+    async def update_deliveries(self, handler: str, **values: Any) -> None:
+        """Change all deliveries of a handler behind the relay's back."""
         async with self.manager.transaction() as session:
-            await session.execute(update(EventDelivery).where(EventDelivery.handler == of).values(**values))
+            await session.execute(update(EventDelivery).where(EventDelivery.handler == handler).values(**values))
 
     async def all_are(self, handler: str, state: str) -> bool:
         return set(await self.states(handler)) == {state}
 
     async def pass_time(self) -> None:
-        """Let all that waits for its time be due."""
+        """Make all pending deliveries due, as if their leases and pauses had expired."""
         async with self.manager.transaction() as session:
             waiting = update(EventDelivery).where(EventDelivery.state == "pending")
             await session.execute(waiting.values(next_at=utc_now() - timedelta(seconds=1)))
 
 
 async def until(condition: Callable[[], Any], seconds: float = 30) -> None:
-    """``condition`` may be a coroutine function."""
+    """Wait until ``condition`` returns something true. It may be a coroutine function."""
     async with asyncio.timeout(seconds):
         while not (await found if inspect.isawaitable(found := condition()) else found):  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -1,6 +1,6 @@
-"""Handlers that write down, in a file, what they are told; for relays in processes of their own.
+"""Handlers that log their events to a file, for relays in separate processes.
 
-``python -m tests.platform.outbox.scribe`` is such a relay: `products-api relay` with the handlers of this module.
+``python -m tests.platform.outbox.scribe`` starts such a relay: `products-api relay` with the handlers of this module.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from .things import Counted, Happened, Noted
 
 
 class Folder:
-    """What the processes of a test share: a log, and a gate before which handlers wait while it is shut."""
+    """The files that the processes of a test share: a log, and a gate. Handlers wait while the gate is shut."""
 
     def __init__(self, path: Path) -> None:
         self._log = path / "log"
@@ -28,11 +28,11 @@ class Folder:
         self._log.touch()
 
     def write(self, word: str, event: RecordedEvent) -> None:
-        with self._log.open("a") as file:  # a short line is written at once, whoever else writes
+        with self._log.open("a") as file:  # appending a short line is atomic, even with several writers
             file.write(f"{word} {event.aggregate_id} {event.version}\n")
 
     def read(self, word: str) -> list[tuple[str, int]]:
-        """The aggregate and version of each event of which it was written, in the order in which it was."""
+        """Return the aggregate and version of each event that was logged with ``word``, in order."""
         lines = [line.split() for line in self._log.read_text().splitlines()]
         return [(aggregate_id, int(version)) for found, aggregate_id, version in lines if found == word]
 
@@ -43,7 +43,7 @@ class Folder:
         self._gate.unlink()
 
     async def pass_gate(self) -> None:
-        while self._gate.exists():  # noqa: ASYNC110 - what is waited for sets no event
+        while self._gate.exists():  # noqa: ASYNC110 - a file sets no asyncio event
             await asyncio.sleep(0.01)
 
 
@@ -54,14 +54,14 @@ class Scribe(EventHandler):
 
     async def handle(self, event: RecordedEvent) -> None:
         folder = Folder(Path(os.environ["SCRIBE_FOLDER"]))
-        folder.write("told", event)
+        folder.write("received", event)
         await folder.pass_gate()
         folder.write("done", event)
 
 
 @component
 class Accountant(EventHandler):
-    """Writes an event of its own, of which the database takes only one."""
+    """Publishes an event for each one it receives. The database refuses a duplicate."""
 
     name: ClassVar[str] = "accountant"
     event_types: ClassVar[frozenset[str]] = frozenset({Counted.type})

@@ -1,4 +1,4 @@
-"""What operators see of deliveries, and what they do about dead letters."""
+"""Operators list deliveries and retry dead letters."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,9 +13,9 @@ from myapp.platform.events.event import RecordedEvent
 from tests.conftest import client_of
 from tests.platform.web.problems import assert_problem
 
+from .handlers import fail_with
 from .room import Room
 from .things import Counted
-from .told import fail_with
 
 PATH = "/api/v1/admin/events"
 
@@ -29,15 +29,15 @@ async def operator(room_application: PicoContainer, tokens: dict[str, str]) -> A
 
 @pytest.fixture
 async def dead(room: Room) -> int:
-    """The event that the listener has given up; its neighbour has not."""
+    """The id of an event that is a dead letter for the listener, and delivered to its neighbour."""
     room.listener.behaviour = fail_with(ValueError("no such thing"))
     await room.happen("a")
     await room.exhaust()
     room.listener.reset()
     [delivery] = await room.deliveries("listener")
     assert delivery.state == "dead"
-    made: int = delivery.event_id
-    return made
+    event_id: int = delivery.event_id
+    return event_id
 
 
 async def listed(client: httpx.AsyncClient, **params: Any) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ async def listed(client: httpx.AsyncClient, **params: Any) -> list[dict[str, Any
 
 
 class TestList:
-    async def test_shows_what_was_given_up(self, room: Room, operator: httpx.AsyncClient, dead: int) -> None:
+    async def test_shows_dead_letters(self, room: Room, operator: httpx.AsyncClient, dead: int) -> None:
         [event] = await room.events("thing.happened")
         response = await operator.get(PATH)
         assert response.json() == {
@@ -114,7 +114,7 @@ class TestList:
 
 
 class TestRedeliver:
-    async def test_delivers_what_was_given_up(self, room: Room, operator: httpx.AsyncClient, dead: int) -> None:
+    async def test_delivers_a_dead_letter(self, room: Room, operator: httpx.AsyncClient, dead: int) -> None:
         response = await operator.post(f"{PATH}/{dead}/redeliver")
         assert (response.status_code, response.json()) == (200, {"event_id": dead, "handlers": ["listener"]})
         [delivery] = await room.deliveries("listener")
@@ -130,7 +130,7 @@ class TestRedeliver:
         await room.exhaust()
         [delivery] = await room.deliveries("listener")
         assert (delivery.state, delivery.attempts, delivery.error) == ("dead", 3, "ValueError: still not")
-        assert len(room.listener.told) == 3
+        assert len(room.listener.received) == 3
 
     @pytest.mark.parametrize("body", [{"handler": "listener"}, {"handler": None}, {}])
     async def test_to_one_handler(
@@ -145,7 +145,7 @@ class TestRedeliver:
         assert (await operator.post(f"{PATH}/{dead}/redeliver")).status_code == 200
         assert_problem(await operator.post(f"{PATH}/{dead}/redeliver"), 409, "conflict")
 
-    async def test_only_what_was_given_up(self, room: Room, operator: httpx.AsyncClient) -> None:
+    async def test_only_dead_letters(self, room: Room, operator: httpx.AsyncClient) -> None:
         await room.happen("a")
         [delivery] = await room.deliveries("listener")
         assert_problem(await operator.post(f"{PATH}/{delivery.event_id}/redeliver"), 409, "conflict")
@@ -171,7 +171,7 @@ class TestRedeliver:
 
 
 class TestService:
-    async def test_all_that_was_given_up(self, room: Room) -> None:
+    async def test_redeliver_all(self, room: Room) -> None:
         async def refuse(event: RecordedEvent) -> None:
             raise ValueError
 

@@ -16,19 +16,19 @@ from myapp.platform.errors import ConflictError
 from tests.databases import Databases
 from tests.processes import Process, clean_environment
 
+from .handlers import fail_with
 from .room import Room, until
-from .told import fail_with
 
 
 @pytest.fixture
 async def dead(room: Room) -> int:
-    """An event that the listener has given up, for a reason that a terminal would obey."""
+    """The id of a dead letter whose error has control characters for a terminal."""
     room.listener.behaviour = fail_with(ValueError("\x1b[31mno\tway"))
     await room.happen("a")
     await room.exhaust()
     room.listener.reset()
-    made: int = (await room.deliveries("listener"))[0].event_id
-    return made
+    event_id: int = (await room.deliveries("listener"))[0].event_id
+    return event_id
 
 
 class TestEvents:
@@ -83,7 +83,7 @@ class TestCommandLine:
     @pytest.mark.slow
     @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
     async def test_relay_runs_until_ctrl_c(self, room: Room, tmp_path: Path) -> None:
-        """The handlers of told.py are not its own, so it leaves their deliveries alone."""
+        """This process does not have the handlers of handlers.py, so it ignores their deliveries."""
         await room.happen("a")
         url = room.manager.engine.url.render_as_string(hide_password=False)
         relay = Process([sys.executable, "-m", "myapp.cli", "relay"], {"DATABASE__URL": url}, tmp_path / "output")

@@ -13,9 +13,9 @@ from .things import Counted
 
 
 async def test_four_relays(start: StartContainer, database_url: str) -> None:
-    """In one process, which makes them meet more often."""
+    """The relays run in one process, so that they collide more often."""
     rooms = [
-        Room(start({"DATABASE__URL": database_url} | SETTINGS, modules=["tests.platform.outbox.told"]))
+        Room(start({"DATABASE__URL": database_url} | SETTINGS, modules=["tests.platform.outbox.handlers"]))
         for _ in range(4)
     ]
     done: list[tuple[str, str, int]] = []

@@ -1,4 +1,4 @@
-"""A database that goes away in each step of a delivery: nothing is lost, nothing is done twice."""
+"""The database becomes unavailable in each step of a delivery: nothing is lost, nothing is done twice."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,9 +17,9 @@ from .conftest import SETTINGS
 from .room import Room, until
 from .things import Counted
 
-Away = Callable[[], AbstractAsyncContextManager[None]]
+Outage = Callable[[], AbstractAsyncContextManager[None]]
 
-IMPATIENT = {
+SHORT_TIMEOUTS = {
     "ENGINE__CONNECT_TIMEOUT": "2",
     "ENGINE__COMMAND_TIMEOUT": "1",
     "ENGINE__SQLITE_BUSY_TIMEOUT": "0.4",
@@ -27,7 +27,7 @@ IMPATIENT = {
     "EVENTS__HANDLER_TIMEOUT": "20",
 }
 LONG_ENOUGH = {"sqlite": 0.6, "broken off": 0.3, "silent": 1.3}
-"""Seconds until each fault is noticed."""
+"""Seconds until the relay notices each fault."""
 
 
 SILENT = pytest.param("silent", marks=pytest.mark.slow)  # waits for seconds
@@ -50,11 +50,11 @@ def proxy(databases: Databases) -> Iterator[Proxy]:
 @pytest.fixture
 def room(fault: str, databases: Databases, request: pytest.FixtureRequest, start: StartContainer) -> Room:
     url = databases.migrated("sqlite") if fault == "sqlite" else request.getfixturevalue("proxy").url
-    return Room(start({"DATABASE__URL": url} | SETTINGS | IMPATIENT, modules=["tests.platform.outbox.told"]))
+    return Room(start({"DATABASE__URL": url} | SETTINGS | SHORT_TIMEOUTS, modules=["tests.platform.outbox.handlers"]))
 
 
 @pytest.fixture
-def away(fault: str, room: Room, request: pytest.FixtureRequest) -> Away:
+def outage(fault: str, room: Room, request: pytest.FixtureRequest) -> Outage:
     @asynccontextmanager
     async def locked() -> AsyncIterator[None]:
         async with room.manager.engine.connect() as connection:
@@ -79,7 +79,7 @@ def away(fault: str, room: Room, request: pytest.FixtureRequest) -> Away:
 
 
 class Gate:
-    """A behaviour of handlers that wait in the middle of their work."""
+    """A behaviour of handlers: wait in the middle of the work."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
@@ -90,35 +90,35 @@ class Gate:
         await self.open.wait()
 
 
-async def test_before_the_claim(room: Room, fault: str, away: Away) -> None:
+async def test_before_the_claim(room: Room, fault: str, outage: Outage) -> None:
     await room.happen("a", "b")
-    async with away(), room.relay.running():
+    async with outage(), room.relay.running():
         await asyncio.sleep(LONG_ENOUGH[fault])
     async with room.relay.running():
         await room.happen("a")
         await until(lambda: len(room.listener.done) == 3)
-        async with away():
+        async with outage():
             await asyncio.sleep(LONG_ENOUGH[fault])
         await room.happen("c")
         await until(lambda: len(room.listener.done) == 4)
-    assert len(room.listener.told) == 4
+    assert len(room.listener.received) == 4
 
 
-async def test_between_the_work_and_its_record(room: Room, fault: str, away: Away) -> None:
+async def test_between_the_work_and_its_record(room: Room, fault: str, outage: Outage) -> None:
     room.listener.behaviour = gate = Gate()
     await room.happen("a")
     async with room.relay.running():
         await gate.reached.wait()
         await until(lambda: room.neighbour.done)
-        async with away():
+        async with outage():
             gate.open.set()
             await until(lambda: room.listener.done)
             await asyncio.sleep(LONG_ENOUGH[fault])
         await until(lambda: room.all_are("listener", "delivered"))
-    assert len(room.listener.told) == 1
+    assert len(room.listener.received) == 1
 
 
-async def test_between_a_failure_and_its_record(room: Room, fault: str, away: Away) -> None:
+async def test_between_a_failure_and_its_record(room: Room, fault: str, outage: Outage) -> None:
     gate = Gate()
 
     async def fail_after_it(event: RecordedEvent) -> None:
@@ -129,7 +129,7 @@ async def test_between_a_failure_and_its_record(room: Room, fault: str, away: Aw
     await room.happen("a")
     async with room.relay.running():
         await gate.reached.wait()
-        async with away():
+        async with outage():
             gate.open.set()
             await asyncio.sleep(LONG_ENOUGH[fault])
         await until(lambda: room.neighbour.done)
@@ -138,12 +138,12 @@ async def test_between_a_failure_and_its_record(room: Room, fault: str, away: Aw
 
 
 @needs_a_server
-async def test_in_the_transaction_of_the_record(room: Room, fault: str, away: Away) -> None:
+async def test_in_the_transaction_of_the_record(room: Room, fault: str, outage: Outage) -> None:
     room.clerk.behaviour = gate = Gate()
     await room.happen("a", "b", kind=Counted)
     async with room.relay.running():
         await gate.reached.wait()
-        async with away():
+        async with outage():
             gate.open.set()
             await asyncio.sleep(LONG_ENOUGH[fault])
     assert len(await room.events("thing.noted")) == (await room.states("clerk")).count("delivered")
@@ -153,7 +153,7 @@ async def test_in_the_transaction_of_the_record(room: Room, fault: str, away: Aw
 
 
 @needs_a_server
-async def test_a_script_is_told(room: Room, away: Away) -> None:
-    async with away():
+async def test_deliver_due_raises(room: Room, outage: Outage) -> None:
+    async with outage():
         with pytest.raises(DatabaseUnavailableError):
             await room.relay.deliver_due()

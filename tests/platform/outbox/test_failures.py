@@ -1,4 +1,4 @@
-"""Handlers that fail, hang or lose their claim: what is tried again, when, and who is not affected."""
+"""Handlers that fail, hang or lose their claim: what is retried, when, and what is not affected."""
 
 import asyncio
 import logging
@@ -17,9 +17,9 @@ from myapp.platform.outbox.queue import LostClaimError
 from tests.platform.web.faulty import SECRET
 
 from ...fixture_types import StartContainer
+from .handlers import HandlerContext, fail_with, hang
 from .room import Room, until
 from .things import Counted, Happened
-from .told import Surroundings, fail_with, hang
 
 
 async def the_delivery(room: Room, handler: str = "listener") -> Row[Any]:
@@ -48,13 +48,13 @@ class TestFailing:
         assert delivery.error == "ConflictError: The thing is in use."
         await room.pass_time()
         assert await room.relay.deliver_due() == 0
-        assert len(room.listener.told) == 3
+        assert len(room.listener.received) == 3
         assert len(room.neighbour.done) == 1
         lines = [record for record in caplog.records if record.name == "myapp.platform.outbox.courier"]
         assert [record.levelname for record in lines] == ["WARNING", "WARNING", "ERROR"]
-        assert not any(record.exc_info for record in lines)  # it was expected
+        assert not any(record.exc_info for record in lines)  # the error was expected
 
-    async def test_that_comes_right_in_the_end_leaves_no_error(self, room: Room) -> None:
+    async def test_a_later_success_clears_the_error(self, room: Room) -> None:
         room.listener.behaviour = fail_with(ValueError("not yet"))
         await room.happen("a")
         await room.relay.deliver_due()
@@ -77,7 +77,7 @@ class TestFailing:
         ],
         ids=lambda error: type(error).__name__,
     )
-    async def test_in_whatever_way(self, room: Room, error: BaseException) -> None:
+    async def test_any_exception_counts(self, room: Room, error: BaseException) -> None:
         room.listener.behaviour = fail_with(error)
         await room.happen("a")
         await room.relay.deliver_due()
@@ -89,7 +89,7 @@ class TestFailing:
         assert len(room.neighbour.done) == 1
 
     async def test_with_a_reason_that_no_column_holds(self, room: Room, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level(logging.CRITICAL)  # pytest could not report the line
+        caplog.set_level(logging.CRITICAL)  # pytest could not print the line
         room.listener.behaviour = fail_with(ValueError("a\x00b\ud800c"))
         await room.happen("a")
         await room.relay.deliver_due()
@@ -108,7 +108,7 @@ class TestHanging:
     async def test_stops_neither_its_neighbour_nor_other_aggregates(
         self, room: Room, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What comes while it hangs is delivered while it hangs."""
+        """Events that are published while it hangs are delivered while it hangs."""
         released = asyncio.Event()
 
         async def wait_for_a(event: RecordedEvent) -> None:
@@ -119,7 +119,7 @@ class TestHanging:
         monkeypatch.setattr(room.settings, "handler_timeout", 20.0)
         async with room.relay.running():
             await room.happen("a")
-            await until(lambda: room.listener.told)
+            await until(lambda: room.listener.received)
             await room.happen("a", "b", "c")
             await until(lambda: len(room.neighbour.done) == 4)
             await until(lambda: {event.aggregate_id for event in room.listener.done} == {"b", "c"})
@@ -134,7 +134,7 @@ class TestInTransaction:
         assert await room.states("clerk") == ["delivered"]
         assert len(await room.events("thing.noted")) == 1
 
-    async def test_what_it_wrote_before_it_failed_is_not(self, room: Room) -> None:
+    async def test_writes_before_a_failure_are_rolled_back(self, room: Room) -> None:
         room.clerk.behaviour = fail_with(ValueError("no"))
         await room.happen("a", kind=Counted)
         await room.exhaust()
@@ -155,7 +155,9 @@ class TestInTransaction:
     async def test_one_that_the_database_refuses_fails_alone(self, room: Room) -> None:
         await room.happen(*"abc", kind=Counted)
         await room.relay.deliver_due()
-        await room.set("clerk", state="pending", attempts=0, next_at=utc_now())  # there would be two notes of each
+        await room.update_deliveries(
+            "clerk", state="pending", attempts=0, next_at=utc_now()
+        )  # a second delivery would write a duplicate
         await room.happen("d", kind=Counted)
         await room.relay.deliver_due()
         assert await room.states("clerk") == ["pending"] * 3 + ["delivered"]
@@ -186,20 +188,20 @@ class TestInTransaction:
 
 
 class TestLease:
-    async def test_whoever_lost_a_claim_cannot_mark_it(self, room: Room) -> None:
+    async def test_a_lost_claim_cannot_be_marked(self, room: Room) -> None:
         await room.happen("a")
         [claim], _ = await room.queue.claim("listener", 1)
         await room.pass_time()
         [other], _ = await room.queue.claim("listener", 1)
         assert (claim.attempt, other.attempt) == (1, 2)
         with pytest.raises(LostClaimError):
-            await room.queue.delivered(claim)
-        assert await room.queue.failed(claim, "too late")
+            await room.queue.mark_delivered(claim)
+        assert await room.queue.mark_failed(claim, "too late")
         delivery = await the_delivery(room)
         assert (delivery.state, delivery.attempts, delivery.error) == ("pending", 2, None)
-        await room.queue.delivered(other)
+        await room.queue.mark_delivered(other)
         with pytest.raises(LostClaimError):
-            await room.queue.delivered(claim)
+            await room.queue.mark_delivered(claim)
 
     async def test_work_that_was_done_too_late_is_no_failure(
         self, room: Room, caplog: pytest.LogCaptureFixture
@@ -214,7 +216,7 @@ class TestLease:
         assert (await the_delivery(room)).state == "pending"
         assert "too late" in caplog.text
 
-    async def test_who_ends_the_process_each_time_is_given_up(self, room: Room) -> None:
+    async def test_an_event_that_ends_the_process_each_time_becomes_a_dead_letter(self, room: Room) -> None:
         await room.happen("a", "a")
         for attempt in (1, 2, 3):
             [claim], _ = await room.queue.claim("listener", 1)
@@ -224,7 +226,7 @@ class TestLease:
         first, second = await room.deliveries("listener")
         assert (first.state, first.error) == ("dead", "the process ended during each attempt")
         assert second.state == "delivered"
-        assert [event.version for event in room.listener.told] == [2]
+        assert [event.version for event in room.listener.received] == [2]
 
     @pytest.mark.parametrize("longer", ["HANDLER_TIMEOUT", "TRANSACTION_TIMEOUT"])
     def test_must_be_longer_than_a_delivery(self, start: StartContainer, database_url: str, longer: str) -> None:
@@ -234,7 +236,7 @@ class TestLease:
 
 class TestSurroundings:
     async def test_a_handler_inherits_nothing(self, room: Room) -> None:
-        """Whoever lets it deliver: here a caller in the middle of a request."""
+        """The relay may be called in the middle of a request: handlers do not inherit its context."""
         SecurityContext.set(TokenClaims(sub="ada", email="", role="", org_id="", jti=""), ["admin"])
         try:
             await room.happen("a")
@@ -242,7 +244,7 @@ class TestSurroundings:
                 await room.relay.deliver_due()
         finally:
             SecurityContext.clear()
-        assert room.listener.surroundings == [Surroundings(False, "system", False, "-")]
+        assert room.listener.contexts == [HandlerContext(False, "system", False, "-")]
 
     async def test_it_belongs_to_the_request_of_its_event(self, room: Room) -> None:
         async with room.manager.transaction() as session:
@@ -251,7 +253,7 @@ class TestSurroundings:
             event.request_id = "request-1"
             await session.flush()
         await room.relay.deliver_due()
-        assert [found.request_id for found in room.listener.surroundings] == ["request-1"]
+        assert [found.request_id for found in room.listener.contexts] == ["request-1"]
 
     async def test_one_delivery_leaves_nothing_to_the_next(self, room: Room) -> None:
         async def become_ada(_event: RecordedEvent) -> None:
@@ -262,15 +264,15 @@ class TestSurroundings:
         await room.happen("a", "a", "b")
         await room.happen("c", "c", kind=Counted)
         await room.relay.deliver_due()
-        assert {found.actor for found in room.listener.surroundings} == {"system"}
-        assert {found.in_transaction for found in room.clerk.surroundings} == {True}
+        assert {found.actor for found in room.listener.contexts} == {"system"}
+        assert {found.in_transaction for found in room.clerk.contexts} == {True}
 
 
 class TestUnknownHandler:
     async def test_is_left_alone(self, room: Room) -> None:
-        """It belongs to another version of the program, or to a later one."""
+        """Another version of the program has that handler."""
         await room.happen("a", "a")
-        await room.set("listener", handler="somebody-else")
+        await room.update_deliveries("listener", handler="somebody-else")
         assert await room.relay.deliver_due() == 2  # the neighbour's
-        left = await room.deliveries("somebody-else")
-        assert [(delivery.state, delivery.attempts) for delivery in left] == [("pending", 0)] * 2
+        ignored = await room.deliveries("somebody-else")
+        assert [(delivery.state, delivery.attempts) for delivery in ignored] == [("pending", 0)] * 2

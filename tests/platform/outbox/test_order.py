@@ -1,13 +1,13 @@
-"""In order for each handler and aggregate; nobody waits for another aggregate or another handler."""
+"""Events are delivered in order for each handler and aggregate, independently of other handlers and aggregates."""
 
 from myapp.platform.events.event import RecordedEvent
 
+from .handlers import fail_with
 from .room import Room
 from .things import Counted
-from .told import fail_with
 
 
-def told(events: list[RecordedEvent]) -> list[tuple[str, int]]:
+def versions_of(events: list[RecordedEvent]) -> list[tuple[str, int]]:
     return [(event.aggregate_id, event.version) for event in events]
 
 
@@ -19,7 +19,7 @@ class TestOrder:
             assert [event.version for event in handler.done if event.aggregate_id == "a"] == list(range(1, 14))
             assert [event.version for event in handler.done if event.aggregate_id == "b"] == [1, 2]
 
-    async def test_a_failure_holds_its_successors_back_and_nobody_else(self, room: Room) -> None:
+    async def test_a_failure_blocks_only_later_events_of_its_aggregate(self, room: Room) -> None:
         async def refuse_a(event: RecordedEvent) -> None:
             if event.aggregate_id == "a":
                 raise ValueError
@@ -27,16 +27,16 @@ class TestOrder:
         room.listener.behaviour = refuse_a
         await room.happen(*"abab")
         await room.relay.deliver_due()
-        assert told(room.listener.told) == [("a", 1), ("b", 1), ("b", 2)]
-        assert sorted(told(room.neighbour.done)) == [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
+        assert versions_of(room.listener.received) == [("a", 1), ("b", 1), ("b", 2)]
+        assert sorted(versions_of(room.neighbour.done)) == [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
         await room.happen("a")
         assert await room.relay.deliver_due() == 1  # the neighbour's
         await room.pass_time()
         room.listener.reset()
         await room.relay.deliver_due()
-        assert told(room.listener.done) == [("a", 1), ("a", 2), ("a", 3)]
+        assert versions_of(room.listener.done) == [("a", 1), ("a", 2), ("a", 3)]
 
-    async def test_a_dead_letter_lets_its_successors_go_on(self, room: Room) -> None:
+    async def test_a_dead_letter_does_not_block_later_events(self, room: Room) -> None:
         async def refuse_first(event: RecordedEvent) -> None:
             if event.version == 1:
                 raise ValueError
@@ -44,22 +44,22 @@ class TestOrder:
         room.listener.behaviour = refuse_first
         await room.happen("a", "a")
         for _ in range(3):
-            assert told(room.listener.done) == []
+            assert versions_of(room.listener.done) == []
             await room.pass_time()
             await room.relay.deliver_due()
-        assert told(room.listener.done) == [("a", 2)]
+        assert versions_of(room.listener.done) == [("a", 2)]
         assert await room.states("listener") == ["dead", "delivered"]
 
-    async def test_what_is_being_delivered_holds_its_successors_back(self, room: Room) -> None:
+    async def test_a_claimed_event_blocks_later_events_of_its_aggregate(self, room: Room) -> None:
         await room.happen("a", "a")
-        claims, put_off = await room.queue.claim("listener", 10)
+        claims, postponed = await room.queue.claim("listener", 10)
         assert [claim.event.version for claim in claims] == [1]
-        assert put_off == 1
+        assert postponed == 1
         assert await room.queue.claim("listener", 10) == ([], 0)
-        await room.pass_time()  # the lease has ended: it is the first one's turn, again
+        await room.pass_time()  # the lease has expired: the first event is due again
         [again], _ = await room.queue.claim("listener", 10)
         assert (again.event.version, again.attempt) == (1, 2)
-        await room.queue.delivered(again)
+        await room.queue.mark_delivered(again)
         [second], _ = await room.queue.claim("listener", 10)
         assert (second.event.version, second.attempt) == (2, 1)
 
@@ -76,7 +76,7 @@ class TestOrder:
 
 
 class TestRedelivery:
-    async def test_comes_after_what_did_not_wait_for_it_and_before_what_is_new(self, room: Room) -> None:
+    async def test_comes_after_delivered_events_and_before_new_ones(self, room: Room) -> None:
         room.listener.behaviour = fail_with(ValueError())
         await room.happen("a")
         await room.exhaust()
@@ -87,4 +87,4 @@ class TestRedelivery:
         [first, _, _] = await room.deliveries("listener")
         await room.service.redeliver(first.event_id)
         await room.relay.deliver_due()
-        assert told(room.listener.done) == [("a", 2), ("a", 1), ("a", 3)]
+        assert versions_of(room.listener.done) == [("a", 2), ("a", 1), ("a", 3)]

@@ -1,4 +1,4 @@
-"""Relays as processes of their own: killed, ended and started again, at any point and several at once."""
+"""Relays in separate processes: killed, terminated and restarted, at any point and several at once."""
 
 import asyncio
 import sys
@@ -44,7 +44,7 @@ def environment(database_url: str, issuer: Issuer, folders: dict[str, str], tmp_
 
 @pytest.fixture
 def room(start: StartContainer, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Room:
-    """Of this process, which publishes, and delivers where a test says so."""
+    """The room of this process. It publishes, and delivers only when a test calls for it."""
     monkeypatch.setenv("SCRIBE_FOLDER", environment["SCRIBE_FOLDER"])
     return Room(start(environment, modules=["tests.platform.outbox.scribe"]))
 
@@ -65,28 +65,28 @@ def start_relay(environment: dict[str, str], tmp_path: Path) -> Iterator[StartRe
         assert "Traceback" not in relay.output
 
 
-async def ended(relay: Process) -> int:
+async def terminate(relay: Process) -> int:
     relay.terminate()
     return await asyncio.to_thread(relay.wait)
 
 
-async def until_told(folder: Folder, times: int) -> None:
-    await until(lambda: len(folder.read("told")) >= times)
+async def until_received(folder: Folder, times: int) -> None:
+    await until(lambda: len(folder.read("received")) >= times)
 
 
 class TestKill:
-    """SIGKILL, at every point of a delivery."""
+    """SIGKILL at each point of a delivery."""
 
     async def test_while_it_is_being_handled(self, room: Room, folder: Folder, start_relay: StartRelay) -> None:
         folder.shut()
         await room.happen("a", "a")
         relay = start_relay()
-        await until(lambda: folder.read("told"))
+        await until(lambda: folder.read("received"))
         relay.kill()
         folder.open()
-        await room.pass_time()  # the lease ends
+        await room.pass_time()  # the lease expires
         await room.relay.deliver_due()
-        assert folder.read("told") == [("a", 1), ("a", 1), ("a", 2)]
+        assert folder.read("received") == [("a", 1), ("a", 1), ("a", 2)]
         assert [(delivery.state, delivery.attempts) for delivery in await room.deliveries("scribe")] == [
             ("delivered", 2),
             ("delivered", 1),
@@ -95,11 +95,11 @@ class TestKill:
     async def test_after_it_was_handled_and_before_it_is_recorded(
         self, room: Room, folder: Folder, start_relay: StartRelay
     ) -> None:
-        """The only point at which work is done twice."""
+        """This is the only point where work is done twice."""
         folder.shut()
         await room.happen("a", "a")
         relay = start_relay()
-        await until(lambda: folder.read("told"))
+        await until(lambda: folder.read("received"))
         async with room.manager.transaction() as session:
             await session.execute(update(EventDelivery).values(error="locked"))
             folder.open()
@@ -127,24 +127,24 @@ class TestKill:
     async def test_again_and_again(
         self, room: Room, folder: Folder, start_relay: StartRelay, environment: dict[str, str]
     ) -> None:
-        """At random, of two relays now one and now the other; the leases end by themselves."""
+        """Kill two relays in turn, at random moments. The leases expire by themselves."""
         environment |= {"EVENTS__HANDLER_TIMEOUT": "0.5", "EVENTS__TRANSACTION_TIMEOUT": "1", "EVENTS__LEASE": "1.5"}
         environment |= {"EVENTS__MAX_ATTEMPTS": "50"}
         random = Random(3)
         relays = [start_relay(), start_relay()]
         aggregates = "abcdefgh"
         for number in range(8):
-            before = len(folder.read("told"))
+            before = len(folder.read("received"))
             for _ in range(4):
                 await room.happen(*aggregates)
                 await room.happen(*aggregates, kind=Counted)
-            await until_told(folder, before + 1)
+            await until_received(folder, before + 1)
             await asyncio.sleep(random.uniform(0, 0.3))
             relays[number % 2].kill()
             relays[number % 2] = start_relay()
         await until(lambda: room.all_are("scribe", "delivered"), 120)
         await until(lambda: room.all_are("accountant", "delivered"), 120)
-        assert [await ended(relay) for relay in relays] == [0, 0]
+        assert [await terminate(relay) for relay in relays] == [0, 0]
         done = folder.read("done")
         for aggregate in aggregates:
             first_times = list(dict.fromkeys(version for id, version in done if id == aggregate))
@@ -155,7 +155,7 @@ class TestKill:
     async def test_of_a_process_that_serves(
         self, room: Room, environment: dict[str, str], issuer: Issuer, tmp_path: Path
     ) -> None:
-        """What was acknowledged is counted once, by whoever starts next."""
+        """Each acknowledged write is counted once, by the next process."""
         environment |= {"EVENTS__RELAY": "true", "EVENTS__LEASE": "3", "EVENTS__HANDLER_TIMEOUT": "2.5"}
         acknowledged = 0
         random = Random(4)
@@ -183,7 +183,7 @@ class TestTermination:
         folder.shut()
         await room.happen(*"abcdefghij")
         relay = start_relay()
-        await until(lambda: len(folder.read("told")) == 4)  # events.concurrency
+        await until(lambda: len(folder.read("received")) == 4)  # events.concurrency
         relay.terminate()
         await asyncio.sleep(0.2)
         assert relay.running
@@ -197,11 +197,11 @@ class TestTermination:
         }
         await room.relay.deliver_due()
         assert await room.all_are("scribe", "delivered")
-        assert max(Counter(folder.read("told")).values()) == 1
+        assert max(Counter(folder.read("received")).values()) == 1
 
 
 async def test_four_at_once(room: Room, folder: Folder, start_relay: StartRelay) -> None:
-    """Every event is handled exactly once, and in order."""
+    """They handle every event exactly once, and in order."""
     aggregates = "abcdefghijklmnop"
     relays = [start_relay() for _ in range(4)]
     await room.happen("first")
@@ -211,9 +211,9 @@ async def test_four_at_once(room: Room, folder: Folder, start_relay: StartRelay)
         await room.happen(*aggregates, kind=Counted)
     await until(lambda: room.all_are("scribe", "delivered"), 120)
     await until(lambda: room.all_are("accountant", "delivered"), 120)
-    assert [await ended(relay) for relay in relays] == [0] * 4
+    assert [await terminate(relay) for relay in relays] == [0] * 4
     done = folder.read("done")
-    assert max(Counter(folder.read("told")).values()) == 1
+    assert max(Counter(folder.read("received")).values()) == 1
     for aggregate in aggregates:
         versions = [version for id, version in done if id == aggregate]
         assert versions == sorted(versions)

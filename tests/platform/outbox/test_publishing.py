@@ -1,4 +1,4 @@
-"""Events are written with the change that they tell of, and only with it."""
+"""Events are written in the transaction of their change, or not at all."""
 
 import pytest
 from pico_client_auth import SecurityContext, TokenClaims
@@ -12,17 +12,17 @@ from .things import Happened, Noted
 class TestCommit:
     async def test_delivers(self, room: Room) -> None:
         await room.publish(Happened(aggregate_id="a", version=7, text="Grüße, мир"))
-        assert room.listener.told == []
+        assert room.listener.received == []
         assert await room.relay.deliver_due() == 2
-        [event] = room.listener.told
-        assert room.neighbour.told == [event]
+        [event] = room.listener.received
+        assert room.neighbour.received == [event]
         assert (event.type, event.aggregate, event.aggregate_id, event.version) == ("thing.happened", "thing", "a", 7)
         assert event.payload == {"text": "Grüße, мир"}
         assert (event.actor, event.request_id) == ("system", None)
         assert await room.relay.deliver_due() == 0
         assert await room.states("listener") == ["delivered"]
 
-    async def test_tells_who_did_it_in_which_request(self, room: Room) -> None:
+    async def test_records_the_actor_and_the_request(self, room: Room) -> None:
         SecurityContext.set(TokenClaims(sub="ada", email="", role="", org_id="", jti=""), [])
         continue_request("request-1")
         try:
@@ -33,7 +33,7 @@ class TestCommit:
         [event] = await room.events("thing.happened")
         assert (event.actor, event.request_id) == ("ada", "request-1")
 
-    async def test_what_nobody_hears_of_is_recorded(self, room: Room) -> None:
+    async def test_an_event_without_a_handler_is_recorded(self, room: Room) -> None:
         await room.publish(Noted(aggregate_id="a", version=1))
         assert len(await room.events("thing.noted")) == 1
         assert await room.relay.deliver_due() == 0
@@ -41,13 +41,13 @@ class TestCommit:
 
 class TestRollback:
     async def test_never_delivers(self, room: Room) -> None:
-        with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the whole transaction is what fails
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the whole transaction must fail
             async with room.manager.transaction():
                 await room.publisher.publish(Happened(aggregate_id="a", version=1))
                 raise ZeroDivisionError
         assert await room.events("thing.happened") == []
         assert await room.relay.deliver_due() == 0
-        assert room.listener.told == []
+        assert room.listener.received == []
 
     async def test_there_is_no_event_without_a_transaction(self, room: Room) -> None:
         with pytest.raises(RuntimeError):
@@ -57,7 +57,9 @@ class TestRollback:
     async def test_nothing_is_delivered_before_the_commit(self, room: Room) -> None:
         async with room.manager.transaction():
             await room.publisher.publish(Happened(aggregate_id="a", version=1))
-            assert await room.queue.due(["listener"]) == ["listener"]  # for this transaction, not for others:
+            assert await room.queue.find_due_handlers(["listener"]) == [
+                "listener"
+            ]  # visible in this transaction, not in others:
             assert await room.relay.deliver_due() == 0
-        assert room.listener.told == []
+        assert room.listener.received == []
         assert await room.relay.deliver_due() == 2

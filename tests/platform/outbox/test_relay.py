@@ -1,4 +1,4 @@
-"""The loop itself: how it ends, what it costs when there is nothing to do, and its sweeps."""
+"""The relay's loop: how it ends, what it costs when idle, and its sweeps."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from myapp.platform.database.types import utc_now
 from myapp.platform.events.event import RecordedEvent
 from myapp.platform.outbox.sweeps import DeliveredSweep, Sweep, repeat
 
+from .handlers import fail_with
 from .room import Room, until
 from .things import Counted
-from .told import fail_with
 
 
 @contextmanager
-def statements(room: Room) -> Iterator[list[str]]:
-    """What is sent to the database meanwhile."""
+def recorded_statements(room: Room) -> Iterator[list[str]]:
+    """Record the statements that are sent to the database during the block."""
     sent: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -52,12 +52,12 @@ class TestRunning:
         await room.happen(*"abcdefgh")
         async with room.relay.running():
             await begun.wait()
-            await until(lambda: len(room.listener.told) == 4)  # events.concurrency
+            await until(lambda: len(room.listener.received) == 4)  # events.concurrency
             asyncio.get_running_loop().call_later(0.1, released.set)
-        assert len(room.listener.done) == len(room.listener.told) == 4
+        assert len(room.listener.done) == len(room.listener.received) == 4
         assert sorted(await room.states("listener")) == ["delivered"] * 4 + ["pending"] * 4
         pending = [delivery for delivery in await room.deliveries("listener") if delivery.state == "pending"]
-        assert {delivery.attempts for delivery in pending} == {0}  # nobody has claimed them in vain
+        assert {delivery.attempts for delivery in pending} == {0}  # they were never claimed
 
     async def test_does_not_wait_for_ever(self, room: Room) -> None:
         async def ignore_the_end(_event: RecordedEvent) -> None:
@@ -73,7 +73,7 @@ class TestRunning:
         await room.happen("a")
         async with asyncio.timeout(10):
             async with room.relay.running():
-                await until(lambda: room.listener.told)
+                await until(lambda: room.listener.received)
         assert await room.states("listener") == ["pending"]
         released.set()
         for task in asyncio.all_tasks():
@@ -91,12 +91,12 @@ class TestRunning:
         assert await room.relay.deliver_due() > 0
 
     async def test_only_reads_where_nothing_can_be_delivered(self, room: Room) -> None:
-        """However much is pending: SQLite's write lock is for those who write."""
+        """An idle relay must not take SQLite's write lock, even with pending deliveries."""
         room.listener.behaviour = fail_with(ValueError())
         await room.happen(*"aaaaaaaaaa")
         await room.relay.deliver_due()
-        await room.set("listener", next_at=utc_now() + timedelta(hours=1))
-        with statements(room) as sent:
+        await room.update_deliveries("listener", next_at=utc_now() + timedelta(hours=1))
+        with recorded_statements(room) as sent:
             for _ in range(5):
                 assert await room.relay.deliver_due() == 0
         assert len(sent) == 5
@@ -104,19 +104,19 @@ class TestRunning:
 
 
 class TestSweeps:
-    async def test_forget_what_was_delivered_long_ago(self, room: Room) -> None:
+    async def test_delete_old_deliveries(self, room: Room) -> None:
         await room.happen(*"abc")
         await room.relay.deliver_due()
-        await room.set("listener", finished_at=utc_now() - timedelta(days=31))
+        await room.update_deliveries("listener", finished_at=utc_now() - timedelta(days=31))
         await room.happen("d")
         sweep = DeliveredSweep(room.queue)
-        sweep.batch_size = 2  # type: ignore[misc] # so that three take two of them
+        sweep.batch_size = 2  # type: ignore[misc] # three deliveries take two batches
         await sweep.sweep()
         assert await room.states("listener") == ["pending"]
         assert await room.states("neighbour") == ["delivered"] * 3 + ["pending"]
         assert len(await room.events("thing.happened")) == 4
 
-    async def test_are_repeated_whatever_happens(self) -> None:
+    async def test_are_repeated_after_failures(self) -> None:
         class Trying(Sweep):
             interval: ClassVar[float] = 0.01
             times = 0

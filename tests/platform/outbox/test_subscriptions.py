@@ -1,4 +1,4 @@
-"""Who hears of what; a mistake in it stops the start."""
+"""The handlers of each event type. A wrong handler name stops the start."""
 
 from typing import Any
 

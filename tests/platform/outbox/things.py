@@ -13,7 +13,7 @@ class ThingEvent(DomainEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class Happened(ThingEvent):
-    """Of this handlers hear that work by themselves."""
+    """An event for handlers without ``in_transaction``."""
 
     type: ClassVar[str] = "thing.happened"
     text: str = ""
@@ -21,13 +21,13 @@ class Happened(ThingEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class Counted(ThingEvent):
-    """Of this handlers hear that work in the transaction of the record."""
+    """An event for handlers with ``in_transaction``."""
 
     type: ClassVar[str] = "thing.counted"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noted(ThingEvent):
-    """Of this nobody hears."""
+    """An event without a handler."""
 
     type: ClassVar[str] = "thing.noted"

@@ -1,4 +1,4 @@
-"""Handlers that do as tests tell them; they join the application where a test asks for this module."""
+"""Handlers whose behaviour tests control. They are part of an application that scans this module."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ from .things import Counted, Happened, Noted
 Behaviour = Callable[[RecordedEvent], Awaitable[None]]
 
 
-async def obey(_event: RecordedEvent) -> None: ...
+async def succeed(_event: RecordedEvent) -> None: ...
 
 
 async def hang(_event: RecordedEvent) -> None:
@@ -35,8 +35,8 @@ def fail_with(error: BaseException) -> Behaviour:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a handler finds around it."""
+class HandlerContext:
+    """The context in which a handler was called."""
 
     in_transaction: bool
     actor: str
@@ -45,23 +45,23 @@ class Surroundings:
 
 
 class Watched(EventHandler):
-    """``told`` are the events that it was told of, ``done`` those with which it has dealt."""
+    """Records its calls: ``received`` has all events, ``done`` those that it handled without an error."""
 
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
         self.reset()
 
     def reset(self) -> None:
-        self.behaviour: Behaviour = obey
-        self.told: list[RecordedEvent] = []
+        self.behaviour: Behaviour = succeed
+        self.received: list[RecordedEvent] = []
         self.done: list[RecordedEvent] = []
-        self.surroundings: list[Surroundings] = []
+        self.contexts: list[HandlerContext] = []
 
     async def handle(self, event: RecordedEvent) -> None:
         in_transaction = self._manager.get_current_session() is not None
         authenticated = SecurityContext.get() is not None
-        self.told.append(event)
-        self.surroundings.append(Surroundings(in_transaction, current_actor(), authenticated, current_request_id()))
+        self.received.append(event)
+        self.contexts.append(HandlerContext(in_transaction, current_actor(), authenticated, current_request_id()))
         await self.behaviour(event)
         self.done.append(event)
 
@@ -80,7 +80,7 @@ class Neighbour(Watched):
 
 @component
 class Clerk(Watched):
-    """Writes an event of its own, of which the database takes only one."""
+    """Publishes an event for each one it receives. The database refuses a duplicate."""
 
     name: ClassVar[str] = "clerk"
     event_types: ClassVar[frozenset[str]] = frozenset({Counted.type})
