@@ -45,7 +45,7 @@ def running_mail_server() -> Iterator[MailServer]:
 @pytest.fixture
 def mail_server(running_mail_server: MailServer) -> MailServer:
     """Return the mail server without the mails of other tests."""
-    running_mail_server.forget()
+    running_mail_server.reset()
     return running_mail_server
 
 

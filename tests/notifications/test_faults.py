@@ -59,12 +59,12 @@ async def test_two_events_have_two_ids(
 async def test_a_refusal_is_a_dead_letter_with_its_reason_and_stops_no_other(
     manager: httpx.AsyncClient, container: PicoContainer, mail_server: MailServer
 ) -> None:
-    mail_server.says("DATA", "554 5.7.1 not this one")
+    mail_server.answer_always("DATA", "554 5.7.1 not this one")
     await sell(manager)
     (delivery,) = await deliver(container, "stock-alert")
     assert delivery.state == "dead"
     assert delivery.error == "MailRefusedError: the mail server refuses it: 554 5.7.1 not this one"
-    mail_server.forget()
+    mail_server.reset()
     await sell(manager)
     assert [delivery.state for delivery in await deliver(container, "stock-alert")] == ["dead", "delivered"]
     assert len(mail_server.received) == 1

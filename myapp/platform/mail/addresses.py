@@ -1,4 +1,4 @@
-"""Mail addresses: what counts as one, and how a name stands before it."""
+"""Parse mail addresses, with or without a display name."""
 
 import re
 from email.headerregistry import Address
@@ -17,9 +17,9 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def address(mailbox: str, name: str | None = None) -> Address:
-    """``mailbox`` is ``local@domain`` without quotes or comments; a domain beyond ASCII is encoded (IDNA).
+    """Return the address of ``mailbox``: ``local@domain``, without quotes or comments.
 
-    Raises MailRefusedError.
+    A domain that is not ASCII is encoded (IDNA). Raises MailRefusedError if ``mailbox`` is not valid.
     """
     local, _, domain = mailbox.rpartition("@")
     try:
@@ -27,16 +27,16 @@ def address(mailbox: str, name: str | None = None) -> Address:
     except UnicodeError:
         domain = ""
     if len(local) > MAX_LOCAL_PART or not LOCAL_PART.fullmatch(local) or not DOMAIN.fullmatch(domain):
-        raise MailRefusedError(f"{one_header_line(mailbox)[:MAX_NAME]!r} is not a mail address")
-    return Address(one_header_line(name or "")[:MAX_NAME], local, domain)
+        raise MailRefusedError(f"{header_text(mailbox)[:MAX_NAME]!r} is not a mail address")
+    return Address(header_text(name or "")[:MAX_NAME], local, domain)
 
 
 def named_address(mailbox: str) -> Address:
-    """``Name <local@domain>``, or the address alone. Raises MailRefusedError."""
+    """Parse ``Name <local@domain>``, or an address alone. Raises MailRefusedError."""
     named = NAMED.fullmatch(mailbox)
     return address(named["address"], named["name"]) if named else address(mailbox)
 
 
-def one_header_line(text: str) -> str:
-    """``text`` so that it cannot begin another header or break the mail."""
+def header_text(text: str) -> str:
+    """Return ``text`` without characters that could begin another header or break the mail."""
     return SURROGATE.sub("\ufffd", UNPRINTABLE.sub(" ", text)).strip()

@@ -1,4 +1,4 @@
-"""Mails, put together so that whatever text they tell cannot harm them."""
+"""Compose mails safely: no text can break a mail or add a header to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from mimetypes import guess_type
 from pico_ioc import component
 
 from ..database.types import utc_now
-from .addresses import SURROGATE, named_address, one_header_line
+from .addresses import SURROGATE, header_text, named_address
 from .settings import MailSettings
 
 MAX_SUBJECT = 200
 SEVEN_BIT = SMTP.clone(cte_type="7bit")
-"""For every mail server there is."""
+"""A policy whose mails every mail server accepts."""
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """The end of ``name`` tells what it is."""
+    """A file of a mail. The media type comes from the extension of ``name``."""
 
     name: str
     content: bytes
@@ -35,19 +35,22 @@ class Composer:
     def compose(
         self, to: Sequence[Address], subject: str, text: str, reference: str, attachment: Attachment | None = None
     ) -> EmailMessage:
-        """A mail from ``mail.sender``. ``reference`` makes its Message-ID: the same for the same mail, however often it
-        is sent, so that whoever gets it twice can tell."""
+        """Return a mail from ``mail.sender``.
+
+        ``reference`` becomes its Message-ID. Use the same one whenever the same mail is sent again, so that recipients
+        can recognise a duplicate.
+        """
         addresses = [self._sender, *to]
         message = EmailMessage(SEVEN_BIT if all(one.addr_spec.isascii() for one in addresses) else SMTPUTF8)
         message["From"] = self._sender
         message["To"] = list(to)
-        message["Subject"] = one_header_line(subject)[:MAX_SUBJECT]
+        message["Subject"] = header_text(subject)[:MAX_SUBJECT]
         message["Date"] = format_datetime(utc_now())
         message["Message-ID"] = f"<{reference}@{self._sender.domain}>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no "out of office" answers, please
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: this prevents "out of office" replies
         message.set_content(SURROGATE.sub("\ufffd", text))
         if attachment:
-            name = one_header_line(attachment.name)
+            name = header_text(attachment.name)
             maintype, _, subtype = (guess_type(name)[0] or "application/octet-stream").partition("/")
             message.add_attachment(attachment.content, maintype=maintype, subtype=subtype, filename=name)
         return message

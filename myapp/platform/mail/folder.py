@@ -1,4 +1,4 @@
-"""Mails as files, for development and for programs that fetch them."""
+"""Write mails to files, for development and for programs that collect them."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ MAX_NAME = 200
 
 
 class FolderMailer(Mailer):
-    """Each mail becomes a file, complete when it appears. Its name is the Message-ID: a repetition replaces it."""
+    """Writes each mail to a file, atomically. The file name is the Message-ID, so a repeated mail replaces its file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

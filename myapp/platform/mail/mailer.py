@@ -5,14 +5,16 @@ from email.message import EmailMessage
 
 
 class MailRefusedError(Exception):
-    """This mail will not be taken, however often it is offered; the message says why."""
+    """The mail is refused for good: a retry cannot help. The message says why."""
 
 
 class Mailer(ABC):
+    """Sends mails. One component implements this port."""
+
     @abstractmethod
     async def send(self, message: EmailMessage) -> None:
-        """Returns when ``message`` is in the care of somebody else; ``Composer`` makes it.
+        """Send ``message``, which ``Composer`` made. Return when the mail server or the folder has accepted it.
 
-        Raises MailUnavailableError where another try may do, also where it is not known whether it has arrived, and
-        MailRefusedError where none will.
+        Raises MailUnavailableError if a retry may help, also if it is unknown whether the mail was accepted.
+        Raises MailRefusedError if no retry can help.
         """

@@ -12,7 +12,7 @@ from .addresses import named_address
 from .mailer import MailRefusedError
 
 
-def mailbox(value: str) -> str:
+def check_mailbox(value: str) -> str:
     try:
         named_address(value)
     except MailRefusedError as error:
@@ -20,15 +20,16 @@ def mailbox(value: str) -> str:
     return value
 
 
-def mailboxes(values: list[str]) -> list[str]:
-    return [mailbox(value) for value in values]
+def check_mailboxes(values: list[str]) -> list[str]:
+    return [check_mailbox(value) for value in values]
 
 
 @configured(target="self", prefix="mail", mapping="tree")
 @dataclass
 class MailSettings:
-    """``timeout`` is in seconds, for one mail as a whole: it must be shorter than ``events.handler_timeout``. The keys
-    from ``host`` to ``timeout`` are for ``transport: smtp``.
+    """Settings of mail. The keys from ``host`` to ``timeout`` are for ``transport: smtp``.
+
+    ``timeout`` is the time limit in seconds for one whole mail. It must be shorter than ``events.handler_timeout``.
     """
 
     transport: Literal["folder", "smtp"] = "folder"
@@ -39,5 +40,5 @@ class MailSettings:
     username: str = ""
     password: str = ""
     timeout: Seconds = 20.0
-    sender: Annotated[str, AfterValidator(mailbox)] = "Products API <products-api@localhost>"
-    alerts_to: Annotated[list[str], AfterValidator(mailboxes)] = field(default_factory=list)
+    sender: Annotated[str, AfterValidator(check_mailbox)] = "Products API <products-api@localhost>"
+    alerts_to: Annotated[list[str], AfterValidator(check_mailboxes)] = field(default_factory=list)

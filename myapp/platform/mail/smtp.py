@@ -1,4 +1,4 @@
-"""Mails to a mail server."""
+"""Send mails to a mail server."""
 
 import asyncio
 import logging
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GOODBYE = 1.0
-"""Seconds that the server may take to say goodbye."""
+QUIT_TIMEOUT = 1.0
+"""Seconds that the server may take to answer QUIT."""
 
 
 class SmtpMailer(Mailer):
-    """A connection for each mail. With TLS the server must show a certificate for its name that this machine trusts
-    (``SSL_CERT_FILE`` names another list of authorities).
+    """Opens one connection for each mail.
 
-    Raises StartupError where a password would cross the network in the clear.
+    With TLS, the server's certificate must be valid for its host name and trusted by this machine. ``SSL_CERT_FILE``
+    names another file of trusted authorities. Raises StartupError if the password would be sent without TLS.
     """
 
     def __init__(self, settings: MailSettings) -> None:
@@ -40,10 +40,10 @@ class SmtpMailer(Mailer):
         client = self._client()
         try:
             refused = await self._offer(client, message)
-            for recipient, answer in refused.items():  # to send it again would be a second mail to the others
-                logger.warning("%s is not sent to %s: %s", message["Message-ID"], recipient, answer)
-            with suppress(SMTPException):  # the mail is theirs, whatever comes now
-                await client.quit(timeout=GOODBYE)
+            for recipient, answer in refused.items():  # no retry: the others would get it twice
+                logger.warning("%s was not sent to %s: %s", message["Message-ID"], recipient, answer)
+            with suppress(SMTPException):  # the server has accepted the mail: errors of QUIT do not matter
+                await client.quit(timeout=QUIT_TIMEOUT)
         finally:
             client.close()
 
@@ -59,14 +59,16 @@ class SmtpMailer(Mailer):
             use_tls=settings.tls == "implicit",
             start_tls=settings.tls == "starttls",
             timeout=settings.timeout,
-            local_hostname=named_address(settings.sender).domain,  # not what DNS calls this machine: that may take long
+            local_hostname=named_address(
+                settings.sender
+            ).domain,  # avoids a DNS lookup of this machine, which may take long
         )
 
     async def _offer(self, client: "SMTP", message: EmailMessage) -> Mapping[str, Any]:
-        """The answers for those recipients, if there are several, that the server refuses."""
+        """Submit ``message``. Return the server's answer for each refused recipient, if it accepted others."""
         from aiosmtplib import SMTPException
 
-        content = await asyncio.to_thread(message.as_bytes)  # takes its time with a large attachment
+        content = await asyncio.to_thread(message.as_bytes)  # slow with a large attachment
         sender, *recipients = [one.addr_spec for name in ("From", "To") for one in message[name].addresses]
         options = [] if "".join([sender, *recipients]).isascii() else ["SMTPUTF8"]
         offered = False
@@ -85,7 +87,7 @@ class SmtpMailer(Mailer):
 
 
 def is_permanent(error: Exception) -> bool:
-    """Whether the server has refused this mail for good, or could never take it."""
+    """Return whether the server has refused this mail for good, or can never accept it."""
     from aiosmtplib import SMTPHeloError, SMTPNotSupported, SMTPRecipientsRefused, SMTPResponseException
 
     match error:

@@ -1,4 +1,4 @@
-"""Which way mails go."""
+"""Choose the adapter that sends mails."""
 
 from pathlib import Path
 
@@ -14,5 +14,5 @@ from .smtp import SmtpMailer
 class MailTransport:
     @provides(Mailer)
     def create_mailer(self, settings: MailSettings) -> Mailer:
-        """As ``mail.transport`` says."""
+        """Return the adapter of ``mail.transport``."""
         return SmtpMailer(settings) if settings.transport == "smtp" else FolderMailer(Path(settings.folder))

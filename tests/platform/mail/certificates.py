@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 
 class Authority:
-    """``file`` is what those who trust it need."""
+    """Signs certificates. ``file`` is the authority's own certificate, for clients that trust it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -23,7 +23,7 @@ class Authority:
         self.file.write_bytes(certificate.public_bytes(Encoding.PEM))
 
     def server_context(self, name: str) -> ssl.SSLContext:
-        """For a server that is called ``name``, a host or an address."""
+        """Return the TLS context of a server whose certificate is for ``name``, a host name or an address."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         file = self._folder / f"{name}.pem"

@@ -1,4 +1,4 @@
-"""Mail servers, and mails for them."""
+"""Mail servers for tests, and mails to send to them."""
 
 from collections.abc import Iterator
 from email.message import EmailMessage

@@ -1,4 +1,4 @@
-"""A mail server in a thread, which does whatever a mail server may do."""
+"""A mail server in a thread, whose answers and faults tests control."""
 
 import asyncio
 import logging
@@ -16,12 +16,14 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from ...databases import free_port
 
 DROP = "drop"
-"""The connection breaks off."""
+"""An answer of ``MailServer``: it drops the connection."""
 SILENCE = "silence"
-"""There is no answer."""
+"""An answer of ``MailServer``: it never answers."""
 PASSWORD = "correct horse"
 
-logging.getLogger("mail.log").setLevel(logging.WARNING)  # its thread would log to a captured stream that is closed
+logging.getLogger("mail.log").setLevel(
+    logging.WARNING
+)  # its thread would log to a captured stream that is already closed
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ class Received:
 
 
 class MailServer:
-    """``received`` is what it has taken. ``answer`` is asked for each command (EHLO, MAIL, RCPT, QUIT, DATA, when the
-    content has come, and TAKEN, when the mail is among ``received``) with its argument; None means yes.
+    """Accepts mails into ``received``.
+
+    ``answer`` is called with each command and its argument, and returns the reply; None accepts the command. Commands
+    are EHLO, MAIL, RCPT, QUIT, DATA (the content has arrived) and TAKEN (the mail is in ``received``).
 
     ``options`` are aiosmtpd's; ``certificate`` is for implicit TLS.
     """
@@ -73,20 +77,21 @@ class MailServer:
         self._loop.close()
 
     def start(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         self._run(self._start())
 
     def stop(self) -> None:
-        """Break all connections off, and refuse new ones."""
+        """Drop all connections and refuse new ones."""
         self._run(self._stop())
 
-    def forget(self) -> None:
+    def reset(self) -> None:
+        """Forget received mails and accept all commands again."""
         self.received.clear()
         self.answer = lambda command, argument: None
 
-    def says(self, to: str, answer: str) -> None:
-        """Answer one command like that, always."""
-        self.answer = lambda command, argument: answer if command == to else None
+    def answer_always(self, command: str, answer: str) -> None:
+        """Give ``answer`` to each ``command`` from now on."""
+        self.answer = lambda sent, argument: answer if sent == command else None
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)

@@ -1,4 +1,4 @@
-"""Whatever text stands in a mail, it stays a mail."""
+"""No text can break a mail."""
 
 from email import message_from_bytes
 from email.policy import default
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from myapp.platform.mail.addresses import address, named_address, one_header_line
+from myapp.platform.mail.addresses import address, header_text, named_address
 from myapp.platform.mail.composer import Attachment, Composer
 from myapp.platform.mail.mailer import MailRefusedError
 from myapp.platform.mail.settings import MailSettings
@@ -41,22 +41,22 @@ class TestComposer:
         read = message_from_bytes(content, policy=default)
         assert set(read.keys()) == {*HEADERS, *BODY}
         assert [one.addr_spec for one in read["To"].addresses] == ["ada@example.com"]
-        assert words(read["Subject"]) == words(one_header_line(subject))
+        assert without_spaces(read["Subject"]) == without_spaces(header_text(subject))
 
     @settings(max_examples=150)
     @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=300))
     def test_tells_a_text_as_it_is(self, text: str) -> None:
         read = message_from_bytes(compose(text=text).as_bytes(), policy=default)
-        told = read.get_content().replace("\r\n", "\n")
-        assert told.removesuffix("\n") == text.removesuffix("\n")
+        content = read.get_content().replace("\r\n", "\n")
+        assert content.removesuffix("\n") == text.removesuffix("\n")
 
     def test_gives_the_same_mail_the_same_id(self) -> None:
         ids = {str(compose(reference=reference)["Message-ID"]) for reference in ("a.1", "a.1", "a.2")}
         assert ids == {"<a.1@example.com>", "<a.2@example.com>"}
 
 
-def words(header: str) -> str:
-    """Folding a header may change how much white space is between two words."""
+def without_spaces(header: str) -> str:
+    """Return ``header`` without white space, because folding may change it."""
     return "".join(header.split())
 
 
@@ -64,7 +64,7 @@ class TestAddress:
     @pytest.mark.parametrize(
         "mailbox", ["ada@example.com", "a.b+c'd!#$%&*-/=?^_{|}~@x.org", "ops@localhost", "jörg@example.com", "1@2.3"]
     )
-    def test_may_be(self, mailbox: str) -> None:
+    def test_accepts(self, mailbox: str) -> None:
         assert address(mailbox).addr_spec == mailbox
 
     @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ class TestAddress:
             *("ada@" + "a" * 64 + ".org", "ada@example.com.", "ada@example.com>", "ada@[127.0.0.1]", "a" * 10**6),
         ],
     )
-    def test_is_none(self, mailbox: str) -> None:
+    def test_refuses(self, mailbox: str) -> None:
         with pytest.raises(MailRefusedError, match="is not a mail address"):
             address(mailbox)
 
@@ -87,7 +87,7 @@ class TestAddress:
         assert str(named_address("Products, Ltd <a@example.com>")) == '"Products, Ltd" <a@example.com>'
 
     @pytest.mark.parametrize("mailbox", ["Products API", "a@b.c, d@e.f", "A <a@b.c>, D <d@e.f>", "A <a@b.c", "<a@b.c>"])
-    def test_is_one(self, mailbox: str) -> None:
+    def test_refuses_all_but_one_address(self, mailbox: str) -> None:
         with pytest.raises(MailRefusedError):
             named_address(mailbox)
 

@@ -1,4 +1,4 @@
-"""Mails as files."""
+"""Mails are written to files."""
 
 from email import message_from_bytes
 from email.policy import default
@@ -49,7 +49,7 @@ async def test_a_file_stays_in_the_folder(tmp_path: Path, reference: str) -> Non
     assert name.endswith(".eml")
 
 
-async def test_a_folder_that_cannot_be_passes(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_transient(tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("a file")
     with pytest.raises(MailUnavailableError, match="folder"):
         await FolderMailer(tmp_path / "mail").send(compose())

@@ -1,4 +1,4 @@
-"""Mails to a mail server, whatever it does."""
+"""Mails to a mail server, with all its answers and faults."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ from .conftest import compose, mailer_for
 from .server import DROP, PASSWORD, SILENCE, MailServer
 
 SHORT = 0.3
-"""Seconds that are enough for a server of this machine that answers."""
+"""A timeout in seconds that is enough for a local server that answers."""
 
 
 class TestDelivery:
@@ -72,9 +72,9 @@ class TestDelivery:
         assert "To: jörg@xn--bcher-kva.example\r\n".encode() in mail_server.received[0].content
 
     @pytest.mark.parametrize("answer", [DROP, SILENCE, "500 what?"])
-    async def test_is_made_when_the_mail_is_taken(self, mail_server: MailServer, answer: str) -> None:
-        """Whatever happens at the goodbye."""
-        mail_server.says("QUIT", answer)
+    async def test_succeeds_once_the_mail_is_accepted(self, mail_server: MailServer, answer: str) -> None:
+        """Faults of QUIT do not matter."""
+        mail_server.answer_always("QUIT", answer)
         await mailer_for(mail_server, timeout=SHORT).send(compose())
         assert len(mail_server.received) == 1
 
@@ -82,27 +82,27 @@ class TestDelivery:
 class TestRefusal:
     @pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
     async def test_for_good(self, mail_server: MailServer, command: str) -> None:
-        mail_server.says(command, "550-5.7.1 we do not\r\n550 want it")
+        mail_server.answer_always(command, "550-5.7.1 we do not\r\n550 want it")
         with pytest.raises(MailRefusedError, match=r"550 5[.]7[.]1 we do not want it"):
             await mailer_for(mail_server).send(compose())
         assert not mail_server.received
 
     @pytest.mark.parametrize("command", ["EHLO", "MAIL", "RCPT", "DATA"])
     async def test_for_now(self, mail_server: MailServer, command: str) -> None:
-        mail_server.says(command, "451 4.7.1 later")
+        mail_server.answer_always(command, "451 4.7.1 later")
         with pytest.raises(MailUnavailableError, match=r"451 4[.]7[.]1 later"):
             await mailer_for(mail_server).send(compose())
 
-    async def test_of_everybody_is_another_matter_than_of_this_mail(self, mail_server: MailServer) -> None:
-        mail_server.says("EHLO", "554 5.3.2 closed")
+    async def test_of_the_connection_is_transient(self, mail_server: MailServer) -> None:
+        mail_server.answer_always("EHLO", "554 5.3.2 closed")
         with pytest.raises(MailUnavailableError):
             await mailer_for(mail_server).send(compose())
 
-    async def test_of_all_recipients_lasts_if_each_does(self, mail_server: MailServer) -> None:
+    async def test_of_all_recipients_is_permanent_if_each_is(self, mail_server: MailServer) -> None:
         mail_server.answer = lambda command, argument: {"a@b.c": "550 no", "d@e.f": "450 later"}.get(argument)
         with pytest.raises(MailUnavailableError, match="550 no; 450 later"):
             await mailer_for(mail_server).send(compose("a@b.c", "d@e.f"))
-        mail_server.says("RCPT", "550 no")
+        mail_server.answer_always("RCPT", "550 no")
         with pytest.raises(MailRefusedError):
             await mailer_for(mail_server).send(compose("a@b.c", "d@e.f"))
 
@@ -116,12 +116,12 @@ class TestRefusal:
 class TestFault:
     @pytest.mark.parametrize("command", ["EHLO", "MAIL", "RCPT", "DATA", "TAKEN"])
     @pytest.mark.parametrize("behaviour", [DROP, SILENCE])
-    async def test_at_any_point_passes(self, mail_server: MailServer, command: str, behaviour: str) -> None:
-        """Also when the server has taken the mail and nobody knows."""
-        mail_server.says(command, behaviour)
+    async def test_at_any_point_is_transient(self, mail_server: MailServer, command: str, behaviour: str) -> None:
+        """This includes a server that accepted the mail but could not confirm it."""
+        mail_server.answer_always(command, behaviour)
         with pytest.raises(MailUnavailableError):
             await mailer_for(mail_server, timeout=SHORT).send(compose())
-        mail_server.forget()
+        mail_server.reset()
         await mailer_for(mail_server).send(compose())
         assert len(mail_server.received) == 1
 
@@ -176,8 +176,8 @@ class TestTls:
                 await mailer_for(server, tls=tls).send(compose())
             assert not server.received
 
-    async def test_is_not_done_without(self, mail_server: MailServer) -> None:
-        """A server, or somebody in between, that offers no STARTTLS gets no mail."""
+    async def test_no_mail_is_sent_without_starttls(self, mail_server: MailServer) -> None:
+        """If the server offers no STARTTLS, or an attacker hides it, no mail is sent."""
         with pytest.raises(MailUnavailableError, match="STARTTLS"):
             await mailer_for(mail_server, tls="starttls").send(compose())
         assert not mail_server.received
@@ -190,5 +190,5 @@ class TestTls:
 def server_of(tls: str, authority: Authority, name: str = "127.0.0.1") -> MailServer:
     certificate = authority.server_context(name)
     if tls == "implicit":
-        return MailServer(certificate, auth_require_tls=False)  # aiosmtpd 1.4.6 does not see that there is TLS
+        return MailServer(certificate, auth_require_tls=False)  # aiosmtpd 1.4.6 does not notice implicit TLS
     return MailServer(tls_context=certificate, require_starttls=True)
