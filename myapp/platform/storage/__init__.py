@@ -1,1 +1,1 @@
-"""Where files are kept: a folder of this machine, or S3."""
+"""File storage: a folder on this machine, or S3."""

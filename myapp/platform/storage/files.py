@@ -1,4 +1,4 @@
-"""The storage port: files by key, whole or not at all."""
+"""The storage port: files by key, written atomically."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,20 +11,20 @@ from pico_ioc import component
 
 from ..errors import NotFoundError
 from .settings import StorageSettings
-from .store import check, open_store, translated
+from .store import check, open_store, translate_errors
 
 if TYPE_CHECKING:
     from obstore.store import LocalStore, S3Store
 
-CHUNK = 1 << 20
-"""Bytes that a stream holds at least at a time."""
-PART = 5 << 20
-"""Bytes of one part of a large upload; S3 takes no less."""
+CHUNK_SIZE = 1 << 20
+"""Minimum bytes of one chunk of a stream; the last one may be smaller."""
+PART_SIZE = 5 << 20
+"""Bytes of one part of a large upload: the minimum of S3."""
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """``chunks`` raise StorageUnavailableError where the store stops in the middle."""
+    """A file to stream. ``chunks`` raises StorageUnavailableError if the store fails in the middle."""
 
     size: int
     chunks: AsyncIterator[bytes]
@@ -32,11 +32,11 @@ class StoredFile:
 
 @component
 class Storage:
-    """Keys are relative paths such as ``reports/7.pdf``. A file that is being written is not there until it is there
-    as a whole; to write it once more replaces it.
+    """Files by key. Keys are relative paths such as ``reports/7.pdf``.
 
-    Raises StorageUnavailableError where the store does not answer in time, whatever the reason. Raises StartupError for
-    a ``storage.url`` that cannot be.
+    A file becomes visible when it is complete. Writing it again replaces it.
+    All methods raise StorageUnavailableError if the store fails or does not answer in time. The constructor raises
+    StartupError if ``storage.url`` is not usable.
     """
 
     def __init__(self, settings: StorageSettings) -> None:
@@ -48,45 +48,45 @@ class Storage:
         return open_store(self._settings)
 
     async def put(self, key: str, path: Path) -> None:
-        """Keep the content of a local file, in constant memory."""
+        """Upload a local file, in constant memory."""
         import obstore
 
-        with translated(key, missing=False):
-            await obstore.put_async(self._store, key, path, chunk_size=PART, max_concurrency=2)
+        with translate_errors(key, missing=False):
+            await obstore.put_async(self._store, key, path, chunk_size=PART_SIZE, max_concurrency=2)
 
     async def stream(self, key: str) -> StoredFile:
-        """Raises NotFoundError."""
+        """Open a file for streaming. Raises NotFoundError."""
         import obstore
 
-        with translated(key):
+        with translate_errors(key):
             async with asyncio.timeout(self._settings.timeout):
                 found = await obstore.get_async(self._store, key)
-        return StoredFile(found.meta["size"], self._chunks(key, found.stream(min_chunk_size=CHUNK)))
+        return StoredFile(found.meta["size"], self._chunks(key, found.stream(min_chunk_size=CHUNK_SIZE)))
 
     async def read(self, key: str) -> bytes:
-        """The whole file. Raises NotFoundError."""
+        """Return the whole file. Raises NotFoundError."""
         return b"".join([chunk async for chunk in (await self.stream(key)).chunks])
 
     async def size(self, key: str) -> int:
-        """Bytes of the file. Raises NotFoundError."""
+        """Return the size of the file in bytes. Raises NotFoundError."""
         import obstore
 
-        with translated(key):
+        with translate_errors(key):
             async with asyncio.timeout(self._settings.timeout):
                 return (await obstore.head_async(self._store, key))["size"]
 
     async def delete(self, key: str) -> None:
-        """A file that is not there may be deleted too."""
+        """Delete a file. It is no error if there is none."""
         import obstore
 
         try:
-            with translated(key):
+            with translate_errors(key):
                 async with asyncio.timeout(self._settings.timeout):
                     await obstore.delete_async(self._store, key)
         except NotFoundError:
             pass
 
     async def _chunks(self, key: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        with translated(key):
+        with translate_errors(key):
             async for chunk in chunks:
                 yield chunk

@@ -12,11 +12,13 @@ from ..config import RelativePath, Seconds
 @configured(target="self", prefix="storage", mapping="tree")
 @dataclass
 class StorageSettings:
-    """``url`` is a folder, or ``s3://bucket/prefix``, to which the keys below belong; without ``access_key`` the
-    credentials are found as AWS's own tools do. Times are in seconds.
+    """Settings of the file storage. Times are in seconds.
 
-    ``timeout`` is how long the store may take to answer, ``part_timeout`` for one part of an upload of up to 5 MiB, or
-    be silent in the middle of a download.
+    ``url`` is a folder or ``s3://bucket/prefix``; all other keys but ``timeout`` are for S3. Without ``access_key``,
+    the credentials come from where AWS's own tools look for them.
+
+    ``timeout`` limits how long the store may take to answer. ``part_timeout`` limits the upload of one part of up to
+    5 MiB, and the silence in the middle of a download.
     """
 
     url: RelativePath = "./data/files"

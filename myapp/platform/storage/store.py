@@ -1,4 +1,4 @@
-"""obstore's stores, and what their errors mean."""
+"""Open obstore's stores and translate their errors."""
 
 import logging
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ S3 = "s3://"
 
 
 def check(settings: StorageSettings) -> None:
-    """Raises StartupError for a place that cannot be."""
+    """Raise StartupError if the location is not usable."""
     if "://" not in settings.url:
         return
     if not settings.url.startswith(S3) or not urlsplit(settings.url).netloc:
@@ -34,7 +34,7 @@ def open_store(settings: StorageSettings) -> "LocalStore | S3Store":
 
     if not settings.url.startswith(S3):
         return LocalStore(settings.url, mkdir=True)
-    place = urlsplit(settings.url)
+    location = urlsplit(settings.url)
     options: S3Config = {"region": settings.region}
     if settings.endpoint:
         options["endpoint"] = settings.endpoint
@@ -42,18 +42,18 @@ def open_store(settings: StorageSettings) -> "LocalStore | S3Store":
         options["access_key_id"] = settings.access_key
         options["secret_access_key"] = settings.secret_key
     return S3Store(
-        place.netloc,
-        prefix=place.path.strip("/") or None,
+        location.netloc,
+        prefix=location.path.strip("/") or None,
         config=options,
         client_options={
             "allow_http": settings.allow_http,
             "connect_timeout": timedelta(seconds=settings.connect_timeout),
             "read_timeout": timedelta(seconds=settings.part_timeout),
-            "timeout": "1h",  # of a whole request: a large file may take its time
+            "timeout": "1h",  # for a whole request: a large file takes long
         },
         retry_config={
             "max_retries": settings.retries,
-            # What fails at once is tried again, a silence is not: the caller waits.
+            # Retry only what fails at once. After a silence, the caller has waited long enough.
             "retry_timeout": timedelta(seconds=settings.timeout / 2),
             "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=0.5), "base": 2},
         },
@@ -61,9 +61,11 @@ def open_store(settings: StorageSettings) -> "LocalStore | S3Store":
 
 
 @contextmanager
-def translated(key: str, *, missing: bool = True) -> Iterator[None]:
-    """Domain errors instead of obstore's. With ``missing`` an absent file is NotFoundError, else it is a fault of the
-    store, such as a bucket that is not there."""
+def translate_errors(key: str, *, missing: bool = True) -> Iterator[None]:
+    """Raise domain errors instead of obstore's.
+
+    With ``missing``, an absent file is a NotFoundError. Otherwise it is a fault of the store, such as a missing bucket.
+    """
     from obstore.exceptions import BaseError
 
     try:
@@ -77,5 +79,5 @@ def translated(key: str, *, missing: bool = True) -> Iterator[None]:
 
 
 def unavailable(key: str, error: Exception) -> StorageUnavailableError:
-    logger.warning("the storage fails with %s: %s", key, error_summary(error))
+    logger.warning("the storage failed for %s: %s", key, error_summary(error))
     return StorageUnavailableError()

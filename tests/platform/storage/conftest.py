@@ -1,4 +1,4 @@
-"""Stores of both kinds: a folder, and an S3 server."""
+"""Storages of both kinds: a folder and an S3 server."""
 
 import uuid
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from ...fixture_types import File
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """The URL of an S3 server with a bucket called ``files``."""
+    """The URL of an S3 server with a bucket named ``files``."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -37,7 +37,7 @@ def s3(endpoint: str, url: str = "s3://files/some/prefix", **settings: float) ->
 
 @pytest.fixture(params=["folder", "s3"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    """Empty."""
+    """An empty storage of each kind."""
     if request.param == "folder":
         return Storage(StorageSettings(url=str(tmp_path / "deep" / "files")))
     return s3(request.getfixturevalue("s3_server"), f"s3://files/{uuid.uuid4()}")
@@ -45,7 +45,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 @pytest.fixture
 def file(tmp_path: Path) -> File:
-    """``file(b"content")`` is a local file to keep."""
+    """``file(b"content")`` returns the path of a local file with that content."""
 
     def write(content: bytes = b"content") -> Path:
         path = tmp_path / "file"

@@ -1,4 +1,4 @@
-"""A store that refuses, is silent, breaks off, or cannot be: one kind of error, soon."""
+"""A store that refuses, is silent or breaks off raises one kind of error, soon. A wrong setting stops the start."""
 
 import asyncio
 import time
@@ -34,16 +34,16 @@ def calls(storage: Storage, file: File) -> Calls:
 
 @asynccontextmanager
 async def server(answer: bytes) -> AsyncIterator[str]:
-    """The URL of something that answers every request like this, and then says no more."""
+    """The URL of a server that sends ``answer`` to every request and is silent afterwards."""
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
         await closed.wait()
         writer.close()
 
     closed = asyncio.Event()
-    listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+    listening = await asyncio.start_server(respond, "127.0.0.1", 0)
     yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     closed.set()
     listening.close()
@@ -57,7 +57,7 @@ class TestS3:
                 await call()
 
     async def test_that_is_silent(self, file: File) -> None:
-        """No call waits for long, though an upload may wait longer than the others."""
+        """No call waits for long."""
         async with server(b"") as url:
             for call in calls(s3(url, timeout=0.2, part_timeout=0.3), file):
                 began = time.monotonic()
@@ -102,7 +102,7 @@ class TestFolder:
             await Storage(StorageSettings(url=str(tmp_path))).put(KEY, tmp_path / "nothing")
 
     async def test_an_unfinished_upload_leaves_the_old_file(self, tmp_path: Path, file: File) -> None:
-        """Cancelled, as by a process that ends."""
+        """The upload is cancelled, like in a process that ends."""
         storage = Storage(StorageSettings(url=str(tmp_path / "files")))
         await storage.put(KEY, file())
         writing = asyncio.create_task(storage.put(KEY, file(b"x" * 50 * 2**20)))
@@ -122,6 +122,6 @@ class TestFolder:
         ({"url": "s3://bucket", "endpoint": "http://store.example"}, "storage.allow_http"),
     ],
 )
-def test_a_place_that_cannot_be_stops_the_start(settings: dict[str, Any], name: str) -> None:
+def test_an_unusable_url_stops_the_start(settings: dict[str, Any], name: str) -> None:
     with pytest.raises(StartupError, match=name):
         Storage(StorageSettings(**settings))

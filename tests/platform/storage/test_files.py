@@ -1,11 +1,11 @@
-"""The storage port: the same on a folder and on S3."""
+"""The storage behaves the same on a folder and on S3."""
 
 import asyncio
 
 import pytest
 
 from myapp.platform.errors import NotFoundError
-from myapp.platform.storage.files import PART, Storage
+from myapp.platform.storage.files import PART_SIZE, Storage
 
 from ...fixture_types import File
 
@@ -30,9 +30,9 @@ class TestFiles:
         assert await storage.read(KEY) == b"other"
 
     async def test_a_missing_file_is_not_found(self, storage: Storage) -> None:
-        for look in (storage.read, storage.stream, storage.size):
+        for method in (storage.read, storage.stream, storage.size):
             with pytest.raises(NotFoundError):
-                await look(KEY)
+                await method(KEY)
 
     async def test_a_deleted_file_is_gone_and_may_be_deleted_again(self, storage: Storage, file: File) -> None:
         await storage.put(KEY, file())
@@ -43,7 +43,7 @@ class TestFiles:
 
     async def test_a_large_file_is_sent_in_parts_and_read_in_chunks(self, storage: Storage, file: File) -> None:
         content = bytes(range(256)) * 4096 * 12  # 12 MiB
-        assert len(content) > 2 * PART
+        assert len(content) > 2 * PART_SIZE
         await storage.put(KEY, file(content))
         stored = await storage.stream(KEY)
         chunks = [chunk async for chunk in stored.chunks]
@@ -52,7 +52,7 @@ class TestFiles:
         assert b"".join(chunks) == content
 
     async def test_nobody_sees_half_a_file(self, storage: Storage, file: File) -> None:
-        """While a new one is written, there is the old one or the new one."""
+        """While a new file is written, readers get the whole old one or the whole new one."""
         sizes = {12 * 2**20, 13 * 2**20}
         await storage.put(KEY, file(b"a" * min(sizes)))
         writing = asyncio.create_task(storage.put(KEY, file(b"b" * max(sizes))))
