@@ -1,4 +1,4 @@
 """The process that makes large reports: pico-celery's worker around the services of myapp.
 
-It stands beside myapp, whose every module each process of the API imports, so that these need not import Celery.
+This package is not inside myapp, because each API process imports all modules of myapp, and must not import Celery.
 """

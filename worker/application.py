@@ -17,64 +17,73 @@ from myapp.reports.settings import ReportsSettings
 
 from .transport import PolledTransport
 
-PATIENCE = 15.0
-"""Seconds that the broker may take for one step."""
+STEP_TIMEOUT = 15.0
+"""Seconds that one step of talking to the broker may take."""
 
 
 class ReportsCelery(Celery):  # type: ignore[misc] # Celery has no types
-    """Finds itself again in the processes of its pool, each of which is a new interpreter (``spawn``): the relay's
-    thread and SQLite's locks would not survive a fork."""
+    """A Celery application that is created again in each process of the pool, instead of being pickled.
+
+    The processes are new interpreters (``spawn``), because the relay's thread and SQLite's locks do not survive a fork.
+    """
 
     def __reduce__(self) -> tuple[Callable[[], Celery], tuple[()]]:
-        return celery_of_pool_process, ()
+        return create_pool_celery, ()
 
 
 def create_worker() -> PicoContainer:
-    """The whole application with its tasks. Raises StartupError."""
+    """Create the container of the whole application with its tasks. Raises StartupError."""
     return create_container(modules=["pico_celery", "worker"])
 
 
-def celery_of_pool_process() -> Celery:
-    """pico-celery 0.2.4 runs each task in an event loop of its own: a connection must not outlive its transaction."""
+def create_pool_celery() -> Celery:
+    """Create the Celery application of a process of the pool, without a connection pool.
+
+    pico-celery 0.2.4 runs each task in a new event loop, so a connection must not outlive its transaction.
+    """
     os.environ |= {"ENGINE__NULL_POOL": "true", "ENGINE__MIGRATE_ON_START": "false"}
     return create_worker().get(Celery)
 
 
 @factory
 class CeleryFactory:
-    """pico-celery 0.2.4 has settings for three of Celery's options and no way to give it the others."""
+    """Creates Celery with all options. pico-celery 0.2.4 has settings for only three of them."""
 
     @replaces(Celery)
     def create_celery(self, section: CelerySection, worker: WorkerSettings, reports: ReportsSettings) -> Celery:
         class ReportTask(Task):  # type: ignore[misc]
-            # Before the sweep, which sees to a retry that was lost, after `reports.retry_pause`.
+            # Half of `reports.retry_pause`: after the whole pause, the sweep takes the retry for lost and sends
+            # another.
             retry_backoff = max(1, int(reports.retry_pause / 2))
 
         celery = ReportsCelery("products-api", backend=section.backend_url or None, task_cls=ReportTask)
         celery.conf.update(
-            celery_options(section, worker, PATIENCE),
+            celery_options(section, worker, STEP_TIMEOUT),
             task_track_started=section.task_track_started,
             task_time_limit=worker.time_limit,
             worker_concurrency=worker.concurrency,
-            worker_prefetch_multiplier=1,  # a report waits for whoever is free
+            worker_prefetch_multiplier=1,  # no prefetching: a waiting report goes to the first free process
             worker_pool="prefork",
             worker_pool_start_method="spawn",
-            worker_proc_alive_timeout=60.0,  # seconds that a new process may take to import everything
+            worker_proc_alive_timeout=60.0,  # seconds; a new process has to import everything
             worker_enable_remote_control=False,
-            broker_heartbeat=30,  # seconds; a broker that is silent for two of them counts as gone
+            broker_heartbeat=30,  # seconds; after two silent intervals the connection counts as lost
             broker_connection_retry_on_startup=True,
-            broker_connection_max_retries=None,  # it waits for its broker as long as it takes
+            broker_connection_max_retries=None,  # wait for the broker without limit
         )
         if is_file(section):
             celery.conf.broker_transport = f"{PolledTransport.__module__}:{PolledTransport.__name__}"
         return celery
 
 
-def keep_logging(**_: Any) -> None:
-    """Logging was configured with the container; the pool has a logger of its own kind, whose lines join ours."""
+def join_our_logging(**_: Any) -> None:
+    """Send the lines of the pool's own logger to our handlers, and keep Celery from configuring logging.
+
+    The container has configured it already.
+    """
     pool = get_logger()
     pool.propagate = True
     pool.setLevel(logging.WARNING)
 
 
-signals.setup_logging.connect(keep_logging, weak=False)
+signals.setup_logging.connect(join_our_logging, weak=False)

@@ -1,4 +1,4 @@
-"""The worker's main process: Celery has its main thread, the relay another one."""
+"""The worker's main process: Celery runs in the main thread, the relay in another."""
 
 import asyncio
 import threading
@@ -16,26 +16,26 @@ from .application import create_worker
 
 
 def run(concurrency: int | None) -> None:
-    """Until SIGTERM or Ctrl-C, after which the reports that are being made are finished. Exits with a status."""
+    """Run the worker until SIGTERM or Ctrl-C, then finish the current reports. Exit with the worker's status."""
     with exit_on_startup_error():
         container = create_worker()
     options = {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
     worker = container.get(Celery).Worker(concurrency=concurrency, quiet=True, **options)
-    with relaying(container):
+    with relay_in_thread(container):
         worker.start()
     raise SystemExit(worker.exitcode)
 
 
 @contextmanager
-def relaying(container: PicoContainer) -> Iterator[None]:
-    """Deliver events meanwhile, where ``events.relay`` says so; at the end, the container is shut down."""
+def relay_in_thread(container: PicoContainer) -> Iterator[None]:
+    """Deliver events during the block if ``events.relay`` is set. Shut the container down at the end."""
     relays = container.get(EventsSettings).relay
     ended = threading.Event()
 
     async def relay() -> None:
         async with container.get(EventRelay).running() if relays else nullcontext():
             await asyncio.to_thread(ended.wait)
-        await container.ashutdown()  # in the event loop to which its connections belong
+        await container.ashutdown()  # in the event loop that owns its connections
 
     thread = threading.Thread(target=lambda: asyncio.run(relay()), name="event relay")
     thread.start()

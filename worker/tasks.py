@@ -1,4 +1,4 @@
-"""What the worker is asked to do."""
+"""The tasks of the worker."""
 
 import uuid
 
@@ -17,8 +17,8 @@ class ReportTasks:
     def __init__(self, service: ReportService) -> None:
         self._service = service
 
-    # Four attempts, as in the recipe. The message stays at the broker until the report is made, and goes back there
-    # when the process that makes it dies.
+    # Four attempts, like the cookbook's recipe. The broker keeps the message until the report is made, and requeues it
+    # if the process dies.
     @task(
         name=TASK,
         autoretry_for=(UnavailableError,),

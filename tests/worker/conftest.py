@@ -1,4 +1,4 @@
-"""Worker processes, the brokers between them and the application, and reports that take them a while."""
+"""Worker processes, brokers, and reports that take a while."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ QUICK = {
     "REPORTS__RETRY_PAUSE": "2",
     "EVENTS__POLL_INTERVAL": "0.1",
 }
-"""Every report is made by a worker, and what is left behind is found soon."""
+"""Settings under which a worker makes every report, and sweeps find lost ones soon."""
 
 
 class Worker(Process):
@@ -53,13 +53,13 @@ class Worker(Process):
 
     @property
     def pool(self) -> list[psutil.Process]:
-        """The processes that make the reports."""
+        """Return the processes that make the reports."""
         return [child for child in psutil.Process(self.pid).children() if "spawn_main" in " ".join(child.cmdline())]
 
 
 @pytest.fixture
 def start_worker(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """``start_worker(settings)`` is a worker that is ready."""
+    """``start_worker(settings)`` starts a worker and returns it when it is ready."""
     started: list[Worker] = []
 
     def start_one(environment: Mapping[str, str], *options: str) -> Worker:
@@ -75,7 +75,7 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
 
 @pytest.fixture
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A file, or as the test's parameter "rabbitmq" says, the server of TEST_BROKER_URL, where one listens."""
+    """A broker file, or with the parameter "rabbitmq" the server of TEST_BROKER_URL. Skip if none listens there."""
     if getattr(request, "param", "file") == "file":
         return str(tmp_path / "broker.db")
     try:
@@ -88,7 +88,7 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def queue(broker: str) -> Iterator[str]:
-    """A queue of this test's own at the broker."""
+    """The name of a queue that only this test uses."""
     name = f"test-{uuid.uuid4().hex}"
     yield name
     if broker == RABBITMQ:
@@ -98,13 +98,13 @@ def queue(broker: str) -> Iterator[str]:
 
 @pytest.fixture
 def settings(database_url: str, folders: dict[str, str], broker: str, queue: str) -> dict[str, str]:
-    """What the application and its workers share."""
+    """The settings that the application and its workers share."""
     own = {"DATABASE__URL": database_url, "CELERY__BROKER_URL": broker, "WORKER__QUEUE": queue}
     return {**folders, **own, **QUICK}
 
 
 class Reports:
-    """The application as it asks for reports: in this process, where no relay runs."""
+    """Requests reports with an application in this process, where no relay runs."""
 
     def __init__(self, container: PicoContainer) -> None:
         self.container = container
@@ -117,7 +117,7 @@ class Reports:
             for start in range(0, count, 5000):
                 await connection.execute(insert(Product), rows[start : start + 5000])
 
-    async def ask(self, format: str = "pdf") -> Report:
+    async def request(self, format: str = "pdf") -> Report:
         return await self.service.request({"kind": "inventory", "format": format})
 
     async def wait_until(self, report: Report, *states: str, seconds: float = 60) -> Report:
@@ -127,8 +127,8 @@ class Reports:
             await asyncio.sleep(0.05)
         return report
 
-    async def told(self, report: Report, event: str) -> int:
-        """How many such events there are."""
+    async def count_events(self, report: Report, event: str) -> int:
+        """Return how many events of this type the report has."""
         query = select(func.count()).where(Event.aggregate_id == str(report.id), Event.type == event)
         async with self.container.get(SessionManager).engine.connect() as connection:
             return (await connection.execute(query)).scalar_one()
@@ -136,7 +136,7 @@ class Reports:
     async def is_made_once(self, report: Report) -> bool:
         content = await self.container.get(Storage).read(f"reports/{report.id}.{report.format}")
         assert report.size == len(content)
-        return await self.told(report, "report.finished") == 1
+        return await self.count_events(report, "report.finished") == 1
 
 
 @pytest.fixture

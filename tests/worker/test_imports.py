@@ -1,4 +1,4 @@
-"""Processes of the API do without what only reports, mails and workers need."""
+"""API processes do not import packages that only reports, mails and workers need."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ async def main():
             await client.get("/api/v1/reports/"),
             await client.get("/openapi.json"),
         ]
-        await asyncio.sleep(1)  # the relay has looked around
+        await asyncio.sleep(1)  # the relay has polled
     server.should_exit = True
     await serving
     print(json.dumps([[answer.status_code for answer in answers], sorted(HEAVY & set(sys.modules))]))

@@ -1,4 +1,4 @@
-"""Large reports, made by real worker processes."""
+"""Real worker processes make large reports."""
 
 import json
 from collections.abc import Callable
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.slow
 
 StartWorker = Callable[..., Worker]
 
-SEVERAL_SECONDS = 6_000
-"""Rows of a report that can be disturbed while it is made."""
+SLOW_ROWS = 6_000
+"""Rows of a report that takes several seconds, so that a test can interrupt it."""
 
 
 def parts(*pairs: tuple[str, str]) -> pytest.MarkDecorator:
-    """Databases, each with a broker."""
+    """Run a test with these pairs of a database and a broker."""
     return pytest.mark.parametrize(("database_kind", "broker"), pairs, indirect=["broker"])
 
 
@@ -30,11 +30,13 @@ def parts(*pairs: tuple[str, str]) -> pytest.MarkDecorator:
 async def test_reports_are_made_and_the_worker_ends(
     settings: dict[str, str], reports: Reports, start_worker: StartWorker
 ) -> None:
-    """Several, one after the other: each has an event loop of its own, to which no connection of another may belong.
-    README's run command shows the same on SQLite."""
+    """Make several in turn. Each has its own event loop, and must not use a connection of another.
+
+    README's run command shows the same on SQLite.
+    """
     worker = start_worker(settings | {"WEB__LOG_JSON": "true"})
     await reports.fill(3)
-    for report in [await reports.ask(format) for format in ("pdf", "csv", "csv")]:
+    for report in [await reports.request(format) for format in ("pdf", "csv", "csv")]:
         assert (report.state, report.inline) == ("queued", False)
         done = await reports.wait_until(report, "done", "failed")
         assert (done.state, done.attempts, done.rows, done.progress) == ("done", 1, 3, 100)
@@ -51,9 +53,9 @@ class TestDisturbed:
     async def test_a_worker_that_is_killed_loses_nothing(
         self, settings: dict[str, str], reports: Reports, start_worker: StartWorker
     ) -> None:
-        await reports.fill(SEVERAL_SECONDS)
+        await reports.fill(SLOW_ROWS)
         worker = start_worker(settings)
-        report = await reports.ask()
+        report = await reports.request()
         await reports.wait_until(report, "running")
         pool = worker.pool
         worker.kill()
@@ -69,10 +71,10 @@ class TestDisturbed:
     async def test_a_process_that_is_killed_is_replaced(
         self, settings: dict[str, str], reports: Reports, start_worker: StartWorker
     ) -> None:
-        """In the middle of a report, then while it waits for one."""
-        await reports.fill(SEVERAL_SECONDS)
+        """It is killed in the middle of a report, then while it waits for one."""
+        await reports.fill(SLOW_ROWS)
         worker = start_worker(settings)
-        report = await reports.ask()
+        report = await reports.request()
         await reports.wait_until(report, "running")
         (process,) = worker.pool
         process.kill()
@@ -82,16 +84,16 @@ class TestDisturbed:
         assert await reports.is_made_once(done)
         (process,) = worker.pool
         process.kill()
-        assert (await reports.wait_until(await reports.ask("csv"), "done", "failed")).state == "done"
+        assert (await reports.wait_until(await reports.request("csv"), "done", "failed")).state == "done"
         worker.terminate()
         assert worker.wait(30) == 0, worker.output
 
     async def test_a_worker_that_is_to_end_finishes_its_report(
         self, settings: dict[str, str], reports: Reports, start_worker: StartWorker
     ) -> None:
-        await reports.fill(SEVERAL_SECONDS)
+        await reports.fill(SLOW_ROWS)
         worker = start_worker(settings)
-        report = await reports.ask()
+        report = await reports.request()
         await reports.wait_until(report, "running")
         worker.terminate()
         assert worker.wait(60) == 0, worker.output
@@ -102,20 +104,20 @@ class TestDisturbed:
     async def test_a_report_that_is_cancelled_makes_room_for_the_next(
         self, settings: dict[str, str], reports: Reports, start_worker: StartWorker
     ) -> None:
-        await reports.fill(SEVERAL_SECONDS)
+        await reports.fill(SLOW_ROWS)
         start_worker(settings)
-        report, other = await reports.ask(), await reports.ask("csv")
+        report, other = await reports.request(), await reports.request("csv")
         await reports.wait_until(report, "running")
         assert (await reports.service.cancel(report.id)).state == "cancelled"
         assert (await reports.wait_until(other, "done", "failed")).state == "done"
         assert (await reports.service.get_by_id(report.id)).state == "cancelled"
-        assert await reports.told(report, "report.finished") == 0
+        assert await reports.count_events(report, "report.finished") == 0
 
     async def test_a_report_fails_after_three_retries(
         self, settings: dict[str, str], reports: Reports, start_worker: StartWorker
     ) -> None:
-        """The storage is down all the time."""
-        nowhere = {
+        """The storage is down during all attempts."""
+        absent_storage = {
             "STORAGE__URL": "s3://reports",
             "STORAGE__ENDPOINT": f"http://127.0.0.1:{free_port()}",
             "STORAGE__ALLOW_HTTP": "true",
@@ -124,15 +126,15 @@ class TestDisturbed:
             "STORAGE__RETRIES": "0",
         }
         await reports.fill(3)
-        worker = start_worker(settings | nowhere)
+        worker = start_worker(settings | absent_storage)
         continue_request("the-request")
-        report = await reports.ask()
+        report = await reports.request()
         failed = await reports.wait_until(report, "done", "failed")
         assert (failed.state, failed.attempts) == ("failed", 4)
         assert failed.error == "The storage does not answer at the moment."
-        assert await reports.told(report, "report.failed") == 1
-        told = [line for line in worker.output.splitlines() if str(report.id) in line and "attempt 4" in line]
-        assert "[the-request]" in told[0]
+        assert await reports.count_events(report, "report.failed") == 1
+        lines = [line for line in worker.output.splitlines() if str(report.id) in line and "attempt 4" in line]
+        assert "[the-request]" in lines[0]
 
 
 @parts(("postgresql", "rabbitmq"))
@@ -145,7 +147,7 @@ async def test_a_broker_that_was_down_gets_its_messages(
         await reports.fill(3)
         worker = start_worker(settings)
         proxy.stop()
-        report = await reports.ask()
+        report = await reports.request()
         worker.wait_for_line("the broker does not take report")
         assert (await reports.service.get_by_id(report.id)).state == "queued"
 

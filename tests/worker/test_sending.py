@@ -1,4 +1,4 @@
-"""The queue's sending side: brokers that are there, absent, wrong, silent and slow."""
+"""Sending to brokers that are available, absent, wrong, silent or slow."""
 
 import asyncio
 import time
@@ -32,12 +32,12 @@ async def test_messages_wait_for_a_worker(broker: str, queue: str) -> None:
         waiting.close()
     assert {message.payload[0][0] for message in messages} == {"one", "two", "three"}
     assert {message.headers["task"] for message in messages} == {"reports.make"}
-    assert {message.properties["delivery_mode"] for message in messages} == {2}  # kept on disk
+    assert {message.properties["delivery_mode"] for message in messages} == {2}  # persistent
 
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """Takes connections, and says nothing."""
+    """The URL of a broker that accepts connections and sends nothing."""
     with create_server(("127.0.0.1", 0)) as listener:
         yield f"amqp://guest:guest@127.0.0.1:{listener.getsockname()[1]}//"
 
@@ -49,7 +49,7 @@ def absent() -> str:
 
 @pytest.fixture
 def spoilt(tmp_path: Path) -> str:
-    """A file that is something else."""
+    """The path of a file that is no database."""
     file = tmp_path / "broker.db"
     file.write_text("no database " * 1000)
     return str(file)
@@ -61,7 +61,7 @@ def nowhere(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("broker", [pytest.param("silent", marks=pytest.mark.slow), "absent", "spoilt", "nowhere"])
-async def test_a_broker_that_takes_nothing_is_no_wait(broker: str, request: pytest.FixtureRequest) -> None:
+async def test_an_unusable_broker_fails_soon(broker: str, request: pytest.FixtureRequest) -> None:
     started = time.monotonic()
     with pytest.raises(BrokerUnavailableError):
         await queue_at(request.getfixturevalue(broker)).send("one")
@@ -69,8 +69,8 @@ async def test_a_broker_that_takes_nothing_is_no_wait(broker: str, request: pyte
 
 
 @pytest.mark.slow
-async def test_a_broker_that_is_slow_is_no_wait() -> None:
-    """Each byte comes in time, and the whole never."""
+async def test_a_slow_broker_fails_soon() -> None:
+    """Each byte arrives in time, but the frame never ends."""
 
     async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"\x01\x00\x00\xff\xff\xff\xff")  # a frame of 4 GB
@@ -87,9 +87,9 @@ async def test_a_broker_that_is_slow_is_no_wait() -> None:
         assert time.monotonic() - started < 5
 
 
-def test_a_worker_without_a_place_for_its_broker_does_not_start(nowhere: str) -> None:
+def test_a_missing_folder_of_the_broker_file_stops_the_start(nowhere: str) -> None:
     with pytest.raises(StartupError, match=r"celery\.broker_url \(CELERY__BROKER_URL\): the folder"):
-        celery_options(CelerySection(broker_url=nowhere), WorkerSettings(), patience=1.0)
+        celery_options(CelerySection(broker_url=nowhere), WorkerSettings(), step_timeout=1.0)
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1", "filesystem://", "memory://", "sqla+sqlite:///broker.db"])

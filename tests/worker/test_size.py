@@ -1,4 +1,4 @@
-"""What a large report costs."""
+"""Time and memory of a large report."""
 
 import sys
 from collections.abc import Callable
@@ -21,10 +21,10 @@ pytestmark = [
 async def test_a_hundred_thousand_products(
     settings: dict[str, str], reports: Reports, start_worker: Callable[..., Worker]
 ) -> None:
-    """The bounds are wide: some 20 seconds and 340 MB, all processes together, on the machine this was written on."""
+    """The bounds are wide: it took some 20 seconds and 340 MB for all processes together when this was written."""
     await reports.fill(ROWS)
     worker = start_worker(settings)
-    report = await reports.wait_until(await reports.ask(), "done", "failed", seconds=120)
+    report = await reports.wait_until(await reports.request(), "done", "failed", seconds=120)
     assert (report.state, report.rows, report.attempts) == ("done", ROWS, 1)
     assert report.started_at
     assert report.finished_at

@@ -1,1 +1,1 @@
-"""The broker between the processes: a file, or RabbitMQ."""
+"""The message broker between the processes: a file, or RabbitMQ."""

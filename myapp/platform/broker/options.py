@@ -1,4 +1,4 @@
-"""What the settings mean to Celery: the same for those who send and those who work."""
+"""Translate the settings into Celery's options, which senders and workers share."""
 
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,16 @@ from .settings import CelerySection, WorkerSettings
 AMQP = ("amqp://", "amqps://")
 
 
-def celery_options(section: CelerySection, worker: WorkerSettings, patience: float) -> dict[str, Any]:
-    """Celery's configuration that sender and worker share. ``patience`` is how many seconds each step towards the
-    broker may take.
+def celery_options(section: CelerySection, worker: WorkerSettings, step_timeout: float) -> dict[str, Any]:
+    """Return the Celery options that senders and workers share.
 
-    The file is an SQLite database: any number of processes may write, each message is taken by one alone, and a
-    kilobyte of each stays. kombu 5.7's other transport of files, ``filesystem``, lets a reader take a message that is
-    still being written.
+    ``step_timeout`` is the time limit in seconds for each step of talking to the broker.
 
-    Raises StartupError for a broker that cannot be.
+    A broker file is an SQLite database. Any number of processes may write to it, only one of them takes each message,
+    and about a kilobyte of each message stays in the file. kombu 5.7 has another transport for files, ``filesystem``,
+    but it lets a reader take a message that is still being written.
+
+    Raises StartupError if ``broker_url`` is not usable.
     """
     from kombu.entity import Queue
 
@@ -29,30 +30,32 @@ def celery_options(section: CelerySection, worker: WorkerSettings, patience: flo
         broker: dict[str, Any] = {
             "broker_url": f"sqlite:///{section.broker_url}",
             "broker_transport": "sqlalchemy",
-            "broker_transport_options": {"connect_args": {"timeout": patience}, "poolclass": NullPool},
+            "broker_transport_options": {"connect_args": {"timeout": step_timeout}, "poolclass": NullPool},
         }
     else:
         broker = {
             "broker_url": section.broker_url,
-            "broker_transport_options": {"confirm_publish": True},  # a message that is sent is on the broker's disk
+            "broker_transport_options": {
+                "confirm_publish": True
+            },  # a send returns when the message is on the broker's disk
         }
     return {
         **broker,
-        "broker_connection_timeout": patience,
-        "task_queues": [Queue(worker.queue)],  # type: ignore[no-untyped-call] # durable, as its messages are
+        "broker_connection_timeout": step_timeout,
+        "task_queues": [Queue(worker.queue)],  # type: ignore[no-untyped-call] # durable, like its messages
         "task_default_queue": worker.queue,
         "task_ignore_result": not section.backend_url,
     }
 
 
 def check(section: CelerySection) -> None:
-    """Raises StartupError."""
+    """Raise StartupError if ``broker_url`` is neither a file nor a RabbitMQ server."""
     if not is_file(section) and not section.broker_url.startswith(AMQP):
         raise StartupError("celery.broker_url (CELERY__BROKER_URL): must be a file or amqp://USER:PASSWORD@HOST/VHOST")
 
 
 def make_folder(file: Path) -> None:
-    """The folder of ``file``, where only that last folder is missing. Raises StartupError."""
+    """Create the folder of ``file``; its parent must exist. Raises StartupError."""
     try:
         file.parent.mkdir(exist_ok=True)
     except OSError as error:

@@ -12,10 +12,10 @@ from ..config import RelativePath
 @configured(target="self", prefix="celery", mapping="tree")
 @dataclass
 class CelerySection:
-    """pico-celery's section, typed here too, so that it can be checked in a process that does not import Celery.
+    """pico-celery's section. It is typed here too, so that a process can check it without importing Celery.
 
-    ``broker_url`` is a file, which serves the processes of one machine, or a RabbitMQ server. ``backend_url``, Celery's
-    store of results, is not needed: a report's row says what became of it.
+    ``broker_url`` is a file, for processes on one machine, or a RabbitMQ server. ``backend_url`` is Celery's result
+    store; it is not needed, because the state of a report is in its row.
     """
 
     broker_url: RelativePath = "./data/broker.db"
@@ -26,9 +26,9 @@ class CelerySection:
 @configured(target="self", prefix="worker", mapping="tree")
 @dataclass
 class WorkerSettings:
-    """What pico-celery's own section has no key for. Times are in seconds.
+    """Settings that are missing in pico-celery's own section. Times are in seconds.
 
-    RabbitMQ takes a message back that is not acknowledged after half an hour: ``time_limit`` must be shorter.
+    RabbitMQ requeues a message that is not acknowledged within half an hour: ``time_limit`` must be shorter.
     """
 
     queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "reports"
