@@ -64,7 +64,7 @@ class TestDelivery:
         mail_server.answer = lambda command, argument: "450 full" if argument == "bob@example.com" else None
         await mailer_for(mail_server).send(compose("ada@example.com", "bob@example.com"))
         assert mail_server.received[0].recipients == ("ada@example.com",)
-        assert "is not sent to bob@example.com" in caplog.text
+        assert "was not sent to bob@example.com" in caplog.text
 
     async def test_to_an_address_beyond_ascii(self, mail_server: MailServer) -> None:
         await mailer_for(mail_server).send(compose("jörg@bücher.example"))

@@ -89,7 +89,7 @@ class Room:
         while await self.relay.deliver_due():
             await self.pass_time()
 
-    async def update_deliveries(self, handler: str, **values: Any) -> None:
+    async def update_deliveries(self, handler: str, /, **values: Any) -> None:
         """Change all deliveries of a handler behind the relay's back."""
         async with self.manager.transaction() as session:
             await session.execute(update(EventDelivery).where(EventDelivery.handler == handler).values(**values))
