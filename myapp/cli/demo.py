@@ -35,8 +35,7 @@ SCREEN = """\
 API           {api}/api/v1/products/
 Swagger UI    {api}/docs  (Authorize: user name and password)
 Auth server   {issuer}
-Mails         {mails}
-Log           {log}
+Mails, log    {mails}, {log}
 
 {users}
 
