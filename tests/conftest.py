@@ -113,7 +113,8 @@ async def start(issuer: Issuer, folders: dict[str, str]) -> AsyncIterator[StartC
     yield start_one
     for container in started:
         await container.ashutdown()
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:] = handlers
+    root.setLevel(level)  # which also forgets what loggers remember of the level
 
 
 def build(
