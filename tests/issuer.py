@@ -34,6 +34,8 @@ class Issuer:
         self.status = 200
         self.body: bytes | None = None
         """The answer to every request, instead of the documents."""
+        self.location: str | None = None
+        """The header ``Location`` of every answer."""
         self._numbers = count()
         self._answering = threading.Event()
         self._answering.set()
@@ -56,6 +58,8 @@ class Issuer:
                 try:
                     self.send_response(status)
                     self.send_header("Content-Type", "application/json")
+                    if issuer.location:
+                        self.send_header("Location", issuer.location)
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
                     self.wfile.write(body)

@@ -20,7 +20,7 @@ class PasswordChecks:
     def __init__(self, settings: LoginSettings, passwords: Passwords) -> None:
         self._settings = settings
         self._passwords = passwords
-        self._nobodys_hash = passwords.nobodys_hash  # made now, so that the first unknown user takes no longer
+        self._dummy_hash = passwords.dummy_hash  # made now, so that the first unknown user takes no longer
         self._waiting: Counter[str] = Counter()
         self._at_once = asyncio.Semaphore(settings.parallel_checks)
         self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
@@ -50,6 +50,6 @@ class PasswordChecks:
 
     async def check(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
         """As ``Passwords.verify``; without a hash it takes the same time, and is never right."""
-        known = password_hash or self._nobodys_hash
+        known = password_hash or self._dummy_hash
         right, new_hash = await asyncio.to_thread(self._passwords.verify, password, known)
         return right and password_hash is not None, new_hash

@@ -34,7 +34,7 @@ class Passwords:
         return self._argon2.verify_and_update(normalize(password), password_hash)
 
     @cached_property
-    def nobodys_hash(self) -> str:
+    def dummy_hash(self) -> str:
         """The hash to verify a password against if there is no such user, so that the check takes the same time."""
         return self.hash(secrets.token_urlsafe())
 

@@ -23,9 +23,13 @@ async def discover(issuer: str, client: httpx.AsyncClient) -> dict[str, Any]:
     return document
 
 
-def client_for(issuer: str, timeout: float) -> httpx.AsyncClient:
-    """Return a client that uses a proxy only for https. Plain http to this machine must not go through a proxy."""
-    return httpx.AsyncClient(timeout=timeout, trust_env=issuer.startswith("https:"))
+def issuer_client(timeout: float) -> httpx.AsyncClient:
+    """Return a client that sends no plain http to a proxy, whatever the environment says, and follows no redirect.
+
+    Keys that come by plain http are trusted because they come from this machine, or from a host that a setting names;
+    a proxy could replace them. The client decides for each URL that it fetches.
+    """
+    return httpx.AsyncClient(timeout=timeout, mounts={"http://": None}, follow_redirects=False)
 
 
 def require_secure(url: str, setting: str, insecure_hosts: Collection[str]) -> None:

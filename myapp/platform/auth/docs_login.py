@@ -12,7 +12,7 @@ from pico_ioc import component
 
 from ..errors import StartupError
 from ..web.docs_login import LOGIN, DocsLogin, SwaggerLogin
-from .discovery import client_for, discover, discovery_url, require_secure
+from .discovery import discover, discovery_url, issuer_client, require_secure
 from .settings import AuthSettings, DocsSettings
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class IssuerLogin(DocsLogin):
     async def _refresh(self) -> None:
         pause, timeout = self._auth.jwks_refresh_pause, self._auth.jwks_timeout
         try:
-            async with asyncio.timeout(timeout), client_for(self._issuer, timeout) as client:
+            async with asyncio.timeout(timeout), issuer_client(timeout) as client:
                 self._login = self._login_of(await discover(self._issuer, client))
             pause = self._ttl
         except Exception as error:  # the page works without a login

@@ -11,7 +11,7 @@ from pico_client_auth.jwks_client import JWKSClient
 
 from ..errors import IssuerUnavailableError
 from ..pico.replacing import replaces
-from .discovery import client_for, discover, require_secure
+from .discovery import discover, issuer_client, require_secure
 from .settings import AuthSettings
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class IssuerKeys(JWKSClient):
                 self._pause_until = time.monotonic() + pause
 
     async def _fetch(self) -> list[Any]:
-        async with client_for(self._issuer, self._auth.jwks_timeout) as client:
+        async with issuer_client(self._auth.jwks_timeout) as client:
             endpoint = self._endpoint or str((await discover(self._issuer, client))["jwks_uri"])
             require_secure(endpoint, "jwks_uri", self._auth.insecure_hosts)
             response = (await client.get(endpoint)).raise_for_status()

@@ -337,3 +337,28 @@ class TestTransport:
         with pytest.raises(StartupError, match=r"auth_client\.issuer: .*insecure_hosts"):
             start_application(AUTH_CLIENT__ISSUER="http://auth:8100")
         start_application(AUTH_CLIENT__ISSUER="http://auth:8100", AUTH__INSECURE_HOSTS='["auth"]')
+
+    @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+    async def test_plain_http_goes_to_no_proxy(
+        self, own_issuer: Issuer, attacker: Issuer, monkeypatch: pytest.MonkeyPatch, variable: str
+    ) -> None:
+        monkeypatch.setenv(variable, attacker.url)
+        keys = self.keys(issuer="https://auth.example", jwks_endpoint=own_issuer.url + KEYS)
+        assert await keys.get_key(next(iter(own_issuer.keys)))
+        assert attacker.requests == []
+
+    async def test_a_redirect_is_not_followed(self, own_issuer: Issuer, attacker: Issuer) -> None:
+        own_issuer.status, own_issuer.body, own_issuer.location = 302, b"", attacker.url + KEYS
+        for endpoint in ("", own_issuer.url + KEYS):
+            keys = self.keys(issuer=own_issuer.url, jwks_endpoint=endpoint)
+            with pytest.raises(IssuerUnavailableError):
+                await keys.get_key(next(iter(attacker.keys)))
+        assert attacker.requests == []
+
+    @pytest.fixture
+    def attacker(self) -> Iterator[Issuer]:
+        """A server whose answer to every request is its own keys."""
+        running = Issuer().start()
+        running.body = json.dumps({"keys": running.published}).encode()
+        yield running
+        running.stop()
