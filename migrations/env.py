@@ -17,7 +17,8 @@ from sqlalchemy import Connection
 from myapp.boot import ROOT, settings_of
 from myapp.platform.database import types
 from myapp.platform.database.engine import EngineSettings
-from myapp.platform.database.migrations import lock, migration_engine
+from myapp.platform.database.migrations import lock, make_folder, migration_engine
+from myapp.platform.database.numbering import number_revisions
 from myapp.platform.database.triggers import TriggerKeeper
 
 for models in sorted(ROOT.glob("myapp/**/models.py")):  # autogenerate compares with the metadata they fill
@@ -50,6 +51,7 @@ def migrate(connection: Connection) -> None:
         target_metadata=AppBase.metadata,
         include_object=include_object,
         render_item=render_item,
+        process_revision_directives=number_revisions,
         compare_type=True,
         compare_server_default=True,
         render_as_batch=is_sqlite,
@@ -63,6 +65,7 @@ def migrate(connection: Connection) -> None:
 
 async def migrate_alone() -> None:
     url = settings_of(DatabaseSettings).url
+    make_folder(url)
     async with migration_engine(url, EngineSettings()) as engine, engine.connect() as connection:
         await connection.run_sync(lock)
         await connection.run_sync(migrate)
