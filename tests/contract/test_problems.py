@@ -1,4 +1,4 @@
-"""Every error is a problem document of a kind that the catalogue has and the README tells."""
+"""Every error is a problem document of a kind that the catalogue and docs/errors.md have."""
 
 import re
 from collections.abc import Awaitable, Iterator
@@ -35,8 +35,8 @@ class TestCatalogue:
             with subtests.test(error.__name__):
                 assert (error.status, error.code, error.title) in kinds
 
-    def test_is_what_the_readme_tells(self) -> None:
-        table = (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- problem codes -->")[2].strip()
+    def test_is_the_table_of_the_documentation(self) -> None:
+        table = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8").partition("<!-- problem codes -->")[2].strip()
         lines = table.partition("\n\n")[0].splitlines()
         rows = [tuple(cell.strip().strip("`") for cell in line.strip("|").split("|")) for line in lines]
         assert rows[0] == ("code", "status", "title")

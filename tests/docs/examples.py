@@ -1,0 +1,157 @@
+"""The requests and answers that a page shows, sent again and compared.
+
+An example is a fenced block after ``<!-- example -->``: ``$ curl ...``, then the answer as ``curl -i`` prints it. The page
+leaves out what does not matter: headers, and, written as ``...``, members, items, the end of a string, the rest of a file.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import httpx
+
+BLOCK = re.compile(r"^<!-- example -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+VARIES = (
+    (UUID, "<uuid>"),
+    (re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{32})\b"), "<hex>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
+    (re.compile(r"\d{4}-\d\d-\d\d"), "<day>"),
+)
+"""What is different in every run."""
+
+ELIDED = "..."
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(frozen=True)
+class Example:
+    page: str
+    command: str
+    answer: Answer
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.command}"
+
+
+def examples(page: Path) -> list[Example]:
+    found = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [Example(page.name, *parts_of(block)) for block in found]
+
+
+def parts_of(block: str) -> tuple[str, Answer]:
+    command, _, printed = re.sub(r"\\\n\s*", "", block).partition("\n")
+    assert command.startswith("$ curl "), block
+    head, _, body = printed.partition("\n\n")
+    status, *lines = head.splitlines()
+    headers = dict(line.lower().split(": ", 1) if line.count(": ") else (line, "") for line in lines)
+    return command.removeprefix("$ "), Answer(int(status.split()[1]), headers, body.strip())
+
+
+@dataclass
+class Reader:
+    """Somebody who follows a page: sends its requests in order, with the ids that the real answers had."""
+
+    client: httpx.AsyncClient
+    variables: Mapping[str, str]
+    ids: dict[str, str] = field(default_factory=dict)
+    """The real id for each that the page shows."""
+
+    async def send(self, example: Example) -> httpx.Response:
+        command = Template(example.command).substitute(self.variables)
+        for shown, real in self.ids.items():
+            command = command.replace(shown, real)
+        arguments = iter(shlex.split(command)[1:])
+        url, method, headers, body = "", "", [], None
+        for argument in arguments:
+            match argument:
+                case "-i":
+                    pass
+                case "-X":
+                    method = next(arguments)
+                case "-H":
+                    name, _, value = next(arguments).partition(": ")
+                    headers.append((name, value))
+                case "-d":
+                    body = next(arguments)
+                case _:
+                    assert not argument.startswith("-"), f"{example}: what is {argument}?"
+                    url = argument
+        return await self.client.request(method or ("POST" if body else "GET"), url, headers=headers, content=body)
+
+    def compare(self, example: Example, response: httpx.Response) -> None:
+        """Raises AssertionError where the page shows anything else than ``response``."""
+        assert response.status_code == example.answer.status, f"{example}\n{response.status_code} {response.text}"
+        for name, value in example.answer.headers.items():
+            real = response.headers.get(name, "(absent)")
+            assert same_text(value, real.lower()), f"{example}\n{name}: {real}"
+        if not response.headers.get("content-type", "").endswith("json"):
+            text = response.text.lstrip("\ufeff").replace("\r\n", "\n").strip()
+            assert same_text(example.answer.body, text), f"{example}\n{text}"
+            return
+        shown = json.loads(with_marks(example.answer.body))
+        differences = list(differing(shown, response.json()))
+        assert not differences, "\n".join([str(example), *differences, response.text])
+        self.ids.update(pairs(shown, response.json()))
+
+
+def with_marks(body: str) -> str:
+    """``{"id": 1, ...}`` and ``[1, ...]`` as JSON."""
+    body = re.sub(r"(,?)\s*\.\.\.\s*\}", rf'\1 "{ELIDED}": null}}', body)
+    return re.sub(r"(,?)\s*\.\.\.\s*\]", rf'\1 "{ELIDED}"]', body)
+
+
+def differing(shown: Any, real: Any, place: str = "") -> Iterator[str]:
+    if isinstance(shown, dict) and isinstance(real, dict):
+        missing = set(shown) - {ELIDED} - set(real)
+        untold = set() if ELIDED in shown else set(real) - set(shown)
+        yield from (f"{place}: {name} is only in the page" for name in sorted(missing))
+        yield from (f"{place}: {name} is not in the page" for name in sorted(untold))
+        for name in set(shown) & set(real):
+            yield from differing(shown[name], real[name], f"{place}.{name}")
+    elif isinstance(shown, list) and isinstance(real, list):
+        items = [item for item in shown if item != ELIDED]
+        if len(items) > len(real) or (len(items) < len(real) and ELIDED not in shown):
+            yield f"{place}: {len(real)} items"
+        for number, (one, other) in enumerate(zip(items, real, strict=False)):
+            yield from differing(one, other, f"{place}[{number}]")
+    elif isinstance(shown, str) and isinstance(real, str):
+        if not same_text(shown, real):
+            yield f"{place}: {real!r}"
+    elif (type(shown), shown) != (type(real), real):
+        yield f"{place}: {real!r}"
+
+
+def same_text(shown: str, real: str) -> bool:
+    """Whether they say the same; a text that ends with ``...`` is the beginning of one."""
+    shown, real = without_what_varies(shown), without_what_varies(real)
+    return real.startswith(shown.removesuffix(ELIDED)) if shown.endswith(ELIDED) else shown == real
+
+
+def without_what_varies(text: str) -> str:
+    for pattern, mark in VARIES:
+        text = pattern.sub(mark, text)
+    return text
+
+
+def pairs(shown: Any, real: Any) -> Iterator[tuple[str, str]]:
+    """The UUIDs at the same places."""
+    if isinstance(shown, dict) and isinstance(real, dict):
+        for name in set(shown) & set(real):
+            yield from pairs(shown[name], real[name])
+    elif isinstance(shown, list) and isinstance(real, list):
+        for one, other in zip(shown, real, strict=False):
+            yield from pairs(one, other)
+    elif isinstance(shown, str) and isinstance(real, str) and UUID.fullmatch(shown):
+        yield shown, real

@@ -1,0 +1,30 @@
+"""Tables of docs/ that repeat what the code knows. That of docs/errors.md is compared in tests/contract."""
+
+import re
+
+from ..contract.test_access import ANY_TOKEN, PUBLIC, RULES
+from .pages import text_of
+
+OPERATION = re.compile(r"^\| `([A-Z]+) (/api/[^`]*)` \| ([^|]*) \|", re.MULTILINE)
+PERMISSION = re.compile(r"`(\w+:\w+)`")
+
+
+def test_api_lists_every_operation_with_its_permission() -> None:
+    told = {(method, path): access.strip() for method, path, access in OPERATION.findall(text_of("docs/api.md"))}
+    known = {(method, shown(path)): rule for (method, path), rule in RULES.items() if path.startswith("/api/")}
+    assert set(told) == set(known)
+    for operation, rule in known.items():
+        access = told[operation]
+        if rule == PUBLIC:
+            assert access == "none" or "no token" in access, operation
+        elif rule == ANY_TOKEN:
+            assert access.startswith(("any token", "the same", "as for")), operation
+        else:
+            found = PERMISSION.match(access)
+            assert found, operation
+            assert found[1] == rule, operation
+
+
+def shown(path: str) -> str:
+    """``/products/{id}`` for ``/products/{product_id}``."""
+    return re.sub(r"\{\w+\}", "{id}", path)
