@@ -1,0 +1,107 @@
+"""docs/auth.md: its settings accept tokens of the providers' form, its table is the configuration, its commands run."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pico_ioc import PicoContainer
+
+from myapp.boot import ROOT
+from myapp.platform.auth.settings import AuthSettings
+
+from ..conftest import client_of
+from ..databases import Databases
+from ..issuer import Issuer
+from ..platform.web.problems import assert_problem
+from .pages import text_of
+
+TEXT = text_of("docs/auth.md")
+SETTINGS = {
+    name: dict(line.split("=", 1) for line in shlex.split(block, comments=True))
+    for name, block in re.findall(r"<!-- issuer: (\w+) -->\n```sh\n(.*?)```", TEXT, re.DOTALL)
+}
+ACCESS_TOKENS: dict[str, dict[str, Any]] = {
+    "keycloak": {
+        "typ": "Bearer",
+        "aud": ["products-api", "account"],
+        "azp": "shop-web",
+        "realm_access": {"roles": ["product-manager", "offline_access"]},
+        "resource_access": {"products-api": {"roles": ["auditor"]}},
+        "scope": "email profile",
+    },
+    "auth0": {
+        "aud": ["https://products.example.com", "https://shop.eu.auth0.com/userinfo"],
+        "sub": "auth0|65f1c0ffee",
+        "azp": "x1y2",
+        "scope": "openid profile",
+        "shop_roles": ["product-manager"],
+    },
+    "entra": {"ver": "2.0", "tid": "TENANT_ID", "oid": "1", "scp": "catalogue", "roles": ["product-manager"]},
+    "cognito": {
+        "token_use": "access",
+        "client_id": "APP_CLIENT_ID",
+        "username": "ada",
+        "cognito:groups": ["product-manager"],
+    },
+    "okta": {"ver": 1, "cid": "0oa1", "uid": "00u1", "scp": ["openid"], "groups": ["Everyone", "product-manager"]},
+}
+
+
+@pytest.mark.parametrize("provider", ACCESS_TOKENS)
+async def test_settings_of_a_provider(
+    start: Callable[..., PicoContainer], databases: Databases, issuer: Issuer, provider: str
+) -> None:
+    """A manager's token creates a product; without `aud`, which Cognito leaves out, it is refused."""
+    settings = {**SETTINGS[provider]}
+    assert settings.pop("AUTH_CLIENT__ISSUER").startswith("https://")
+    audience = settings["AUTH_CLIENT__AUDIENCE"]
+    app = start({"DATABASE__URL": databases.migrated("sqlite"), **settings}).get(FastAPI)
+    claims = {"aud": audience, **ACCESS_TOKENS[provider]}
+    new = {"name": "Lamp", "price": 9.5}
+    async with client_of(app, issuer.token(**claims)) as client:
+        assert (await client.post("/api/v1/products/", json=new)).status_code == 201
+        assert_problem(await client.delete("/api/v1/products/1"), 403, "insufficient_scope")
+    async with client_of(app, issuer.token(**claims, without=("aud",))) as client:
+        assert_problem(await client.post("/api/v1/products/", json=new), 401, "invalid_token")
+
+
+def test_every_provider_is_tried() -> None:
+    assert set(SETTINGS) == set(ACCESS_TOKENS)
+
+
+def test_permissions_are_those_of_the_configuration(container: PicoContainer) -> None:
+    header, _, *rows = TEXT.partition("<!-- permissions -->\n")[2].partition("\n\n")[0].splitlines()
+    roles = re.findall(r"`([\w-]+)`", header)
+    told: dict[str, set[str]] = {role: set() for role in roles}
+    for row in rows:
+        permission, _, *cells = [cell.strip() for cell in row.strip("|").split("|")]
+        for role, cell in zip(roles, cells, strict=True):
+            assert cell in ("yes", "")
+            if cell:
+                told[role].add(permission.strip("`"))
+    configured = container.get(AuthSettings).permissions
+    assert told == {role: set(permissions) for role, permissions in configured.items()}
+
+
+@pytest.mark.slow
+def test_commands_run(tmp_path: Path) -> None:
+    """Those of the auth server, in the order of the page."""
+    (tmp_path / "keys").mkdir(0o700)  # as the first start of the server does
+    [commands] = re.findall(r"<!-- runs -->\n```sh\n(.*?)```", TEXT, re.DOTALL)
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "AUTHSERVER__DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path}/authserver.db",
+        "AUTHSERVER__KEYS__DIRECTORY": str(tmp_path / "keys"),
+    }
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ada\tactive\tproduct-manager\tada@example.com\tAda Lovelace\n" in done.stdout
