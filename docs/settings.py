@@ -18,8 +18,8 @@ INTRODUCTION = """\
 <!-- Made by docs/settings.py from the two application.yaml. Do not edit: a test compares. -->
 # Settings
 
-Every setting, its default, and what it means. The files are [`application.yaml`](../application.yaml) for the API, the worker and the
-relay, and [`authserver/application.yaml`](../authserver/application.yaml) for the bundled auth server.
+Every setting, its default, and what it means. The files are [`application.yaml`](../application.yaml) for the API, the
+worker and the relay, and [`authserver/application.yaml`](../authserver/application.yaml) for the bundled auth server.
 
 - An environment variable overrides a key: `SECTION__KEY`, for the auth server `AUTHSERVER__SECTION__KEY`.
 - Lists and mappings are written as JSON in the environment: `WEB__CORS_ORIGINS='["https://shop.example.com"]'`.

@@ -1,7 +1,7 @@
 """The requests and answers that a page shows, sent again and compared.
 
-An example is a fenced block after ``<!-- example -->``: ``$ curl ...``, then the answer as ``curl -i`` prints it. A page may
-leave out headers, and, written as ``...``, members, items, the end of a string and the rest of a file.
+An example is a fenced block after ``<!-- example -->``: ``$ curl ...``, then the answer as ``curl -i`` prints it. It
+may leave out headers, and, written as ``...``, members, items, the end of a string and the rest of a file.
 """
 
 import json
