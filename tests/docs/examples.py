@@ -34,6 +34,10 @@ class Answer:
     headers: dict[str, str]
     body: str
 
+    @property
+    def is_json(self) -> bool:
+        return self.headers.get("content-type", "").endswith("json")
+
 
 @dataclass(frozen=True)
 class Example:
@@ -53,10 +57,15 @@ def examples(page: Path) -> list[Example]:
 def parts_of(block: str) -> tuple[str, Answer]:
     command, _, printed = re.sub(r"\\\n\s*", "", block).partition("\n")
     assert command.startswith("$ curl "), block
+    return command.removeprefix("$ "), answer_of(printed)
+
+
+def answer_of(printed: str) -> Answer:
+    """What ``curl -i`` prints; names and values of headers in lower case."""
     head, _, body = printed.partition("\n\n")
     status, *lines = head.splitlines()
-    headers = dict(line.lower().split(": ", 1) if line.count(": ") else (line, "") for line in lines)
-    return command.removeprefix("$ "), Answer(int(status.split()[1]), headers, body.strip())
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return Answer(int(status.split()[1]), headers, body.strip())
 
 
 @dataclass
@@ -92,18 +101,26 @@ class Reader:
 
     def compare(self, example: Example, response: httpx.Response) -> None:
         """Raises AssertionError where the page shows anything else than ``response``."""
-        assert response.status_code == example.answer.status, f"{example}\n{response.status_code} {response.text}"
-        for name, value in example.answer.headers.items():
-            real = response.headers.get(name, "(absent)")
-            assert same_text(value, real.lower()), f"{example}\n{name}: {real}"
-        if not response.headers.get("content-type", "").endswith("json"):
-            text = response.text.lstrip("\ufeff").replace("\r\n", "\n").strip()
-            assert same_text(example.answer.body, text), f"{example}\n{text}"
-            return
-        shown = json.loads(with_marks(example.answer.body))
-        differences = list(differing(shown, response.json()))
-        assert not differences, "\n".join([str(example), *differences, response.text])
-        self.ids.update(pairs(shown, response.json()))
+        headers = {name: value.lower() for name, value in response.headers.items()}
+        real = Answer(response.status_code, headers, response.text)
+        compare(example, real)
+        if real.is_json:
+            self.ids.update(pairs(json.loads(with_marks(example.answer.body)), response.json()))
+
+
+def compare(example: Example, real: Answer) -> None:
+    """Raises AssertionError where the page shows anything else than ``real``."""
+    shown = example.answer
+    assert real.status == shown.status, f"{example}\n{real.status} {real.body}"
+    for name, value in shown.headers.items():
+        found = real.headers.get(name, "(absent)")
+        assert same_text(value, found), f"{example}\n{name}: {found}"
+    if real.is_json:
+        differences = list(differing(json.loads(with_marks(shown.body)), json.loads(real.body)))
+    else:
+        text = real.body.lstrip("\ufeff").replace("\r\n", "\n").strip()
+        differences = [] if same_text(shown.body, text) else ["another text"]
+    assert not differences, "\n".join([str(example), *differences, real.body])
 
 
 def with_marks(body: str) -> str:
