@@ -4,7 +4,8 @@ A step is a fenced block after a comment that says what to do with it:
 
     <!-- shows: myapp/x.py -->      the block stands in that file as it is; nothing is done
     <!-- create: myapp/x.py -->     a new file with the block as its content
-    <!-- change: myapp/x.py -->     a diff: lines with ``-`` give way to lines with ``+``, ``@@`` lines part the places
+    <!-- change: myapp/x.py -->     a diff: lines with ``-`` give way to lines with ``+``, ``@@`` lines part the places;
+                                    ``*`` in the path stands for what only the run knows, such as a migration's number
     <!-- append: tests/x.py -->     lines at the end of a file
     <!-- run -->                    commands, each of which must succeed
 """
@@ -65,7 +66,7 @@ class Kitchen:
         return cls(tree)
 
     def take(self, step: Step) -> None:
-        file = self.tree / step.path
+        file = self.file(step.path)
         match step.action:
             case "create":
                 assert not file.exists(), f"{step}: it exists"
@@ -78,6 +79,12 @@ class Kitchen:
                 file.write_text(changed(file.read_text(encoding="utf-8"), step), encoding="utf-8")
             case "run":
                 self.run(step.block)
+
+    def file(self, path: str) -> Path:
+        if "*" not in path:
+            return self.tree / path
+        [found] = self.tree.glob(path)
+        return found
 
     def run(self, commands: str) -> None:
         done = subprocess.run(
