@@ -13,6 +13,11 @@ PAGE = DOCS / "settings.md"
 SECTION = re.compile(r"(\w+):(?: # (.*))?")
 KEY = re.compile(r"  (?:# )?(\w+):(?: +(?!# )(.*?))?(?: +# (.*))?")
 """A key, commented out or not, with its value and the comment that says what it means."""
+MORE = re.compile(r"  # (.*)")
+"""The next line of a comment that needs more than one."""
+
+Section = tuple[str, str | None, list[tuple[str, str | None, str]]]
+"""Its name, what it is about, and its keys: name, value, meaning."""
 
 INTRODUCTION = """\
 <!-- Made by docs/settings.py from the two application.yaml. Do not edit: a test compares. -->
@@ -42,21 +47,28 @@ def page() -> str:
 
 def chapter(title: str, file: Path, prefix: str) -> Iterator[str]:
     yield f"## {title}\n"
-    section = ""
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if found := SECTION.fullmatch(line):
-            if section:
-                yield ""
-            section, about = found.groups()
-            yield f"### `{section}`{' of the auth server' if prefix else ''}\n"
-            if about:
-                yield f"{sentence(about)}\n"
-            yield "| key | environment variable | default | meaning |\n|---|---|---|---|"
-        elif found := KEY.fullmatch(line):
-            key, value, meaning = found.groups()
+    for section, about, keys in sections(file):
+        yield f"### `{section}`{' of the auth server' if prefix else ''}\n"
+        if about:
+            yield f"{sentence(about)}\n"
+        yield "| key | environment variable | default | meaning |\n|---|---|---|---|"
+        for key, value, meaning in keys:
             variable = f"{prefix}{section}__{key}".upper()
-            yield f"| `{key}` | `{variable}` | {default(value)} | {sentence(meaning or '')} |"
-    yield ""
+            yield f"| `{key}` | `{variable}` | {default(value)} | {sentence(meaning)} |"
+        yield ""
+
+
+def sections(file: Path) -> list[Section]:
+    found: list[Section] = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if section := SECTION.fullmatch(line):
+            found.append((section[1], section[2], []))
+        elif key := KEY.fullmatch(line):
+            found[-1][2].append((key[1], key[2], key[3] or ""))
+        elif (more := MORE.fullmatch(line)) and found:
+            name, value, meaning = found[-1][2].pop()
+            found[-1][2].append((name, value, f"{meaning} {more[1]}"))
+    return found
 
 
 def default(text: str | None) -> str:
