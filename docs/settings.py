@@ -9,6 +9,8 @@ import yaml
 
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "settings.md"
+API = DOCS.parent / "application.yaml"
+AUTH_SERVER = DOCS.parent / "authserver" / "application.yaml"
 
 SECTION = re.compile(r"(\w+):(?: # (.*))?")
 KEY = re.compile(r"  (?:# )?(\w+):(?: +(?!# )(.*?))?(?: +# (.*))?")
@@ -39,8 +41,8 @@ def page() -> str:
     return "\n".join(
         [
             INTRODUCTION,
-            *chapter("API, worker and relay", DOCS.parent / "application.yaml", ""),
-            *chapter("Auth server", DOCS.parent / "authserver" / "application.yaml", "AUTHSERVER__"),
+            *chapter("API, worker and relay", API, ""),
+            *chapter("Auth server", AUTH_SERVER, "AUTHSERVER__"),
         ]
     )
 

@@ -1,10 +1,21 @@
-"""docs/settings.md is made from the two application.yaml."""
+"""docs/settings.md is made from the two application.yaml, and the other pages name settings that exist."""
 
 import re
+from pathlib import Path
 
-from docs.settings import PAGE, page
+import pytest
+
+from docs.settings import API, AUTH_SERVER, PAGE, page, sections
+
+from .pages import PAGES, name_of
 
 ROW = re.compile(r"^\| `\w+` \| `(\w+)` \| (.*) \| (.*) \|$", re.MULTILINE)
+KEY = re.compile(r"`([a-z_]+)\.(?!py`)([a-z_]+)`")
+VARIABLE = re.compile(r"\b(?:AUTHSERVER__)?([A-Z_]+?)__([A-Z_]+)")
+KNOWN = {section: set[str]() for file in (API, AUTH_SERVER) for section, _, _ in sections(file)}
+for file in (API, AUTH_SERVER):
+    for section, _, keys in sections(file):
+        KNOWN[section] |= {key for key, _, _ in keys}
 
 
 def test_is_what_the_files_say() -> None:
@@ -15,3 +26,11 @@ def test_every_key_has_a_default_and_a_meaning() -> None:
     rows = ROW.findall(page())
     assert len(rows) > 100
     assert [variable for variable, default, meaning in rows if not default.strip() or not meaning.strip()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_pages_name_settings_that_exist(path: Path) -> None:
+    """`events.lease` and EVENTS__LEASE, where there is such a section."""
+    text = path.read_text(encoding="utf-8")
+    named = {*KEY.findall(text), *((section.lower(), key.lower()) for section, key in VARIABLE.findall(text))}
+    assert sorted(f"{section}.{key}" for section, key in named if key not in KNOWN.get(section, {key})) == []
