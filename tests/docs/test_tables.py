@@ -2,6 +2,8 @@
 
 import re
 
+from myapp.boot import ROOT
+
 from ..contract.test_access import ANY_TOKEN, PUBLIC, RULES
 from .pages import text_of
 
@@ -23,6 +25,15 @@ def test_api_lists_every_operation_with_its_permission() -> None:
             found = PERMISSION.match(access)
             assert found, operation
             assert found[1] == rule, operation
+
+
+def test_architecture_names_code_that_exists() -> None:
+    rows = text_of("docs/architecture.md").partition("## What to look at")[2].partition("\n## ")[0].splitlines()
+    names = {name for row in rows if row.startswith("| ") for name in re.findall(r"`(\w+)`", row.split("|")[2])}
+    assert len(names) > 20
+    sources = (path.read_text(encoding="utf-8") for path in ROOT.glob("myapp/**/*.py"))
+    defined = set(re.findall(r"^ *(?:async )?(?:def|class) (\w+)", "\n".join(sources), re.MULTILINE))
+    assert names - defined == set()
 
 
 def shown(path: str) -> str:
