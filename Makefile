@@ -2,7 +2,7 @@ bin := .venv/bin
 compile := .venv/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: help run test check gate migration lock
+.PHONY: help run test check gate migration docs lock
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +25,9 @@ gate:  ## Run what CI runs, on a fresh copy of HEAD
 
 migration: .venv/installed  ## Write a migration for changed models: make migration m="products have a colour"
 	$(bin)/alembic upgrade head && $(bin)/alembic revision --autogenerate -m "$(or $(m),$(error say m="..."))"
+
+docs: .venv/installed  ## Make docs/settings.md from the two application.yaml
+	$(bin)/python docs/settings.py
 
 lock: .venv/uv/bin/uv  ## Lock what pyproject.toml asks for; make lock UPGRADE=--upgrade takes newer versions too
 	$(compile) pyproject.toml -o requirements.txt

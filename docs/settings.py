@@ -1,4 +1,4 @@
-"""Make settings.md from the two application.yaml: run ``python docs/settings.py`` after a change of one of them."""
+"""Make settings.md from the two application.yaml: run ``make docs`` after a change of one of them."""
 
 import json
 import re

@@ -19,7 +19,7 @@ for file in (API, AUTH_SERVER):
 
 
 def test_is_what_the_files_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `python docs/settings.py`"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `make docs`"
 
 
 def test_every_key_has_a_default_and_a_meaning() -> None:
