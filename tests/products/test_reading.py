@@ -63,6 +63,15 @@ class TestList:
         assert (await viewer.get(COLLECTION, params={"include_inactive": "false"})).status_code == 200
 
     @pytest.mark.one_database
+    @pytest.mark.parametrize("value", ["true", "TRUE", "1", "yes", "Y", "on", "t"])
+    @pytest.mark.parametrize("others", ["", "&page=0", "&typo=1", "&include_inactive=false"])
+    async def test_the_permission_is_decided_before_the_rest_of_the_query(
+        self, viewer: httpx.AsyncClient, value: str, others: str
+    ) -> None:
+        response = await viewer.get(f"{PAGED}?include_inactive={value}{others}")
+        assert_problem(response, 403, "insufficient_scope")
+
+    @pytest.mark.one_database
     @pytest.mark.parametrize("value", NO_BOOLEANS)
     async def test_refuses_what_is_no_boolean(self, manager: httpx.AsyncClient, value: str) -> None:
         assert_invalid(await manager.get(COLLECTION, params={"include_inactive": value}), "include_inactive")

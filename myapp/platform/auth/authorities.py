@@ -4,17 +4,15 @@ A role is a name without a colon (``admin``), a permission is ``area:verb`` (``p
 form is ignored, whichever claim it is in.
 """
 
-import functools
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from pico_client_auth import RoleResolver, SecurityContext, TokenClaims, requires_role
+from pico_client_auth import RoleResolver, TokenClaims, requires_role
 from pico_client_auth.config import AuthClientSettings
 from pico_ioc import component
 
 from ..errors import StartupError
-from ..web.operations import MAY_FORBID
-from ..web.problems import forbidden
+from ..web.operations import PARAMETER_PERMISSION
 from .settings import AuthSettings
 
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
@@ -29,24 +27,17 @@ def requires_permission(*permissions: str) -> Callable[[Any], Any]:
 
 
 def requires_permission_for(parameter: str, permission: str) -> Callable[[EndpointT], EndpointT]:
-    """Let only callers with ``permission`` set a query parameter. Others get 403.
+    """Let only callers with ``permission`` set a boolean query parameter that asks for more; others get 403.
 
-    Callers without the permission can still use the route without the parameter. The parameter is one of the method,
-    or a field of the method's ``query``.
+    Callers without the permission may call the route without the parameter. As ``requires_permission``, this only marks
+    the method; the middleware decides, before anything else looks at the query.
     """
 
-    def restrict(method: EndpointT) -> EndpointT:
-        @functools.wraps(method)
-        async def restricted(self: object, **arguments: Any) -> Any:
-            value = arguments[parameter] if parameter in arguments else getattr(arguments["query"], parameter)
-            if value and not SecurityContext.has_role(permission):
-                raise forbidden([permission])
-            return await method(self, **arguments)
+    def mark(method: EndpointT) -> EndpointT:
+        setattr(method, PARAMETER_PERMISSION, (parameter, permission))
+        return method
 
-        setattr(restricted, MAY_FORBID, True)
-        return cast(EndpointT, restricted)
-
-    return restrict
+    return mark
 
 
 def is_permission(name: str) -> bool:

@@ -1,7 +1,9 @@
 """Authentication and authorisation of every request, before its body is read."""
 
 import logging
+from collections.abc import Collection
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import FastAPI
 from pico_client_auth import RoleResolver, SecurityContext
@@ -12,12 +14,14 @@ from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_GROU
 from pico_client_auth.errors import AuthClientError
 from pico_client_auth.scope import PICO_REQUIRED_SCOPES, any_scope_matches
 from pico_client_auth.token_validator import TokenValidator
+from pydantic import TypeAdapter, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..context.claims import remember_claims
 from ..errors import InactiveCallerError
 from ..pico.replacing import replaces
 from ..web.middleware import Layer
+from ..web.operations import PARAMETER_PERMISSION
 from ..web.problems import forbidden, invalid_token, method_not_allowed, route_not_found, unauthenticated
 from ..web.requests import request_info
 from ..web.route_table import Target
@@ -25,6 +29,9 @@ from .authorities import Grants
 from .status import CallerStatus
 
 logger = logging.getLogger(__name__)
+
+BOOLEAN = TypeAdapter(bool)
+"""Reads a query parameter as the route itself does."""
 
 
 class AuthMiddleware:
@@ -75,6 +82,7 @@ class AuthMiddleware:
         SecurityContext.set(claims, authorities)
         require_any(info.target.endpoint, PICO_REQUIRED_ROLES, authorities)
         require_any(info.target.endpoint, PICO_REQUIRED_GROUPS, claims.groups)
+        require_for_query(info.target.endpoint, scope["query_string"], authorities)
         await self._authenticate_agent(scope, info.target.endpoint)
 
     async def _authenticate_agent(self, scope: Scope, endpoint: Any) -> None:
@@ -121,6 +129,22 @@ def require_any(endpoint: Any, marker: str, held: Any) -> None:
     required = getattr(endpoint, marker, None)
     if required and required.isdisjoint(held):
         raise forbidden(sorted(required))
+
+
+def require_for_query(endpoint: Any, query_string: bytes, authorities: Collection[str]) -> None:
+    """Raise a 403 problem if a query parameter asks for more than the caller's ``authorities`` allow."""
+    parameter, permission = getattr(endpoint, PARAMETER_PERMISSION, ("", ""))
+    if permission and query_string and permission not in authorities:
+        values = [value for name, value in parse_qsl(query_string.decode("latin-1")) if name == parameter]
+        if any(is_true(value) for value in values):
+            raise forbidden([permission])
+
+
+def is_true(text: str) -> bool:
+    try:
+        return BOOLEAN.validate_python(text)
+    except ValidationError:
+        return False  # the route refuses it
 
 
 def strings_in(value: Any) -> list[str]:

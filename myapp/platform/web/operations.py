@@ -19,8 +19,11 @@ WITH_LOCATION = (201, 202)
 RULE_MARKERS = (PICO_REQUIRED_ROLES, PICO_REQUIRED_GROUPS, PICO_REQUIRED_SCOPES)
 """The attributes of a method whose access rule requires one of several names."""
 
-MAY_FORBID = "_may_forbid"
-"""The attribute of a method that itself refuses some callers, depending on what they ask for."""
+PARAMETER_PERMISSION = "_pico_parameter_permission"
+"""The marker of a method with a query parameter that needs a permission: the names of both.
+
+pico-fastapi copies attributes that begin with ``_pico_`` to the endpoint of the route.
+"""
 
 LINK = "Links to the first, previous, next and last page (RFC 8288)"
 
@@ -118,7 +121,7 @@ def problem_responses(
     if not is_public(method):
         kinds += [problems.MISSING_TOKEN, problems.INVALID_TOKEN, ProblemType.of(InactiveCallerError)]
         kinds += [ProblemType.of(IssuerUnavailableError), ProblemType.of(DatabaseUnavailableError)]
-    if any(getattr(method, marker, None) for marker in (*RULE_MARKERS, MAY_FORBID)):
+    if any(getattr(method, marker, None) for marker in (*RULE_MARKERS, PARAMETER_PERMISSION)):
         kinds.append(problems.INSUFFICIENT_SCOPE)
     if not is_read:
         kinds.append(problems.BODY_TOO_LARGE)
