@@ -6,7 +6,7 @@ from celery import current_task
 from pico_celery import task
 from pico_ioc import component
 
-from myapp.platform.context.request_id import continue_request
+from myapp.platform.context.request_id import set_request_id
 from myapp.platform.errors import UnavailableError
 from myapp.reports.queue import TASK
 from myapp.reports.services import ReportService
@@ -28,5 +28,5 @@ class ReportTasks:
         reject_on_worker_lost=True,
     )
     async def make(self, report_id: str) -> None:
-        continue_request(current_task.request.get("request_id"))
+        set_request_id(current_task.request.get("request_id"))
         await self._service.make(uuid.UUID(report_id))

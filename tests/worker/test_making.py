@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import make_url
 
-from myapp.platform.context.request_id import continue_request
+from myapp.platform.context.request_id import set_request_id
 
 from ..databases import free_port
 from ..fixture_types import StartContainer
@@ -127,7 +127,7 @@ class TestDisturbed:
         }
         await reports.fill(3)
         worker = start_worker(settings | absent_storage)
-        continue_request("the-request")
+        set_request_id("the-request")
         report = await reports.request()
         failed = await reports.wait_until(report, "done", "failed")
         assert (failed.state, failed.attempts) == ("failed", 4)

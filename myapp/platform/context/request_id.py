@@ -1,12 +1,6 @@
 """The id that a request, its log lines and its problem document share."""
 
-import random
-import re
 from contextvars import ContextVar
-
-from starlette.types import Scope
-
-VALID_ID = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 
 NO_REQUEST = "-"
 
@@ -18,16 +12,6 @@ def current_request_id() -> str:
     return _request_id.get()
 
 
-def continue_request(request_id: str | None) -> None:
-    """Set the id of the earlier request that caused the work of this task; None if no request did."""
+def set_request_id(request_id: str | None) -> None:
+    """Set the id of the request that causes the work of this task; None if no request does."""
     _request_id.set(request_id or NO_REQUEST)
-
-
-def assign_request_id(scope: Scope) -> str:
-    """Set and return the id of a new request: the client's ``X-Request-ID`` if it is valid, otherwise a random one."""
-    request_id = f"{random.getrandbits(128):032x}"  # unique, not secret
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and VALID_ID.fullmatch(value):
-            request_id = value.decode()
-    _request_id.set(request_id)
-    return request_id

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pico_ioc import component
 
-from ..context.request_id import continue_request
+from ..context.request_id import set_request_id
 from ..errors import DatabaseUnavailableError, DomainError
 from ..events.handler import EventHandler
 from ..text import error_summary
@@ -38,7 +38,7 @@ class Courier:
         The result is recorded however long the database is unavailable: a delivery without a record is made again when
         its lease has expired. Raises only CancelledError, if the caller cancels this task.
         """
-        continue_request(claims[0].event.request_id if len(claims) == 1 else None)
+        set_request_id(claims[0].event.request_id if len(claims) == 1 else None)
         try:
             await self._handle(handler, claims)
         except FAILURES as error:

@@ -1,6 +1,8 @@
 """Give every request an id, a log line, and an answer even if an inner layer fails."""
 
 import logging
+import random
+import re
 import time
 from dataclasses import dataclass
 
@@ -9,13 +11,15 @@ from pico_fastapi import FastApiConfigurer
 from pico_ioc import component
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..context.request_id import assign_request_id, current_request_id
+from ..context.request_id import current_request_id, set_request_id
 from .middleware import Layer
 from .problems import INTERNAL_ERROR, problem_of, render
 from .route_table import RouteTable, Target
 from .settings import WebSettings
 
 logger = logging.getLogger("myapp.requests")
+
+VALID_ID = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 
 
 @dataclass(slots=True)
@@ -33,6 +37,15 @@ class RequestInfo:
 def request_info(scope: Scope) -> RequestInfo:
     info: RequestInfo = scope["products_api"]
     return info
+
+
+def request_id_of(scope: Scope) -> str:
+    """Return the client's ``X-Request-ID`` if it is valid, otherwise a random id."""
+    request_id = f"{random.getrandbits(128):032x}"  # unique, not secret
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and VALID_ID.fullmatch(value):
+            request_id = value.decode()
+    return request_id
 
 
 class RequestMiddleware:
@@ -53,7 +66,8 @@ class RequestMiddleware:
         method = scope["method"]
         if method == "HEAD":  # handled as GET; the server omits the content (RFC 9110 §9.3.2)
             scope = {**scope, "method": "GET"}
-        request_id = assign_request_id(scope)
+        request_id = request_id_of(scope)
+        set_request_id(request_id)
         id_header = (b"x-request-id", request_id.encode())
         scope["products_api"] = info = RequestInfo(self._table.resolve(scope))
 

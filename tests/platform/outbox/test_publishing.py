@@ -3,7 +3,7 @@
 import pytest
 from pico_client_auth import SecurityContext, TokenClaims
 
-from myapp.platform.context.request_id import continue_request
+from myapp.platform.context.request_id import set_request_id
 
 from .room import Room
 from .things import Happened, Noted
@@ -24,12 +24,12 @@ class TestCommit:
 
     async def test_records_the_actor_and_the_request(self, room: Room) -> None:
         SecurityContext.set(TokenClaims(sub="ada", email="", role="", org_id="", jti=""), [])
-        continue_request("request-1")
+        set_request_id("request-1")
         try:
             await room.happen("a")
         finally:
             SecurityContext.clear()
-            continue_request(None)
+            set_request_id(None)
         [event] = await room.events("thing.happened")
         assert (event.actor, event.request_id) == ("ada", "request-1")
 
