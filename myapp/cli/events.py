@@ -9,6 +9,7 @@ from ..platform.outbox.states import DeliveryState
 if TYPE_CHECKING:
     from pico_ioc import PicoContainer
 
+    from ..platform.outbox.schemas import DeliveryFilter
     from ..platform.outbox.services import DeliveryService
 
 events = typer.Typer(no_args_is_help=True, help="List and redeliver events that could not be delivered.")
@@ -21,9 +22,16 @@ MAX_LINES = 100
 @events.command("list")
 def list_events(state: DeliveryState = "dead", handler: Handler = None) -> None:
     """Print the newest deliveries: event, type, aggregate, handler, attempts, error."""
+    from pydantic import MISSING, ValidationError
+
+    from ..platform.outbox.schemas import DeliveryFilter
     from .application import with_application
 
-    with_application(lambda container: print_deliveries(service_of(container), state, handler))
+    try:
+        filters = DeliveryFilter(state=state, handler=MISSING if handler is None else handler)
+    except ValidationError as error:
+        raise typer.BadParameter("no handler has such a name", param_hint="--handler") from error
+    with_application(lambda container: print_deliveries(service_of(container), filters))
 
 
 @events.command("redeliver")
@@ -46,13 +54,8 @@ def service_of(container: "PicoContainer") -> "DeliveryService":
     return container.get(DeliveryService)
 
 
-async def print_deliveries(service: "DeliveryService", state: DeliveryState, handler: str | None) -> None:
-    """Print the newest deliveries in a state, one a line, with tabs between the columns."""
-    from pydantic import MISSING
-
-    from ..platform.outbox.schemas import DeliveryFilter
-
-    filters = DeliveryFilter(state=state, handler=MISSING if handler is None else handler)
+async def print_deliveries(service: "DeliveryService", filters: "DeliveryFilter") -> None:
+    """Print the newest deliveries, one a line, with tabs between the columns."""
     page = await service.list_paged(1, MAX_LINES, filters)
     for delivery in page.content:
         aggregate = f"{delivery.aggregate}/{delivery.aggregate_id}"

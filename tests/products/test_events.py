@@ -1,6 +1,6 @@
 """Changes of products publish events in the same transaction."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,7 @@ from ..fixture_types import StartContainer
 from .conftest import COLLECTION
 
 NewEvents = Callable[[], Awaitable[Sequence[RecordedEvent]]]
+Sent = Callable[[], list[str]]
 
 LAMP = {"name": "Lamp", "price": Decimal("19.99"), "stock": 9}
 LAMP_FIELDS = {"name": "Lamp", "description": None, "price": 19.99, "stock": 9, "active": True}
@@ -45,6 +46,25 @@ def event_reader(container: PicoContainer) -> NewEvents:
         return found
 
     return read
+
+
+@pytest.fixture
+def sent(container: PicoContainer) -> Iterator[Sent]:
+    """``sent()`` returns the beginnings of the statements sent since the last call, without ``BEGIN``."""
+    statements: list[str] = []
+    engine = container.get(SessionManager).engine.sync_engine
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(" ".join(statement.split()[:3]))
+
+    def read() -> list[str]:
+        found = [statement for statement in statements if not statement.startswith("BEGIN")]
+        statements.clear()
+        return found
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield read
+    event.remove(engine, "before_cursor_execute", note)
 
 
 def payloads(events: Sequence[RecordedEvent]) -> dict[str, Mapping[str, Any]]:
@@ -92,24 +112,26 @@ class TestCreate:
             await create_and_fail()
         assert await new_events() == []
 
-    async def test_takes_three_statements(self, service: ProductService, container: PicoContainer) -> None:
+    async def test_takes_three_statements(self, service: ProductService, sent: Sent) -> None:
         """One for the product, one for the event, one for all deliveries."""
-        statements: list[str] = []
-        engine = container.get(SessionManager).engine.sync_engine
-
-        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-            statements.append(" ".join(statement.split()[:3]))
-
-        event.listen(engine, "before_cursor_execute", note)
-        try:
-            await service.create(LAMP)
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
-        written = [statement for statement in statements if not statement.startswith("BEGIN")]
-        assert written == ["INSERT INTO products", "INSERT INTO events", "INSERT INTO event_deliveries"]
+        await service.create(LAMP)
+        assert sent() == ["INSERT INTO products", "INSERT INTO events", "INSERT INTO event_deliveries"]
 
 
 class TestUpdate:
+    async def test_several_events_take_no_more_statements_than_one(
+        self, service: ProductService, new_events: NewEvents, sent: Sent
+    ) -> None:
+        product = await service.create(LAMP)
+        await new_events()
+        sent()
+        await service.update(product.id, {"stock": 1, "active": False})
+        written = [statement for statement in sent() if not statement.startswith("SELECT")]
+        assert written == ["UPDATE products SET", "INSERT INTO events", "INSERT INTO event_deliveries"]
+        found = await new_events()
+        assert [event.type for event in found] == ["product.updated", "product.deactivated", "product.stock_low"]
+        assert [event.id for event in found] == sorted(event.id for event in found)
+
     async def test_tells_the_fields_that_changed(self, service: ProductService, new_events: NewEvents) -> None:
         product = await service.create(LAMP)
         await new_events()

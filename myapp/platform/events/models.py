@@ -6,10 +6,13 @@ from typing import Any
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import JSON, BigInteger, Index, Integer, String, UniqueConstraint
 
+from ..context.claims import MAX_SUBJECT
 from ..database.types import UtcDateTime, utc_now
 
 MAX_NAME = 64
 """Maximum characters in the name of a handler or the type of an event."""
+
+MAX_AGGREGATE, MAX_AGGREGATE_ID = 32, 36
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -31,10 +34,10 @@ class Event(AppBase):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     type: Mapped[str] = mapped_column(String(MAX_NAME), nullable=False)
-    aggregate: Mapped[str] = mapped_column(String(32), nullable=False)
-    aggregate_id: Mapped[str] = mapped_column(String(36), nullable=False)
+    aggregate: Mapped[str] = mapped_column(String(MAX_AGGREGATE), nullable=False)
+    aggregate_id: Mapped[str] = mapped_column(String(MAX_AGGREGATE_ID), nullable=False)
     version: Mapped[int] = mapped_column(Integer, nullable=False)
     payload: Mapped[dict[str, Any]] = mapped_column(JSON, nullable=False)
-    actor: Mapped[str] = mapped_column(String(255), nullable=False)
+    actor: Mapped[str] = mapped_column(String(MAX_SUBJECT), nullable=False)
     request_id: Mapped[str | None] = mapped_column(String(128), nullable=True)
     occurred_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)

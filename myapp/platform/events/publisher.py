@@ -34,7 +34,7 @@ class EventPublisher:
         """Write ``events``, in order, and their deliveries in the caller's transaction.
 
         Handlers receive them if and only if that transaction commits. The caller must hold the lock of the aggregate's
-        row. Any number of events takes two statements: one for the events, one for the deliveries.
+        row. Up to 1,000 events take two statements: one for the events, one for the deliveries.
         """
         if events:
             now = utc_now()

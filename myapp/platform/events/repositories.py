@@ -1,7 +1,9 @@
 """All queries of events."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from pico_sqlalchemy import AppBase, Page, PageRequest, SessionManager, get_session, repository
@@ -15,15 +17,31 @@ from .models import Event
 EVENTS = AppBase.metadata.tables[Event.__tablename__]
 INSERT = insert(EVENTS).returning(EVENTS.c.id, sort_by_parameter_order=True)
 
+BATCH_SIZE = 1000
+"""Rows of one INSERT, as SQLAlchemy has it for PostgreSQL."""
+
+FIELDS = attrgetter(*(field.name for field in fields(RecordedEvent)))
+
 
 @repository
 class EventRepository:
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
+        self._is_sqlite = manager.engine.dialect.name == "sqlite"
 
     async def add(self, rows: Sequence[dict[str, Any]]) -> Sequence[int]:
-        """Insert ``rows`` in one statement. Return the new ids, in the order of the rows."""
-        ids: Sequence[int] = (await get_session(self._manager).scalars(INSERT, rows)).all()
+        """Insert up to ``BATCH_SIZE`` rows in one statement. Return the new ids, in the order of the rows.
+
+        For SQLite, SQLAlchemy 2.1 would insert row by row: it does not rely on the order of ids, which SQLite gives in
+        the order of the rows.
+        """
+        session = get_session(self._manager)
+        if len(rows) == 1 or not self._is_sqlite:
+            return (await session.scalars(INSERT, rows)).all()
+        ids: list[int] = []
+        for start in range(0, len(rows), BATCH_SIZE):
+            several = insert(EVENTS).values(rows[start : start + BATCH_SIZE]).returning(EVENTS.c.id)
+            ids += sorted(await session.scalars(several))
         return ids
 
     async def exists(self, event_id: int) -> bool:
@@ -56,14 +74,4 @@ class EventRepository:
 
 
 def to_recorded(event: Event) -> RecordedEvent:
-    return RecordedEvent(
-        event.id,
-        event.type,
-        event.aggregate,
-        event.aggregate_id,
-        event.version,
-        event.payload,
-        event.actor,
-        event.request_id,
-        event.occurred_at,
-    )
+    return RecordedEvent(*FIELDS(event))

@@ -7,8 +7,11 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import relationship
 
 from ..database.types import UtcDateTime, sql_one_of, utc_now
-from ..events.models import MAX_NAME, BigId, Event
+from ..events.models import MAX_AGGREGATE, MAX_AGGREGATE_ID, MAX_NAME, BigId, Event
 from .states import DeliveryState
+
+MAX_ERROR = 500
+"""Characters of an error that are stored."""
 
 
 def index_of(state: str, name: str, *columns: str) -> Index:
@@ -38,13 +41,13 @@ class EventDelivery(AppBase):
         BigId, ForeignKey("events.id", name="fk_event_deliveries_event_id_events"), primary_key=True
     )
     handler: Mapped[str] = mapped_column(String(MAX_NAME), primary_key=True)
-    aggregate: Mapped[str] = mapped_column(String(32), nullable=False)
-    aggregate_id: Mapped[str] = mapped_column(String(36), nullable=False)
+    aggregate: Mapped[str] = mapped_column(String(MAX_AGGREGATE), nullable=False)
+    aggregate_id: Mapped[str] = mapped_column(String(MAX_AGGREGATE_ID), nullable=False)
     state: Mapped[str] = mapped_column(String(16), nullable=False, default="pending")
     attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     next_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
-    error: Mapped[str | None] = mapped_column(String(500), nullable=True)
+    error: Mapped[str | None] = mapped_column(String(MAX_ERROR), nullable=True)
     event: Mapped[Event] = relationship(lazy="raise")
 
     @property

@@ -13,11 +13,9 @@ from ..database.types import utc_now
 from ..events.event import RecordedEvent
 from ..events.handler import EventHandler
 from ..text import replace_unstorable
+from .models import MAX_ERROR
 from .repositories import DeliveryRepository
 from .settings import EventsSettings
-
-MAX_ERROR = 500
-"""Maximum characters of the reason that is stored for a failure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from myapp.cli.events import print_deliveries, redeliver
 from myapp.cli.main import cli
 from myapp.platform.errors import ConflictError
+from myapp.platform.outbox.schemas import DeliveryFilter
 from tests.databases import Databases
 from tests.processes import Process, clean_environment
 
@@ -33,16 +34,16 @@ async def dead(room: Room) -> int:
 
 class TestEvents:
     async def test_list(self, room: Room, dead: int, capsys: pytest.CaptureFixture[str]) -> None:
-        await print_deliveries(room.service, "dead", None)
+        await print_deliveries(room.service, DeliveryFilter(state="dead"))
         assert capsys.readouterr().out == f"{dead}\tthing.happened\tthing/a\tlistener\t3\tValueError:  [31mno way\n"
-        await print_deliveries(room.service, "dead", "neighbour")
+        await print_deliveries(room.service, DeliveryFilter(state="dead", handler="neighbour"))
         assert capsys.readouterr().out == ""
-        await print_deliveries(room.service, "delivered", None)
+        await print_deliveries(room.service, DeliveryFilter(state="delivered"))
         assert capsys.readouterr().out == f"{dead}\tthing.happened\tthing/a\tneighbour\t1\t\n"
 
     async def test_list_of_many(self, room: Room, capsys: pytest.CaptureFixture[str]) -> None:
         await room.happen(*"a" * 102)
-        await print_deliveries(room.service, "pending", "listener")
+        await print_deliveries(room.service, DeliveryFilter(state="pending", handler="listener"))
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 101
         assert lines[-1] == "... and 2 older ones"
@@ -74,6 +75,12 @@ class TestCommandLine:
         assert ended.returncode == 3
         assert ended.stderr.splitlines()[-1] == "products-api: There is no such event."
         assert "Traceback" not in ended.stderr
+
+    @pytest.mark.parametrize("handler", ["", "x" * 65, "\0"])
+    def test_list_refuses_a_name_that_no_handler_has(self, handler: str) -> None:
+        result = CliRunner().invoke(cli, ["events", "list", "--handler", handler])
+        assert result.exit_code == 2
+        assert "no handler has such a name" in result.output
 
     @pytest.mark.parametrize("arguments", [(), ("1", "--all"), ("0",), ("x",), (str(2**63),)])
     def test_redeliver_takes_one_event_or_all(self, arguments: tuple[str, ...]) -> None:
