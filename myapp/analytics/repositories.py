@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from pico_sqlalchemy import SessionManager, get_session, repository
+from pydantic import MISSING
 from sqlalchemy import select
 
 from ..platform.database.types import utc_now
 from ..platform.database.upsert import insert_into
 from .models import EventCount
+from .schemas import DailyCountsFilter
 
 
 @repository
@@ -27,9 +29,9 @@ class EventCountRepository:
         added = {"count": EventCount.count + insert.excluded.count, "updated_at": insert.excluded.updated_at}
         await session.execute(insert.on_conflict_do_update(index_elements=["day", "type"], set_=added))
 
-    async def find_daily(self, since: date, until: date, type: str | None) -> Sequence[EventCount]:
-        """Return the counts from ``since`` to ``until``, both inclusive, sorted by day and type."""
-        statement = select(EventCount).where(EventCount.day.between(since, until))
-        if type:
-            statement = statement.where(EventCount.type == type)
+    async def find_daily(self, filters: DailyCountsFilter) -> Sequence[EventCount]:
+        """Return the counts of the days, sorted by day and type."""
+        statement = select(EventCount).where(EventCount.day.between(filters.first_day, filters.until))
+        if filters.type is not MISSING:
+            statement = statement.where(EventCount.type == filters.type)
         return (await get_session(self._manager).scalars(statement.order_by(EventCount.day, EventCount.type))).all()

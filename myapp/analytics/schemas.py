@@ -5,6 +5,7 @@ from datetime import date
 from typing import Annotated, Any
 
 from pydantic import (
+    MISSING,
     AfterValidator,
     BaseModel,
     BeforeValidator,
@@ -46,33 +47,35 @@ EventType = Annotated[str, AfterValidator(require_counted), Field(json_schema_ex
 class DailyCountsFilter(BaseModel):
     """The first and the last day are inclusive."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     until: Day = Field(
         default_factory=lambda: utc_now().date(),
         alias="to",
         description="The last day (UTC), inclusive. Default: today.",
     )
-    since: Day | None = Field(
-        default=None,
+    since: Day | MISSING = Field(
+        default=MISSING,
         alias="from",
         description=f"The first day (UTC), inclusive. Default: {DEFAULT_DAYS} days up to `to`; at most {MAX_DAYS}.",
     )
-    type: EventType | None = Field(default=None, description="Count events of this type only.")
+    type: EventType | MISSING = Field(default=MISSING, description="Count events of this type only.")
 
     @field_validator("since")
     @classmethod
-    def check_period(cls, since: date | None, info: ValidationInfo) -> date | None:
-        until = info.data.get("until")
-        if since and until and since > until:
+    def check_period(cls, since: date, info: ValidationInfo) -> date:
+        until = info.data.get("until")  # absent where it is not valid
+        if until and since > until:
             raise PydanticCustomError("empty_period", "The first day should not be after the last")
-        if since and until and (until - since).days >= MAX_DAYS:
+        if until and (until - since).days >= MAX_DAYS:
             raise PydanticCustomError("long_period", f"The period should have at most {MAX_DAYS} days")
         return since
 
     @property
     def first_day(self) -> date:
-        return self.since or date.fromordinal(max(self.until.toordinal() - DEFAULT_DAYS + 1, 1))
+        if self.since is not MISSING:
+            return self.since
+        return date.fromordinal(max(self.until.toordinal() - DEFAULT_DAYS + 1, 1))
 
 
 class DailyCountResponse(BaseModel):

@@ -28,4 +28,4 @@ class AnalyticsService:
     @validate
     async def daily(self, query: DailyCountsFilter) -> Sequence[EventCount]:
         """Return the counts, sorted by day and type. A day without events of a type has no entry for it."""
-        return await self._repo.find_daily(query.first_day, query.until, query.type)
+        return await self._repo.find_daily(query)

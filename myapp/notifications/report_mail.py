@@ -9,6 +9,7 @@ from ..platform.events.event import RecordedEvent
 from ..platform.events.handler import EventHandler
 from ..platform.mail.addresses import address
 from ..platform.mail.composer import Attachment
+from ..reports.events import ReportFailed, ReportFinished
 from ..reports.services import ReportService
 from ..reports.settings import ReportsSettings
 from .notifier import Notifier
@@ -23,7 +24,7 @@ class ReportMail(EventHandler):
     """
 
     name: ClassVar[str] = "report-mail"
-    event_types: ClassVar[frozenset[str]] = frozenset({"report.finished", "report.failed"})
+    event_types: ClassVar[frozenset[str]] = frozenset({ReportFinished.type, ReportFailed.type})
 
     def __init__(self, notifier: Notifier, reports: ReportService, settings: ReportsSettings) -> None:
         self._notifier = notifier
@@ -35,7 +36,7 @@ class ReportMail(EventHandler):
             return
         to = [address(event.payload["email"])]
         kind = event.payload["kind"]
-        if event.type == "report.failed":
+        if event.type == ReportFailed.type:
             await self._notifier.send(self, event, to, report_failed(kind, event.payload["reason"]))
             return
         report_id, rows, size = UUID(event.aggregate_id), event.payload["rows"], event.payload["size"]

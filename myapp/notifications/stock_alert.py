@@ -8,6 +8,7 @@ from ..platform.events.event import RecordedEvent
 from ..platform.events.handler import EventHandler
 from ..platform.mail.addresses import named_address
 from ..platform.mail.settings import MailSettings
+from ..products.events import ProductStockLow
 from .notifier import Notifier
 from .texts import stock_low
 
@@ -17,7 +18,7 @@ class StockAlert(EventHandler):
     """Sends one mail to all addresses of ``mail.alerts_to``; no mail if the list is empty."""
 
     name: ClassVar[str] = "stock-alert"
-    event_types: ClassVar[frozenset[str]] = frozenset({"product.stock_low"})
+    event_types: ClassVar[frozenset[str]] = frozenset({ProductStockLow.type})
 
     def __init__(self, notifier: Notifier, settings: MailSettings) -> None:
         self._notifier = notifier

@@ -7,6 +7,7 @@ from pico_ioc import component
 from ..platform.events.event import RecordedEvent
 from ..platform.events.handler import EventHandler
 from ..platform.mail.addresses import address
+from ..users.events import UserCreated
 from .notifier import Notifier
 from .texts import welcome
 
@@ -16,7 +17,7 @@ class WelcomeMail(EventHandler):
     """Sends nothing to a user whose token has no address."""
 
     name: ClassVar[str] = "welcome-mail"
-    event_types: ClassVar[frozenset[str]] = frozenset({"user.created"})
+    event_types: ClassVar[frozenset[str]] = frozenset({UserCreated.type})
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier

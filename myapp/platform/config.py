@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -65,7 +65,7 @@ class SettingsSource(TreeSource):
         self._resolve_paths(checked)
         if "fastapi" in self._sections:
             fastapi = checked.setdefault("fastapi", {})
-            fastapi["version"] = fastapi.get("version") or version(DISTRIBUTION)
+            fastapi["version"] = fastapi.get("version") or installed_version()
         return checked
 
     def settings(self, section: type[SettingsT]) -> SettingsT:
@@ -142,3 +142,18 @@ class SettingsSource(TreeSource):
 def as_mapping(value: Any) -> Any:
     """Return a dataclass as a mapping, from which pico-ioc builds settings. Return another value unchanged."""
     return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
+
+
+def installed_version() -> str:
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "unknown"  # run from a folder, not installed
+
+
+def make_parent(file: Path, setting: str) -> None:
+    """Create the folder of ``file``; its own parent must exist. Raises StartupError, which names the setting."""
+    try:
+        file.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"{setting}: the folder {file.parent}: {error.strerror}") from error

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pico_sqlalchemy import PageRequest, Sort
 from pydantic_core import PydanticCustomError
 
-MAX_PAGE_REQUEST = 2_147_483_647
-"""The largest page number, and the largest page size, that the databases can calculate with."""
+MAX_INTEGER = 2_147_483_647
+"""The largest id, version, stock, page and page size that columns hold and databases compute with."""
 
 
 def page_request(page: int, page_size: int, order: Sequence[Sort] = ()) -> PageRequest:
@@ -14,8 +14,8 @@ def page_request(page: int, page_size: int, order: Sequence[Sort] = ()) -> PageR
 
     Repositories add the primary key to every order. Raises ValueError for a number that is out of range.
     """
-    if not (1 <= page <= MAX_PAGE_REQUEST and 1 <= page_size <= MAX_PAGE_REQUEST):
-        raise ValueError("page and page_size must be at least 1")
+    if not (1 <= page <= MAX_INTEGER and 1 <= page_size <= MAX_INTEGER):
+        raise ValueError(f"page and page_size must be between 1 and {MAX_INTEGER}")
     return PageRequest(page=page - 1, size=page_size, sorts=list(order))
 
 

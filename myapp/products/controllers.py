@@ -31,7 +31,7 @@ IncludeInactive = Annotated[
     bool, Query(description="Include deactivated products. Needs the permission `products:read_inactive`.")
 ]
 SearchText = Annotated[NamePart, Query(description="Part of a product name. Upper and lower case are equal.")]
-ProductOrder = Annotated[
+ProductSort = Annotated[
     Any,
     sort_order(*sortable_fields(Product)),
     Query(description="Sort fields, the most important first; `-` sorts descending. Equal products are sorted by id."),
@@ -40,7 +40,7 @@ read_inactive = requires_permission_for("include_inactive", "products:read_inact
 
 
 class ProductListQuery(ProductFilter, PageQuery):
-    sort: ProductOrder = Field(default="id", validate_default=True)
+    sort: ProductSort = Field(default="id", validate_default=True)
     include_inactive: IncludeInactive = False
 
 

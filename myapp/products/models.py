@@ -15,9 +15,6 @@ from ..platform.text import fold
 FoldedName = String(300).with_variant(String(300, collation="C"), "postgresql")
 """Sorts by Unicode code point on both databases."""
 
-MAX_INTEGER = 2_147_483_647
-"""The largest id, stock and version that fits the columns."""
-
 
 class Product(AppBase):
     """``version`` counts the updates that changed a value. ``name_folded`` is the name for searching and sorting."""

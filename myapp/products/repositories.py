@@ -21,8 +21,9 @@ from sqlalchemy import (
 )
 
 from ..platform.database.queries import PagedQuery, first_rows
+from ..platform.lists import MAX_INTEGER
 from ..platform.text import fold, is_storable
-from .models import MAX_INTEGER, Product
+from .models import Product
 from .schemas import ProductFilter
 
 BY_ID = select(Product).where(Product.id == bindparam("id"))

@@ -30,10 +30,11 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from ..platform.database.columns import recorded_fields
 from ..platform.events.event import RecordedEvent
+from ..platform.lists import MAX_INTEGER
 from ..platform.moments import Moment
 from ..platform.partial import PartialUpdate
 from ..platform.text import without_nul
-from .models import MAX_INTEGER, Product
+from .models import Product
 
 MAX_PRICE = Decimal("9999999999.99")
 CENT = Decimal("0.01")

@@ -11,10 +11,10 @@ from ..platform.events.event import RecordedEvent
 from ..platform.events.fields import Fields, fields_of
 from ..platform.events.history import EventHistory
 from ..platform.events.publisher import EventPublisher
-from ..platform.lists import page_request
+from ..platform.lists import MAX_INTEGER, page_request
 from ..platform.versions import ExpectedVersions, require_version
-from .events import CHANGES, change_events, created_event, deleted_event
-from .models import MAX_INTEGER, Product
+from .events import CHANGES, ProductEvent, change_events, created_event, deleted_event
+from .models import Product
 from .repositories import ProductRepository, is_possible_id
 from .schemas import ProductChanges, ProductData, ProductFilter
 from .settings import ProductsSettings
@@ -111,7 +111,7 @@ class ProductService:
         if not is_possible_id(product_id):
             raise NotFoundError("There is no such product.")
         types = [change.type for change in CHANGES]
-        found = await self._events.find_of_aggregate("product", str(product_id), types, request)
+        found = await self._events.find_of_aggregate(ProductEvent.aggregate, str(product_id), types, request)
         if not found.total_elements:
             await self.get_by_id(product_id, include_inactive=True)  # raises if the product never existed
         return found

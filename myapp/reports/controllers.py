@@ -22,12 +22,13 @@ from ..platform.errors import (
 from ..platform.web.attachments import attachment
 from ..platform.web.paging import PageQuery, PageResponse, sort_order
 from ..platform.web.routing import get, post
+from .files import MEDIA_TYPES
 from .inline import InlineReports
 from .models import Report
 from .schemas import NEWEST_FIRST, ReportFilter, ReportOrder, ReportResponse
 from .services import ReportService
 
-FILE_MEDIA_TYPES = ("application/pdf", "text/csv")
+FILE_MEDIA_TYPES = tuple(media_type.partition(";")[0] for media_type in MEDIA_TYPES.values())
 FILE_ERRORS = (NotFoundError, ConflictError, GoneError, StorageUnavailableError)
 
 
@@ -36,13 +37,13 @@ async def owner_filter() -> str | None:
     return None if SecurityContext.has_role("reports:read") else current_actor()
 
 
-Owner = Annotated[str | None, Depends(owner_filter)]
-Order = Annotated[Any, sort_order(*sortable_fields(Report)), Query()]
+VisibleOwner = Annotated[str | None, Depends(owner_filter)]
+ReportSort = Annotated[Any, sort_order(*sortable_fields(Report)), Query()]
 LinkPart = Annotated[str, Field(max_length=100), Query()]
 
 
 class ReportListQuery(ReportFilter, PageQuery):
-    sort: Order = Field(default=NEWEST_FIRST, validate_default=True)
+    sort: ReportSort = Field(default=NEWEST_FIRST, validate_default=True)
 
 
 @controller(prefix="/api/v1/reports", tags=["Reports"], scope="singleton")
@@ -61,12 +62,12 @@ class ReportController:
         return report
 
     @get("/", response_model=PageResponse[ReportResponse], paged=True)
-    async def list_reports(self, owner: Owner, query: Annotated[ReportListQuery, Query()]) -> Any:
+    async def list_reports(self, owner: VisibleOwner, query: Annotated[ReportListQuery, Query()]) -> Any:
         """List the caller's own reports, newest first. Callers with `reports:read` see the reports of all users."""
         return await self._service.list_paged(query.page, query.page_size, query, query.sort, owner=owner)
 
     @get("/{report_id:uuid}", response_model=ReportResponse, versioned=True, errors=[NotFoundError])
-    async def get_report(self, report_id: uuid.UUID, owner: Owner) -> Any:
+    async def get_report(self, report_id: uuid.UUID, owner: VisibleOwner) -> Any:
         """Return one of the caller's own reports. Callers with `reports:read` see the reports of all users."""
         return await self._service.get_by_id(report_id, owner)
 
@@ -77,12 +78,12 @@ class ReportController:
         errors=[NotFoundError, ConflictError],
     )
     @requires_permission("reports:create")
-    async def cancel_report(self, report_id: uuid.UUID, owner: Owner) -> Any:
+    async def cancel_report(self, report_id: uuid.UUID, owner: VisibleOwner) -> Any:
         """Cancel a report that is not finished. Repeating the call changes nothing."""
         return await self._service.cancel(report_id, owner)
 
     @get("/{report_id:uuid}/file", files=FILE_MEDIA_TYPES, errors=FILE_ERRORS)
-    async def get_report_file(self, report_id: uuid.UUID, owner: Owner) -> Response:
+    async def get_report_file(self, report_id: uuid.UUID, owner: VisibleOwner) -> Response:
         """Download the file of a report whose state is `done`."""
         return attachment(await self._service.open_file(report_id, owner))
 

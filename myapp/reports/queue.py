@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pico_ioc import component
 
-from ..platform.broker.options import celery_options, check
+from ..platform.broker.options import celery_options, check_broker_url
 from ..platform.broker.settings import CelerySection, WorkerSettings
 from ..platform.context.request_id import current_request_id
 from ..platform.errors import BrokerUnavailableError
@@ -30,7 +30,7 @@ class ReportQueue:
     """Sends reports to the workers. Raises StartupError for impossible broker settings."""
 
     def __init__(self, section: CelerySection, worker: WorkerSettings) -> None:
-        check(section)
+        check_broker_url(section)
         self._section = section
         self._worker = worker
 

@@ -18,11 +18,11 @@ from .models import User
 from .schemas import OLDEST_FIRST, ProfileUpdate, UserFilter, UserResponse, UserUpdate
 from .services import ProfileService, UserService
 
-UserOrder = Annotated[Any, sort_order(*sortable_fields(User)), Query()]
+UserSort = Annotated[Any, sort_order(*sortable_fields(User)), Query()]
 
 
 class UserListQuery(UserFilter, PageQuery):
-    sort: UserOrder = Field(default=OLDEST_FIRST, validate_default=True)
+    sort: UserSort = Field(default=OLDEST_FIRST, validate_default=True)
 
 
 @controller(prefix="/api/v1/me", tags=["Users"], scope="singleton")

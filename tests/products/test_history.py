@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from myapp.products.models import MAX_INTEGER
+from myapp.platform.lists import MAX_INTEGER
 from myapp.products.services import ProductService
 from tests.conftest import client_of
 from tests.issuer import Issuer

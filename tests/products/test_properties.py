@@ -14,8 +14,9 @@ from sqlalchemy import delete, insert
 
 from myapp.platform.database.columns import sortable_fields
 from myapp.platform.database.types import Money
+from myapp.platform.lists import MAX_INTEGER
 from myapp.platform.text import fold
-from myapp.products.models import MAX_INTEGER, Product
+from myapp.products.models import Product
 from myapp.products.schemas import ProductFilter
 from myapp.products.services import ProductService
 

@@ -12,7 +12,8 @@ from pico_pydantic import ValidationFailedError
 from pico_sqlalchemy import SessionManager, Sort
 
 from myapp.platform.errors import NotFoundError, PreconditionFailedError
-from myapp.products.models import MAX_INTEGER, Product
+from myapp.platform.lists import MAX_INTEGER
+from myapp.products.models import Product
 from myapp.products.sample import SampleCatalogue
 from myapp.products.schemas import ProductChanges, ProductData, ProductFilter
 from myapp.products.services import ProductService

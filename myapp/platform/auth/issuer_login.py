@@ -42,7 +42,7 @@ class IssuerLogin(DocsLogin):
         self._ttl = settings.jwks_ttl_seconds
         self._auth = auth
         self._docs = docs
-        self._has_discovery = bool(settings.issuer) and not settings.jwks_endpoint
+        self._has_discovery = settings.enabled and bool(settings.issuer) and not settings.jwks_endpoint
         if docs.client_id and not self._has_discovery:
             raise StartupError("docs.client_id (DOCS__CLIENT_ID): needs an issuer with a discovery document")
         openid = {

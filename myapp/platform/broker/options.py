@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import NullPool
 
+from ..config import make_parent
 from ..errors import StartupError
 from .settings import CelerySection, WorkerSettings
 
@@ -24,9 +25,9 @@ def celery_options(section: CelerySection, worker: WorkerSettings, step_timeout:
     """
     from kombu.entity import Queue
 
-    check(section)
+    check_broker_url(section)
     if is_file(section):
-        make_folder(Path(section.broker_url))
+        make_parent(Path(section.broker_url), "celery.broker_url (CELERY__BROKER_URL)")
         broker: dict[str, Any] = {
             "broker_url": f"sqlite:///{section.broker_url}",
             "broker_transport": "sqlalchemy",
@@ -48,20 +49,10 @@ def celery_options(section: CelerySection, worker: WorkerSettings, step_timeout:
     }
 
 
-def check(section: CelerySection) -> None:
+def check_broker_url(section: CelerySection) -> None:
     """Raise StartupError if ``broker_url`` is neither a file nor a RabbitMQ server."""
     if not is_file(section) and not section.broker_url.startswith(AMQP):
         raise StartupError("celery.broker_url (CELERY__BROKER_URL): must be a file or amqp://USER:PASSWORD@HOST/VHOST")
-
-
-def make_folder(file: Path) -> None:
-    """Create the folder of ``file``; its parent must exist. Raises StartupError."""
-    try:
-        file.parent.mkdir(exist_ok=True)
-    except OSError as error:
-        raise StartupError(
-            f"celery.broker_url (CELERY__BROKER_URL): the folder {file.parent}: {error.strerror}"
-        ) from error
 
 
 def is_file(section: CelerySection) -> bool:

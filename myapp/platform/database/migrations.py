@@ -16,6 +16,7 @@ from sqlalchemy import Connection, NullPool, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from ..config import make_parent
 from ..errors import StartupError
 from ..pico.replacing import replaces
 from ..text import error_summary
@@ -94,11 +95,7 @@ def make_folder(url: str) -> None:
     """Create the folder of SQLite's file; its parent must exist. Raises StartupError."""
     parsed = make_url(url)
     if parsed.drivername == "sqlite+aiosqlite" and parsed.database:
-        folder = Path(parsed.database).parent
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise StartupError(f"database.url (DATABASE__URL): the folder {folder}: {error.strerror}") from error
+        make_parent(Path(parsed.database), "database.url (DATABASE__URL)")
 
 
 async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:

@@ -36,7 +36,7 @@ class ReadOnlyError(RuntimeError):
     """A read-only transaction tried to write: a bug in the program."""
 
 
-class ProductsSessionManager(SessionManager):
+class TransactionalSessionManager(SessionManager):
     """pico-sqlalchemy's session manager, with correct behaviour on errors.
 
     pico-sqlalchemy 0.5.3 delegates to nested generators, so an exception never reaches the code that rolls back: the
@@ -128,7 +128,7 @@ def refuse_write(_connection: object, _cursor: object, statement: str, *_: objec
 class SessionManagerFactory:
     @replaces(SessionManager)
     def create_session_manager(self, database: DatabaseSettings, engine: EngineSettings) -> SessionManager:
-        return ProductsSessionManager(create_engine(database, engine))
+        return TransactionalSessionManager(create_engine(database, engine))
 
 
 @component

@@ -11,7 +11,7 @@ from pico_ioc import component
 
 from ..errors import NotFoundError
 from .settings import StorageSettings
-from .store import check, open_store, translate_errors
+from .store import check_storage, open_store, translate_errors
 
 if TYPE_CHECKING:
     from obstore.store import LocalStore, S3Store
@@ -40,7 +40,7 @@ class Storage:
     """
 
     def __init__(self, settings: StorageSettings) -> None:
-        check(settings)
+        check_storage(settings)
         self._settings = settings
 
     @cached_property

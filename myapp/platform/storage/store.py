@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 S3 = "s3://"
 
 
-def check(settings: StorageSettings) -> None:
+def check_storage(settings: StorageSettings) -> None:
     """Raise StartupError if the location is not usable."""
     if "://" not in settings.url:
         return

@@ -32,8 +32,6 @@ class LoggingConfigurer(FastApiConfigurer):
 
 
 def configure_logging(settings: WebSettings) -> None:
-    # Do not collect the fields that no format shows (https://docs.python.org/3/howto/logging.html#optimization).
-    logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
     handler = logging.StreamHandler()
     handler.set_name("products-api")
     handler.addFilter(RequestIdFilter())

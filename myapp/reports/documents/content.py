@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["text", "integer", "money", "moment"]
+CellKind = Literal["text", "integer", "money", "moment"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Column:
     """
 
     title: str
-    kind: Kind = "text"
+    kind: CellKind = "text"
     weight: float = 1.0
 
 

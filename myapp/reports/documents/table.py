@@ -14,7 +14,7 @@ MAX_LINES = 8
 
 MOMENT = "%Y-%m-%d %H:%M"
 
-Row = list[list[str]]
+DrawnRow = list[list[str]]
 """The lines of each cell of a row."""
 
 
@@ -29,7 +29,7 @@ class TableDrawing:
 
     def draw(self) -> Iterator[int]:
         """Draw page after page. Yield the number of rows on each page."""
-        rows: list[Row] = []
+        rows: list[DrawnRow] = []
         free_height = self._free_height()
         for values in self._table.rows:
             cells = [format_cell(column, value) for column, value in zip(self._table.columns, values, strict=True)]
@@ -50,13 +50,13 @@ class TableDrawing:
     def _free_height(self) -> float:
         return self._pages.y - height_of(self._header) - BOTTOM
 
-    def _lines(self, cells: Sequence[str], face: Typeface) -> Row:
+    def _lines(self, cells: Sequence[str], face: Typeface) -> DrawnRow:
         return [
             face.wrap(cell, FONT_SIZE, width - 2 * PADDING, MAX_LINES)
             for cell, width in zip(cells, self._widths, strict=True)
         ]
 
-    def _draw(self, rows: Sequence[Row]) -> None:
+    def _draw(self, rows: Sequence[DrawnRow]) -> None:
         pages = self._pages
         self._background(self._header, TINT)
         pages.texts(self._place(self._header, pages.bold), pages.bold, FONT_SIZE)
@@ -67,10 +67,10 @@ class TableDrawing:
             texts += self._place(row, pages.regular)
         pages.texts(texts, pages.regular, FONT_SIZE)
 
-    def _background(self, row: Row, colour: str) -> None:
+    def _background(self, row: DrawnRow, colour: str) -> None:
         self._pages.box(MARGIN, self._pages.y - height_of(row), CONTENT_WIDTH, height_of(row), colour)
 
-    def _place(self, row: Row, face: Typeface) -> Iterator[tuple[float, float, str]]:
+    def _place(self, row: DrawnRow, face: Typeface) -> Iterator[tuple[float, float, str]]:
         """Yield the position and the text of each line of the next row. Numbers are aligned to the right."""
         left = MARGIN
         for column, width, lines in zip(self._table.columns, self._widths, row, strict=True):
@@ -94,7 +94,7 @@ def column_widths(columns: Sequence[Column], face: Typeface) -> list[float]:
     return [moment if column.kind == "moment" else share * column.weight for column in columns]
 
 
-def height_of(row: Row) -> float:
+def height_of(row: DrawnRow) -> float:
     return max(map(len, row)) * LINE_HEIGHT + PADDING
 
 

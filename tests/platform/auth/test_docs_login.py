@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pico_client_auth.config import AuthClientSettings
 
-from myapp.platform.auth.docs_login import IssuerLogin
+from myapp.platform.auth.issuer_login import IssuerLogin
 from myapp.platform.auth.settings import AuthSettings, DocsSettings
 from myapp.platform.errors import StartupError
 from tests.issuer import AUDIENCE, DISCOVERY, Issuer

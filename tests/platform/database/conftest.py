@@ -14,7 +14,7 @@ from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import make_url, select
 
 from myapp.platform.database.engine import EngineSettings, create_engine
-from myapp.platform.database.sessions import ProductsSessionManager
+from myapp.platform.database.sessions import TransactionalSessionManager
 from myapp.products.models import Product
 from tests.conftest import build
 from tests.databases import Databases, empty_tables, in_thread, libpq_url
@@ -28,9 +28,9 @@ only_postgresql = pytest.mark.parametrize("database_kind", ["postgresql"], indir
 Names = Callable[[], Coroutine[Any, Any, list[str]]]
 
 
-def session_manager(url: str, **settings: Any) -> ProductsSessionManager:
+def session_manager(url: str, **settings: Any) -> TransactionalSessionManager:
     limits = {"max_overflow": 0, "pool_timeout": 0.3, "sqlite_busy_timeout": 0.3, "connect_timeout": 1.0} | settings
-    return ProductsSessionManager(
+    return TransactionalSessionManager(
         create_engine(DatabaseSettings(url=url, pool_size=POOL_SIZE, pool_pre_ping=False), EngineSettings(**limits))
     )
 
@@ -51,7 +51,7 @@ def shared_url(database_kind: str, databases: Databases) -> str:
 
 
 @pytest.fixture
-async def sessions(shared_url: str) -> AsyncIterator[ProductsSessionManager]:
+async def sessions(shared_url: str) -> AsyncIterator[TransactionalSessionManager]:
     """A session manager on a database without products.
 
     After the test, all connections must be back in the pool, and the task must have no transaction.
@@ -65,7 +65,7 @@ async def sessions(shared_url: str) -> AsyncIterator[ProductsSessionManager]:
 
 
 @pytest.fixture
-def names(sessions: ProductsSessionManager) -> Names:
+def names(sessions: TransactionalSessionManager) -> Names:
     """A function that returns the names of all committed products."""
 
     async def read() -> list[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import NullPool, text
 
 from myapp.boot import create_container
 from myapp.platform.database.engine import EngineSettings, create_engine, driver_arguments
-from myapp.platform.database.sessions import ProductsSessionManager
+from myapp.platform.database.sessions import TransactionalSessionManager
 from myapp.platform.errors import DatabaseUnavailableError, StartupError
 from myapp.products.services import ProductService
 from tests.databases import Databases, migrate
@@ -77,7 +77,7 @@ class TestPool:
                 assert await session.scalar(text("SELECT 1")) == 1
 
     @only_sqlite
-    async def test_sqlite_connections_have_their_pragmas(self, sessions: ProductsSessionManager) -> None:
+    async def test_sqlite_connections_have_their_pragmas(self, sessions: TransactionalSessionManager) -> None:
         pragmas = {}
         async with sessions.engine.connect() as connection:
             for name in ("foreign_keys", "journal_mode", "busy_timeout"):

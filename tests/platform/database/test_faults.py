@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from myapp.platform.database.sessions import ProductsSessionManager
+from myapp.platform.database.sessions import TransactionalSessionManager
 from myapp.platform.errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError
 from myapp.platform.events.models import Event
 from myapp.products.models import Product
@@ -20,7 +20,7 @@ from tests.databases import free_port, libpq_url
 
 from .conftest import Names, in_use, lamp, only_postgresql, only_sqlite, session_manager
 
-Sessions = ProductsSessionManager
+Sessions = TransactionalSessionManager
 
 
 class TestConstraints:

@@ -10,14 +10,14 @@ from pico_sqlalchemy import SessionManager, get_session
 from sqlalchemy import event, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from myapp.platform.database.sessions import ProductsSessionManager, ReadOnlyError
+from myapp.platform.database.sessions import ReadOnlyError, TransactionalSessionManager
 from myapp.platform.errors import ConflictError, DatabaseUnavailableError
 from myapp.products.models import Product
 
 from .conftest import POOL_SIZE, Names, in_use, lamp, only_postgresql
 from .probe import HarmlessError, ProbeRepository, ProbeService
 
-Sessions = ProductsSessionManager
+Sessions = TransactionalSessionManager
 
 
 async def save(sessions: Sessions, name: str, **options: object) -> None:

@@ -64,7 +64,7 @@ async def run_in_own_task(work: Awaitable[None]) -> None:
 class TestSessionManager:
     """myapp/platform/database/sessions.py"""
 
-    FIXED = message_if_fixed("pico-sqlalchemy", "ProductsSessionManager.transaction")
+    FIXED = message_if_fixed("pico-sqlalchemy", "TransactionalSessionManager.transaction")
 
     @pytest.fixture
     async def stock(self, databases: Databases) -> AsyncIterator[SessionManager]:
