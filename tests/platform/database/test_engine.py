@@ -94,9 +94,14 @@ class TestPool:
     @only_postgresql
     async def test_a_server_that_does_not_take_a_setting_in_time_is_unavailable(self, shared_url: str) -> None:
         sessions = session_manager(shared_url, command_timeout=1e-9)
-        with pytest.raises(DatabaseUnavailableError):
-            async with sessions.transaction(read_only=True) as session:
-                await session.scalar(text("SELECT 1"))
+        refusals = 0
+        for _ in range(10):  # now and then the answer is there before the time limit is looked at
+            try:
+                async with sessions.transaction(read_only=True) as session:
+                    await session.scalar(text("SELECT 1"))
+            except DatabaseUnavailableError:
+                refusals += 1
+        assert refusals
         assert sessions.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
         await sessions.engine.dispose()
 
