@@ -66,7 +66,7 @@ def migrate(connection: Connection) -> None:
 async def migrate_alone() -> None:
     url = settings_of(DatabaseSettings).url
     make_folder(url)
-    async with migration_engine(url, EngineSettings()) as engine, engine.connect() as connection:
+    async with migration_engine(url, settings_of(EngineSettings)) as engine, engine.connect() as connection:
         await connection.run_sync(lock)
         await connection.run_sync(migrate)
         await connection.commit()

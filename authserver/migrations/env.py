@@ -1,23 +1,26 @@
-"""Alembic runs this: the start and `authserver migrate` pass a connection, `alembic` needs a new one."""
+"""Alembic's environment. The start and `authserver migrate` pass a connection. The command `alembic` opens its own."""
 
 import asyncio
+from functools import partial
 
 from alembic import context
 from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import Connection
 
 import authserver.login.models
-import authserver.users.models  # noqa: F401 - both fill the metadata for autogenerate
+import authserver.users.models  # noqa: F401 - both fill the metadata that autogenerate compares
 from authserver.boot import settings_of
 from authserver.schema import AuthBase
 from myapp.platform.database.engine import EngineSettings
-from myapp.platform.database.migrations import lock, migration_engine
+from myapp.platform.database.migrations import lock, make_folder, migration_engine
+from myapp.platform.database.numbering import number_revisions
 
 
 def migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=AuthBase.metadata,
+        process_revision_directives=partial(number_revisions, prefix="authserver_"),
         compare_type=True,
         compare_server_default=True,
         render_as_batch=connection.dialect.name == "sqlite",
@@ -28,10 +31,9 @@ def migrate(connection: Connection) -> None:
 
 
 async def migrate_alone() -> None:
-    async with (
-        migration_engine(settings_of(DatabaseSettings).url, EngineSettings()) as engine,
-        engine.connect() as connection,
-    ):
+    url = settings_of(DatabaseSettings).url
+    make_folder(url)
+    async with migration_engine(url, settings_of(EngineSettings)) as engine, engine.connect() as connection:
         await connection.run_sync(lock)
         await connection.run_sync(migrate)
         await connection.commit()

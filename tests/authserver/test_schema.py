@@ -84,7 +84,7 @@ class TestMigrations:
         assert not set(AuthBase.metadata.tables.values()) & set(AppBase.metadata.tables.values())
 
     def test_every_constraint_has_a_name(self) -> None:
-        text = (Path(FOLDER) / "migrations" / "versions" / "0001_users_and_login_attempts.py").read_text()
+        text = (Path(FOLDER) / "migrations" / "versions" / "authserver_0001_users_and_login_attempts.py").read_text()
         for table in AuthBase.metadata.tables.values():
             for constraint in table.constraints - {table.primary_key}:
                 assert f'name="{constraint.name}"' in text

@@ -1,4 +1,4 @@
-"""Numbers of new migrations: 0010 after 0009, so that files sort as they run and nobody chooses one by hand."""
+"""Number new migrations: 0010 follows 0009. The files sort in the order in which the migrations run."""
 
 import re
 from collections.abc import Iterable
@@ -9,22 +9,27 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 RANDOM_ID = re.compile("[0-9a-f]{12}")
-"""What Alembic 1.20 makes up for a revision when no ``--rev-id`` is given."""
+"""The random id that Alembic 1.20 gives a revision without ``--rev-id``."""
 
 
-def number_revisions(context: MigrationContext, _revision: Any, directives: list[MigrationScript]) -> None:
-    """Give each new migration the next free number; keep an id that was given by hand. Pass this to Alembic as
-    ``process_revision_directives``, with ``revision_environment = true`` for ``alembic revision`` without autogenerate.
+def number_revisions(
+    context: MigrationContext, _revision: Any, directives: list[MigrationScript], prefix: str = ""
+) -> None:
+    """Give each new migration ``prefix`` and the next free number. Keep an id that was given by hand.
+
+    Pass this to Alembic as ``process_revision_directives``. ``alembic revision`` without ``--autogenerate`` calls it
+    only with ``revision_environment = true``.
     """
     assert context.config is not None
     known = (script.revision for script in ScriptDirectory.from_config(context.config).walk_revisions())
-    number = last_number(known)
+    number = last_number(known, prefix)
     for script in directives:
         if RANDOM_ID.fullmatch(script.rev_id or ""):
             number += 1
-            script.rev_id = f"{number:04}"
+            script.rev_id = f"{prefix}{number:04}"
 
 
-def last_number(revisions: Iterable[str]) -> int:
-    """Return the highest number among ``revisions``, 0 if there is none."""
-    return max((int(revision) for revision in revisions if revision.isdecimal()), default=0)
+def last_number(revisions: Iterable[str], prefix: str = "") -> int:
+    """Return the highest number that follows ``prefix`` in ``revisions``, 0 if there is none."""
+    numbers = (revision.removeprefix(prefix) for revision in revisions if revision.startswith(prefix))
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)

@@ -14,12 +14,22 @@ from myapp.platform.database.numbering import last_number
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
-    """The project's own configuration of Alembic, with a copy of the migrations and an empty database."""
-    config = Config(toml_file=ROOT / "pyproject.toml")
-    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
-    config.set_main_option("script_location", str(tmp_path / "migrations"))
-    # The folder is missing, as `data` is in a fresh copy of the project.
+    """Return the API's configuration of Alembic, with a copy of the migrations and an empty database."""
+    # The database's folder is missing, as `data` is in a fresh copy of the project.
     monkeypatch.setenv("DATABASE__URL", f"sqlite+aiosqlite:///{tmp_path}/data/numbering.db")
+    return with_copied_migrations(Config(toml_file=ROOT / "pyproject.toml"), ROOT / "migrations", tmp_path)
+
+
+@pytest.fixture
+def auth_server_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setenv("AUTHSERVER__DATABASE__URL", f"sqlite+aiosqlite:///{tmp_path}/data/numbering.db")
+    config = Config(ROOT / "authserver" / "alembic.ini")
+    return with_copied_migrations(config, ROOT / "authserver" / "migrations", tmp_path)
+
+
+def with_copied_migrations(config: Config, migrations: Path, folder: Path) -> Config:
+    shutil.copytree(migrations, folder / "migrations")
+    config.set_main_option("script_location", str(folder / "migrations"))
     return config
 
 
@@ -47,6 +57,14 @@ def test_keeps_an_id_that_was_given(config: Config) -> None:
     assert new(config, "next").isdecimal()
 
 
+def test_auth_server_keeps_its_prefix(auth_server_config: Config) -> None:
+    ids = ("_".join(name.split("_")[:2]) for name in migrations(auth_server_config))
+    last = last_number(ids, "authserver_")
+    assert last > 0
+    assert new(auth_server_config, "users have a phone") == f"authserver_{last + 1:04}"
+
+
 def test_last_number() -> None:
     assert last_number(["0009", "colour", "0010", "a1b2c3d4e5f6"]) == 10
+    assert last_number(["authserver_0001", "0009"], prefix="authserver_") == 1
     assert last_number([]) == 0
