@@ -2,9 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 from pico_client_auth.config import AuthClientSettings
@@ -53,20 +52,6 @@ SECTIONS: dict[str, type] = {
 VARIABLE = re.compile(rf"\((?!{ENV_PREFIX})(?=[A-Z_]+__[A-Z])")
 
 
-class AuthServerSource(SettingsSource):
-    """The settings of the auth server. Relative paths start at the folder of its application.yaml."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, SECTIONS, ENV_PREFIX)
-        self._folder = path.resolve().parent
-
-    def get_tree(self) -> Mapping[str, Any]:
-        tree = dict(super().get_tree())
-        keys = tree.get("keys", {})
-        tree["keys"] = keys | {"directory": str(self._folder / keys.get("directory", KeySettings.directory))}
-        return tree
-
-
 def create_app() -> FastAPI:
     """Create the app for an ASGI server: ``uvicorn authserver.boot:create_app --factory --no-proxy-headers``."""
     with exit_on_startup_error(PROGRAM):
@@ -100,7 +85,8 @@ def start(modules: Sequence[str]) -> PicoContainer:
 
 
 def source() -> SettingsSource:
-    return AuthServerSource(Path(os.environ.get("AUTHSERVER_CONFIG", FOLDER / "application.yaml")))
+    path = Path(os.environ.get("AUTHSERVER_CONFIG", FOLDER / "application.yaml"))
+    return SettingsSource(path, SECTIONS, ENV_PREFIX)
 
 
 def settings_of(section: type[SettingsT]) -> SettingsT:

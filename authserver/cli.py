@@ -1,7 +1,8 @@
 """The command ``authserver``. Imports are inside the commands, because the container's scan imports this module too."""
 
+import asyncio
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,9 +27,6 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Number of processes; they share database and keys.")] = 1,
 ) -> None:
     """Run the auth server. All errors at start are found before the worker processes are started."""
-    import asyncio
-    from typing import Any
-
     import uvicorn
     from fastapi import FastAPI
 

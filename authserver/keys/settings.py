@@ -6,6 +6,8 @@ from typing import Annotated
 from pico_ioc import configured
 from pydantic import Field
 
+from myapp.platform.config import RelativePath
+
 
 @configured(target="self", prefix="keys", mapping="tree")
 @dataclass
@@ -16,6 +18,6 @@ class KeySettings:
     its last token has expired.
     """
 
-    directory: Annotated[str, Field(min_length=1)] = "../data/keys"
+    directory: RelativePath = "../data/keys"
     publish_before_use: Annotated[int, Field(ge=0, le=86_400)] = 15
     leeway: Annotated[int, Field(ge=0, le=86_400)] = 60

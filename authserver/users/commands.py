@@ -1,5 +1,7 @@
 """``authserver users``. Imports are inside the commands, because the container's scan imports this module too."""
 
+import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,8 +74,6 @@ def list_users() -> None:
 
 def read_password(from_stdin: bool) -> str:
     """Read the password. It is never an argument: other users can see arguments, and shells store them."""
-    import sys
-
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -82,8 +82,6 @@ def read_password(from_stdin: bool) -> str:
 
 def call_service(action: Callable[["UserService"], Awaitable[Any]]) -> Any:
     """Run ``action`` and return its result. An expected failure ends the process with one line on stderr."""
-    import asyncio
-
     from pico_pydantic import ValidationFailedError
 
     from myapp.platform.errors import DomainError

@@ -1,6 +1,7 @@
 """Commands that run one process of the service, or migrate its database."""
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any
 
 import typer
 
@@ -14,9 +15,6 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Number of processes; each has its own connection pool.")] = 1,
 ) -> None:
     """Run the API. A failure at start is reported before any worker process is forked."""
-    import asyncio
-    from typing import Any
-
     import uvicorn
     from fastapi import FastAPI
 

@@ -1,5 +1,6 @@
 """Log in at the auth server from a terminal."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -11,8 +12,6 @@ Issuer = Annotated[
 
 def token(username: str, issuer: Issuer = None) -> None:
     """Print a bearer token of USERNAME. The password is asked for, or read from a pipe."""
-    import sys
-
     from pico_client_auth.config import AuthClientSettings
 
     from ..boot import settings_of
