@@ -1,1 +1,1 @@
-"""Who issues: the access tokens, and the document that describes the issuer to others."""
+"""Access tokens, and the document that describes this issuer."""

@@ -1,4 +1,4 @@
-"""The issuer described to others, and its health."""
+"""The discovery document of the issuer, and its health check."""
 
 from typing import Any
 
@@ -23,20 +23,21 @@ class IssuerController:
     @get("/.well-known/openid-configuration", response_model=dict[str, Any])
     @allow_anonymous
     async def discovery(self) -> Response:
-        """Where the keys are and what the tokens are signed with."""
+        """Return the discovery document: the endpoints of this issuer and its signature algorithm."""
         return JSONResponse(self._document, headers={"Cache-Control": "public, max-age=300"})
 
     @get("/health", response_model=dict[str, str])
     @allow_anonymous
     async def health(self) -> Any:
-        """The process answers; nothing else is looked at."""
+        """Answer if the process runs. Nothing else is checked."""
         return {"status": "ok"}
 
 
 def discovery_document(settings: IssuerSettings) -> dict[str, Any]:
-    """The metadata of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2, as far as they are true here.
+    """Return the metadata of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2 that apply to this server.
 
-    There is no authorization endpoint, so no response type. ``/login`` takes JSON, which is no grant of OAuth 2.0.
+    There is no authorization endpoint, so there are no response types. ``/login`` takes JSON, which is not a grant of
+    OAuth 2.0.
     """
     return {
         "issuer": settings.url,

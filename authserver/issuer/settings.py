@@ -26,5 +26,5 @@ class IssuerSettings:
     token_lifetime: Annotated[int, Field(ge=1, le=86_400)] = 900
 
     def url_of(self, path: str) -> str:
-        """The absolute URL of one of this server's paths."""
+        """Return the absolute URL of a path of this server."""
         return self.url.rstrip("/") + path

@@ -1,4 +1,4 @@
-"""Access tokens: JWTs as RFC 9068 has them, signed with RS256."""
+"""Access tokens: JWTs as in RFC 9068, signed with RS256."""
 
 import time
 import uuid
@@ -28,7 +28,7 @@ class TokenIssuer:
         self._keys = keys
 
     def issue(self, subject: str, email: str, name: str, roles: Sequence[str]) -> AccessToken:
-        """A token for the user whose stable id is ``subject``; the first of ``roles`` is also the claim ``role``."""
+        """Return a token for the user with the id ``subject``. The first role is also the claim ``role``."""
         key = self._keys.signing_key()
         now = int(time.time())
         claims: dict[str, Any] = {

@@ -1,1 +1,1 @@
-"""From a user name and a password to an access token, at a pace that guessing cannot live on."""
+"""The login with user name and password, with a limit on failed attempts."""

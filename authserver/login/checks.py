@@ -1,4 +1,4 @@
-"""Password checks beside the event loop: a few at once, a bounded number waiting for a bounded time."""
+"""Check passwords in threads: a few at once. A limited number of logins waits, for a limited time."""
 
 import asyncio
 from collections import Counter
@@ -15,21 +15,24 @@ from .settings import LoginSettings
 
 @component
 class PasswordChecks:
-    """argon2 takes much time and memory on purpose, which a flood of logins must not multiply."""
+    """Hashing with argon2 is slow and needs much memory, so only a few checks run at once."""
 
     def __init__(self, settings: LoginSettings, passwords: Passwords) -> None:
         self._settings = settings
         self._passwords = passwords
-        self._dummy_hash = passwords.dummy_hash  # made now, so that the first unknown user takes no longer
+        self._dummy_hash = passwords.dummy_hash  # computed now, so that the first unknown user takes no longer
         self._waiting: Counter[str] = Counter()
         self._at_once = asyncio.Semaphore(settings.parallel_checks)
         self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def turn(self, key: Hashable, address: str) -> AsyncIterator[None]:
-        """One login at a time for each ``key``: right passwords at the same time must not count as failures of each
-        other. Raises LoginBusyError when too many wait already, in all or from ``address``, or when it has waited for
-        too long."""
+        """Wait for the turn of ``key``: one login at a time, so that concurrent logins with the right password do not
+        count as failures of each other.
+
+        Raises LoginBusyError if too many logins wait already, in all or from ``address``, or if the wait takes longer
+        than ``login.max_wait``.
+        """
         waiting = self._waiting
         if waiting.total() >= self._settings.max_waiting or waiting[address] >= self._settings.max_waiting_per_address:
             raise LoginBusyError
@@ -49,7 +52,7 @@ class PasswordChecks:
                 del waiting[address]
 
     async def check(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
-        """As ``Passwords.verify``; without a hash it takes the same time, and is never right."""
+        """Verify the password like ``Passwords.verify``. Without a hash, take the same time and return False."""
         known = password_hash or self._dummy_hash
-        right, new_hash = await asyncio.to_thread(self._passwords.verify, password, known)
-        return right and password_hash is not None, new_hash
+        is_right, new_hash = await asyncio.to_thread(self._passwords.verify, password, known)
+        return is_right and password_hash is not None, new_hash

@@ -19,7 +19,7 @@ from .services import LoginService
 
 
 async def client_address(request: Request) -> str:
-    """That of the connection, or what a trusted proxy says it is (``web.trusted_proxies``)."""
+    """Return the client's address: of the connection, or as a trusted proxy reports it (``web.trusted_proxies``)."""
     return request.client.host if request.client else ""
 
 
@@ -61,7 +61,7 @@ class LoginController:
     )
     @allow_anonymous
     async def login(self, body: LoginRequest, address: ClientAddress) -> Response:
-        """Get an access token for a user name, whose case does not count, and its password."""
+        """Exchange user name and password for an access token. Upper and lower case of the name are equal."""
         return await self._token(body, address)
 
     @post(
@@ -72,7 +72,10 @@ class LoginController:
     )
     @allow_anonymous
     async def token(self, request: Request, address: ClientAddress) -> Response:
-        """Get an access token by OAuth 2.0's password grant; Swagger UI uses it. RFC 6749 §5.2 names the errors."""
+        """Exchange user name and password for an access token by OAuth 2.0's password grant. Swagger UI uses it.
+
+        The errors are those of RFC 6749 §5.2.
+        """
         media_type = request.headers.get("content-type", "")
         try:
             return await self._token(login_request(media_type, await request.body()), address)

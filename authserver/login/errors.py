@@ -1,10 +1,10 @@
-"""Why a login can fail."""
+"""The errors of a login."""
 
 from myapp.platform.errors import DomainError, UnavailableError
 
 
 class InvalidCredentialsError(DomainError):
-    """A wrong password, an unknown user, a disabled one: nobody outside can tell which."""
+    """The user is unknown or disabled, or the password is wrong. The answer does not say which."""
 
     status = 401
     code = "invalid_credentials"
@@ -15,7 +15,7 @@ class InvalidCredentialsError(DomainError):
 
 
 class LoginLockedError(DomainError):
-    """Too many failures of one user from one address; ``retry_after`` is in seconds."""
+    """One user has failed too often from one address. ``retry_after`` is in seconds."""
 
     status = 429
     code = "login_locked"
@@ -27,7 +27,7 @@ class LoginLockedError(DomainError):
 
 
 class LoginBusyError(UnavailableError):
-    """More logins wait than the process takes on; this one was not looked at."""
+    """Too many logins are waiting. This one was not checked."""
 
     code = "login_busy"
     title = "Too many logins at once"

@@ -1,4 +1,4 @@
-"""OAuth 2.0's password grant (RFC 6749 §4.3): how its request is read and how its errors look."""
+"""OAuth 2.0's password grant (RFC 6749 §4.3): its requests and its errors."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -17,7 +17,7 @@ MAX_FIELDS = 20
 
 
 class GrantError(Exception):
-    """A token request that is refused before any password is looked at. ``code`` is one of RFC 6749 §5.2."""
+    """A token request that is refused before the password is checked. ``code`` is one of RFC 6749 §5.2."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ def refusal(error: DomainError | GrantError) -> Response:
     if isinstance(error, GrantError):
         status, code = 400, error.code
     elif isinstance(error, LoginLockedError | UnavailableError):
-        # The RFC has no code for "later". This one is its code for the same case at the authorization endpoint.
+        # The RFC has no code for this case at the token endpoint. This is its code for the authorization endpoint.
         status, code = error.status, "temporarily_unavailable"
         headers["Retry-After"] = str(error.retry_after)
     else:

@@ -1,4 +1,4 @@
-"""Five failures of one user from one address, and that pair is locked for a minute."""
+"""Lock a pair of user and address for a minute after five failures."""
 
 import math
 import time
@@ -16,7 +16,8 @@ from .settings import LoginSettings
 
 @component
 class Lockout:
-    """Kept in the database, for users that do not exist too: a restart, or asking another process, unlocks nobody."""
+    """Failures are in the database, so a restart or another process does not unlock anybody. Unknown users are counted
+    too."""
 
     def __init__(self, settings: LoginSettings, attempts: LoginAttemptRepository) -> None:
         self._max_failures = settings.max_failures
@@ -26,23 +27,23 @@ class Lockout:
 
     @transactional
     async def claim(self, username_folded: str, address: str) -> None:
-        """Count this attempt as a failure before the password is looked at: of any number at the same time, no more
-        are let through. Raises LoginLockedError."""
+        """Count the attempt as a failure before the password is checked, so that concurrent attempts cannot exceed the
+        limit. Raises LoginLockedError."""
         now = utc_now()
         since = now - self._period
         key = (username_folded, address)
-        if await self._attempts.count(*key, now=now, since=since, limit=self._max_failures) is None:
+        if await self._attempts.add_failure(*key, now=now, since=since, limit=self._max_failures) is None:
             last = await self._attempts.last_failure(*key) or since
             raise LoginLockedError(max(1, math.ceil((last - since).total_seconds())))
 
     @transactional
     async def forget(self, username_folded: str, address: str) -> None:
-        """After a success."""
+        """Delete the failures of a pair after a successful login."""
         await self._attempts.delete(username_folded, address)
 
     @transactional
     async def sweep(self) -> None:
-        """Delete what has no meaning any more; as often as that can be."""
+        """Delete expired failures, at most once in ``login.lock_seconds``."""
         if time.monotonic() >= self._sweep_at:
             self._sweep_at = time.monotonic() + self._period.total_seconds()
             await self._attempts.delete_until(utc_now() - self._period)

@@ -13,9 +13,9 @@ MAX_ADDRESS = 64
 
 
 class LoginAttempts(AuthBase):
-    """The failures of one user from one address in a row; ``updated_at`` is the time of the last one.
+    """The number of consecutive failures of one user from one address. ``updated_at`` is the time of the last one.
 
-    Rows that lie back ``login.lock_seconds`` mean nothing any more.
+    Rows older than ``login.lock_seconds`` are ignored.
     """
 
     __tablename__ = "login_attempts"

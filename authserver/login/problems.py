@@ -1,4 +1,4 @@
-"""The problem documents that only a login has: with a challenge, and with the time to wait."""
+"""The problem documents of a login with a limit on failed attempts: a challenge, or the time to wait."""
 
 from fastapi import FastAPI, Request, Response
 from pico_fastapi import FastApiConfigurer
@@ -9,15 +9,15 @@ from myapp.platform.web.problems import REALM, HttpProblem, ProblemType, answer
 from .errors import InvalidCredentialsError, LoginLockedError
 
 CHALLENGE = f'Password realm="{REALM}"'
-"""RFC 9110 §15.5.2 demands one of every 401. No registered scheme is JSON with a password: for ``Basic`` a browser
-would show a dialog of its own, and a ``Bearer`` token is what the client has come for."""
+"""RFC 9110 §15.5.2 requires a challenge in every 401. No registered scheme is a password in JSON: on ``Basic`` a
+browser would show its own dialog, and the client asks here for the token that ``Bearer`` needs."""
 
 
 @component
 class LoginProblemConfigurer(FastApiConfigurer):
     def configure_app(self, app: FastAPI) -> None:
         app.add_exception_handler(InvalidCredentialsError, challenge)
-        app.add_exception_handler(LoginLockedError, come_back_later)
+        app.add_exception_handler(LoginLockedError, answer_locked)
 
 
 async def challenge(request: Request, error: Exception) -> Response:
@@ -25,7 +25,7 @@ async def challenge(request: Request, error: Exception) -> Response:
     return await answer(request, HttpProblem(kind, str(error), {"WWW-Authenticate": CHALLENGE}))
 
 
-async def come_back_later(request: Request, error: Exception) -> Response:
+async def answer_locked(request: Request, error: Exception) -> Response:
     assert isinstance(error, LoginLockedError)
     headers = {"Retry-After": str(error.retry_after)}
     return await answer(request, HttpProblem(ProblemType.of(LoginLockedError), str(error), headers))

@@ -1,11 +1,11 @@
-"""Every query of login attempts. Each is one statement, so that it holds whatever happens at the same time."""
+"""All queries for login attempts. Each is one statement, so concurrent calls cannot interfere."""
 
 from datetime import datetime
-from typing import Any
 
 from pico_sqlalchemy import SessionManager, get_session, repository
 from sqlalchemy import case, delete, or_, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+
+from myapp.platform.database.upsert import insert_into
 
 from .models import LoginAttempts
 
@@ -17,20 +17,20 @@ class LoginAttemptRepository:
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
 
-    async def count(
+    async def add_failure(
         self, username_folded: str, address: str, *, now: datetime, since: datetime, limit: int
     ) -> int | None:
-        """One failure more, and how many these are since ``since``; None, and none more, where ``limit`` is reached."""
+        """Add a failure and return their number since ``since``. Return None, and add nothing, if ``limit`` is
+        reached."""
         session = get_session(self._manager)
-        insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        past = LoginAttempts.updated_at <= since
+        expired = LoginAttempts.updated_at <= since
         statement = (
-            insert(LoginAttempts)
+            insert_into(session, LoginAttempts)
             .values(username_folded=username_folded, address=address, failures=1, created_at=now, updated_at=now)
             .on_conflict_do_update(
                 index_elements=KEY,
-                set_={"failures": case((past, 1), else_=LoginAttempts.failures + 1), "updated_at": now},
-                where=or_(past, LoginAttempts.failures < limit),
+                set_={"failures": case((expired, 1), else_=LoginAttempts.failures + 1), "updated_at": now},
+                where=or_(expired, LoginAttempts.failures < limit),
             )
             .returning(LoginAttempts.failures)
         )
@@ -50,6 +50,6 @@ class LoginAttemptRepository:
         await get_session(self._manager).execute(statement)
 
     async def delete_until(self, moment: datetime) -> None:
-        """Rows that somebody else is writing are left for the next time, so that nobody waits for this."""
+        """Delete rows of ``moment`` or older. Rows that another transaction has locked are skipped."""
         old = select(*KEY).where(LoginAttempts.updated_at <= moment).with_for_update(skip_locked=True)
         await get_session(self._manager).execute(delete(LoginAttempts).where(tuple_(*KEY).in_(old)))

@@ -1,4 +1,4 @@
-"""What a login looks like over HTTP."""
+"""The schemas of a login."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from ..users.schemas import MAX_PASSWORD, MAX_USERNAME
 
 
 class LoginRequest(BaseModel):
-    """Bounds only: that a name or a password cannot be a user's is not told."""
+    """Check lengths only. The answer must not show whether such a user can exist."""
 
     model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
@@ -27,7 +27,7 @@ class TokenResponse(BaseModel):
 
 
 class TokenError(BaseModel):
-    """RFC 6749 §5.2."""
+    """An error of the token endpoint (RFC 6749 §5.2)."""
 
     error: str
     error_description: str

@@ -1,4 +1,4 @@
-"""The login itself."""
+"""The rules for logins."""
 
 import logging
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @component
 class LoginService:
-    """No transaction is open while a password is checked. A disabled user is treated as an unknown one."""
+    """No transaction is open while a password is checked. A disabled user is treated like an unknown one."""
 
     def __init__(self, users: UserService, lockout: Lockout, checks: PasswordChecks, tokens: TokenIssuer) -> None:
         self._users = users
@@ -27,14 +27,17 @@ class LoginService:
         self._tokens = tokens
 
     async def login(self, username: str, password: str, address: str) -> AccessToken:
-        """Raises InvalidCredentialsError, LoginLockedError, LoginBusyError and DatabaseUnavailableError."""
+        """Return an access token.
+
+        Raises InvalidCredentialsError, LoginLockedError, LoginBusyError and DatabaseUnavailableError.
+        """
         key = (fold(username), address[:MAX_ADDRESS])
         async with self._checks.turn(key, key[1]):
             await self._lockout.sweep()
             await self._lockout.claim(*key)
             user = await self._users.find_active(username)
-            right, new_hash = await self._checks.check(password, user.password_hash if user else None)
-            if user is None or not right:
+            is_right, new_hash = await self._checks.check(password, user.password_hash if user else None)
+            if user is None or not is_right:
                 raise InvalidCredentialsError
             await self._lockout.forget(*key)
         if new_hash:

@@ -10,7 +10,10 @@ from pydantic import Field
 @configured(target="self", prefix="login", mapping="tree")
 @dataclass
 class LoginSettings:
-    """``parallel_checks`` and ``max_waiting`` … are for each process, ``max_wait`` is in seconds."""
+    """``parallel_checks``, ``max_waiting`` and ``max_waiting_per_address`` apply to each process.
+
+    ``max_wait`` is in seconds.
+    """
 
     max_failures: Annotated[int, Field(ge=1, le=1000)] = 5
     lock_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60

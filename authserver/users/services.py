@@ -37,7 +37,7 @@ class UserService:
         user = User(**fields, password_hash=password_hash)
         try:
             await self._repo.save(user)
-        except IntegrityError as error:  # another command has added the name at the same time
+        except IntegrityError as error:  # the unique constraint is the only check
             raise ConflictError(f"A user {data.username} already exists.") from error
         return user
 
