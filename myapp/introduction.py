@@ -1,4 +1,4 @@
-"""What the OpenAPI document tells before its first operation."""
+"""The introduction of the OpenAPI document."""
 
 DESCRIPTION = """
 A product catalogue with filtered and paged lists, optimistic locking, a history of every change, and reports.

@@ -1,4 +1,4 @@
-"""The first two minutes: auth server, API and worker on this machine, sample products, demo users, ready requests."""
+"""Run auth server, API and worker on this machine, with sample products, demo users and example requests."""
 
 import asyncio
 import contextlib
@@ -23,13 +23,13 @@ USERS = {"viewer": "viewer", "manager": "product-manager", "admin": "admin"}
 """Demo users and the role of each."""
 
 INLINE_ROWS = "20"
-"""So that the worker has something to do: the sample catalogue is larger, but would not need one."""
+"""Reports of more rows go to the worker. The default is higher than the sample catalogue."""
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 35.0
 
 LAST_LINES = 12
-"""Of the log, shown when a process has ended by itself."""
+"""Number of log lines to show when a process has ended."""
 
 SCREEN = """\
 API           {api}/api/v1/products/
@@ -47,7 +47,7 @@ Ctrl-C stops all.\
 """
 
 FAILURE = re.compile(r"\b(ERROR|CRITICAL|Traceback)\b")
-"""Marks the lines of the log that are shown at once."""
+"""Log lines with one of these words are shown at once."""
 
 
 def demo(host: Host = "127.0.0.1", port: Port = 8000, auth_port: Port = 8100) -> None:
@@ -93,11 +93,15 @@ def interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def log_file() -> Path:
-    """Return the file that takes the output of all processes, empty."""
-    from ..boot import ROOT
+def project_folder() -> Path:
+    from ..boot import ROOT  # imports the whole application, so only when the demo runs
 
-    file = ROOT / "data" / "demo.log"
+    return ROOT
+
+
+def log_file() -> Path:
+    """Return the empty file for the output of all processes."""
+    file = project_folder() / "data" / "demo.log"
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(b"")
     return file
@@ -132,20 +136,18 @@ def make_user(name: str, password: str) -> bool:
 
 
 def authserver(arguments: list[str], standard_input: str) -> bool:
-    from ..boot import ROOT
-
+    """Run a command of the auth server. Return whether it succeeded."""
     command = [sys.executable, "-m", "authserver.cli", *arguments]
-    return subprocess.run(command, input=standard_input, cwd=ROOT, text=True, capture_output=True).returncode == 0
+    ended = subprocess.run(command, input=standard_input, cwd=project_folder(), text=True, capture_output=True)
+    return ended.returncode == 0
 
 
 @contextlib.contextmanager
 def running(log: Path, module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a session of its own, so that Ctrl-C reaches this one alone, which stops it in order."""
-    from ..boot import ROOT
-
+    """Run a process in its own session. Ctrl-C then reaches only the demo, which stops the processes one by one."""
     command = [sys.executable, "-m", module, *arguments]
     with log.open("ab") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(command, cwd=project_folder(), stdout=output, stderr=output, start_new_session=True)
     try:
         yield process
     finally:
@@ -169,7 +171,7 @@ def wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: Path) ->
 
 
 def watch(processes: Mapping[str, subprocess.Popen[bytes]], log: Path) -> None:
-    """Show each line of the log that tells of a failure. Raises StartupError when a process has ended."""
+    """Print each log line with a failure. Raises StartupError when a process has ended."""
     with log.open(encoding="utf-8", errors="replace") as lines:
         while not (ended := [name for name, process in processes.items() if process.poll() is not None]):
             for line in filter(FAILURE.search, lines):
@@ -184,7 +186,7 @@ def tail(log: Path) -> str:
 
 
 def screen(api: str, issuer: str, token: str, passwords: dict[str, str], log: Path) -> str:
-    """Return what a newcomer needs, on less than a screen."""
+    """Return addresses, users and example requests. They fit on one screen."""
     from ..boot import settings_of
     from ..platform.mail.settings import MailSettings
 
@@ -212,12 +214,12 @@ def screen(api: str, issuer: str, token: str, passwords: dict[str, str], log: Pa
 
 
 def own_command() -> list[str]:
-    """Return the command as this person has typed it, or one that does the same."""
+    """Return the command as the user typed it, or an equal one."""
     command = Path(sys.argv[0])
     return [shown(Path(sys.executable)), "-m", "myapp.cli"] if command.suffix == ".py" else [shown(command)]
 
 
 def shown(path: Path) -> str:
-    """Return ``path`` as a person in this folder would write it."""
+    """Return ``path`` as the user would type it: relative if it is in the working directory."""
     path = Path(os.path.abspath(path))
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -33,7 +33,7 @@ FILE_ERRORS = (NotFoundError, ConflictError, GoneError, StorageUnavailableError)
 
 
 async def owner_filter() -> str | None:
-    """Return whose reports the caller may see: None is everybody's, for callers with ``reports:read``."""
+    """Return the owner whose reports are visible; None means all owners, for callers with ``reports:read``."""
     return None if SecurityContext.has_role("reports:read") else current_actor()
 
 

@@ -1,4 +1,4 @@
-"""Swagger UI, ReDoc and the OpenAPI document: public, and without a request to anybody else but for the login."""
+"""Swagger UI, ReDoc and the OpenAPI document. They are public. Only the login sends requests to another host."""
 
 import html
 import json
@@ -23,7 +23,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'"
 )
-"""The browser asks nobody else for anything: ReDoc would fetch its maker's logo."""
+"""The pages request nothing from other hosts. ReDoc would fetch its maker's logo."""
 
 SWAGGER_UI = """<!DOCTYPE html>
 <html lang="en">
@@ -35,7 +35,7 @@ SWAGGER_UI = """<!DOCTYPE html>
 <link rel="icon" href="{root}/docs/favicon.png">
 <style>
 .scope-def {{ display: none }}
-/* Nobody enters a client here: the one of a setting counts, or none. */
+/* Hide the client fields: the client id comes from a setting. */
 .auth-container .wrapper:has(> label[for="password_type"], > label[for^="client_"]) {{ display: none }}
 </style>
 </head>
@@ -46,7 +46,7 @@ SWAGGER_UI = """<!DOCTYPE html>
 const login = () => ({{statePlugins: {{auth: {{wrapActions: {{
   // Swagger UI keeps a login in the browser's local storage, with the password. Only the token is kept here.
   authorizeOauth2: (original) => ({{auth: {{password, clientSecret, ...auth}}, token}}) => original({{auth, token}}),
-  // It puts the cursor into the last field of the dialog, and so scrolls the login out of sight.
+  // Swagger UI focuses the last field of the dialog, which scrolls the login out of sight. Focus the first one.
   showDefinitions: (original) => (definitions) => {{
     setTimeout(() => document.querySelector(".auth-container input")?.focus());
     return original(definitions);
@@ -62,7 +62,7 @@ ui.initOAuth({login});
 </body>
 </html>
 """
-"""FastAPI's own page takes no plugins."""
+"""FastAPI's own page cannot load plugins."""
 
 
 @component
@@ -137,7 +137,7 @@ def script_safe(value: Any) -> str:
 
 @allow_anonymous
 async def oauth2_redirect(request: Request) -> HTMLResponse:
-    """Where an issuer's login page sends the browser back to. It hands the code to the page that opened it."""
+    """Return the page to which an issuer redirects after the login. It passes the code to the page that opened it."""
     return confined(get_swagger_ui_oauth2_redirect_html())
 
 
@@ -155,7 +155,7 @@ async def redoc(request: Request) -> HTMLResponse:
 
 
 def confined(page: HTMLResponse, token_origin: str = "") -> HTMLResponse:
-    """Let the page ask nobody but this service and, where there is one, the origin that gives tokens."""
+    """Restrict the page's requests to this service and the token endpoint's origin."""
     connect = f"; connect-src 'self' {token_origin}" if token_origin else ""
     page.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY + connect
     return page
