@@ -1,4 +1,4 @@
-"""What tests stand on: databases of both kinds, an issuer, and the application, made as in production."""
+"""Fixtures for all tests: databases of both kinds, an issuer, and the application, made as in production."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
 
 @pytest.fixture(scope="session")
 def postgres_url(databases: Databases) -> str:
-    """Of a database on a PostgreSQL server where others may be created."""
+    """Return the URL of a PostgreSQL database whose user may create others."""
     return databases.postgres_url
 
 
@@ -50,8 +50,8 @@ def postgres_url(databases: Databases) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test marked ``one_database`` on SQLite only.
 
-    The mark is for a test whose outcome no SQL decides: a refusal by a schema, by the authentication or by the
-    routing; a header; a page of the documentation. All other tests that need a database run on both kinds.
+    The mark is for a test whose outcome does not depend on SQL: a refusal by a schema, by the authentication or by
+    the routing; a header; a page of the documentation. All other tests that need a database run on both kinds.
     """
     test = metafunc.definition
     if "database_kind" in metafunc.fixturenames and test.get_closest_marker("one_database"):
@@ -60,20 +60,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session", params=KINDS)
 def database_kind(request: pytest.FixtureRequest) -> str:
-    """The kind of the databases of a test, which runs once for each kind."""
+    """Return the kind of database. A test that needs one runs once for each kind."""
     kind: str = request.param
     return kind
 
 
 @pytest.fixture
 def database_url(database_kind: str, databases: Databases) -> str:
-    """A database for this test alone: the schema is there, the tables are empty."""
+    """Return the URL of a migrated, empty database for this test alone."""
     return databases.migrated(database_kind)
 
 
 @pytest.fixture(scope="session")
 def issuer() -> Iterator[Issuer]:
-    """The issuer that the shared application trusts: do not stop it. ``own_issuer`` may be spoilt."""
+    """Run the issuer that the shared application trusts. Do not stop it: use ``own_issuer`` for tests of failures."""
     running = Issuer().start()
     yield running
     running.stop()
@@ -89,14 +89,14 @@ def own_issuer() -> Iterator[Issuer]:
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Settings: where the application keeps files, mails and messages while it is tested."""
+    """Return settings with temporary folders for files, mails and messages."""
     names = ("STORAGE__URL", "MAIL__FOLDER", "CELERY__BROKER_URL")
     return {name: str(tmp_path_factory.mktemp("data") / name.partition("__")[0].lower()) for name in names}
 
 
 @pytest.fixture
 async def start(issuer: Issuer, folders: dict[str, str]) -> AsyncIterator[StartContainer]:
-    """``start({"WEB__ROOT_PATH": "/shop"})`` builds an application of its own for one test."""
+    """Build an application for one test: ``start({"WEB__ROOT_PATH": "/shop"})``."""
     started: list[PicoContainer] = []
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
@@ -114,7 +114,7 @@ async def start(issuer: Issuer, folders: dict[str, str]) -> AsyncIterator[StartC
     for container in started:
         await container.ashutdown()
     root.handlers[:] = handlers
-    root.setLevel(level)  # which also forgets what loggers remember of the level
+    root.setLevel(level)  # this also clears the cached levels of all loggers
 
 
 def build(
@@ -122,7 +122,7 @@ def build(
     overrides: Mapping[type, Any] | None = None,
     modules: Sequence[str] = (),
 ) -> PicoContainer:
-    """The application as ``environment`` configures it."""
+    """Return the application with these environment variables set."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
@@ -131,7 +131,7 @@ def build(
 
 @pytest.fixture(scope="session")
 def shared_url(database_kind: str, databases: Databases) -> str:
-    """A database that tests share, for those to which its rows do not matter."""
+    """Return the URL of a database that tests share."""
     return databases.migrated(database_kind)
 
 
@@ -144,7 +144,7 @@ async def shared_container(shared_url: str, issuer: Issuer, folders: dict[str, s
 
 @pytest.fixture
 async def container(shared_container: PicoContainer) -> PicoContainer:
-    """The application that tests share, once for each kind of database, with empty tables."""
+    """Return the application that tests share, with empty tables. There is one for each kind of database."""
     await empty_tables(shared_container.get(SessionManager).engine, AppBase.metadata)
     return shared_container
 
@@ -163,7 +163,7 @@ def service(container: PicoContainer) -> ProductService:
 
 @asynccontextmanager
 async def client_of(app: FastAPI, token: str | None = None, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that speaks to ``app`` without a network, as the caller whose ``token`` it has."""
+    """Yield a client that calls ``app`` without a network, with ``token``."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     base_url = options.pop("base_url", "http://testserver")
@@ -175,7 +175,7 @@ async def client_of(app: FastAPI, token: str | None = None, **options: Any) -> A
 
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The URL of ``app`` behind the server of production, for what a client without a network cannot show."""
+    """Serve ``app`` with the server of production and yield its URL. For tests that need a real connection."""
     config = uvicorn.Config(
         app,
         http=BoundedHttpToolsProtocol,
@@ -205,7 +205,7 @@ async def anonymous(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="session")
 def tokens(issuer: Issuer) -> dict[str, str]:
-    """One token for each role."""
+    """Return one token for each role."""
     return {role: issuer.token(role) for role in ("viewer", "product-manager", "admin")}
 
 
@@ -229,7 +229,7 @@ async def admin(app: FastAPI, tokens: dict[str, str]) -> AsyncIterator[httpx.Asy
 
 @pytest.fixture
 def create(manager: httpx.AsyncClient) -> Create:
-    """``await create("Lamp", price=9.5)`` is the new product as the API answers it."""
+    """Create a product over HTTP and return it: ``await create("Lamp", price=9.5)``."""
 
     async def create_one(name: str = "Lamp", **members: Any) -> dict[str, Any]:
         response = await manager.post("/api/v1/products/", json={"name": name, "price": 19.99, **members})

@@ -2,10 +2,10 @@
 
 A step is a fenced block after a comment that says what to do with it:
 
-    <!-- shows: myapp/x.py -->      the block stands in that file as it is; nothing is done
+    <!-- shows: myapp/x.py -->      the block is part of that file; nothing is changed
     <!-- create: myapp/x.py -->     a new file with the block as its content
-    <!-- change: myapp/x.py -->     a diff: lines with ``-`` give way to lines with ``+``, ``@@`` lines part the places;
-                                    ``*`` in the path stands for what only the run knows, such as a migration's number
+    <!-- change: myapp/x.py -->     a diff: ``+`` lines replace ``-`` lines, ``@@`` lines separate the places;
+                                    ``*`` in the path matches a part that varies, such as a migration's number
     <!-- append: tests/x.py -->     lines at the end of a file
     <!-- run -->                    commands, each of which must succeed
 """
@@ -48,7 +48,7 @@ class Recipe:
 
 
 def recipes() -> list[Recipe]:
-    """One for each heading of the second level."""
+    """Return one recipe for each heading of the second level."""
     parts = re.split(r"^## ", COOKBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     return [Recipe(part.partition("\n")[0], [Step(*found) for found in STEP.findall(part)]) for part in parts]
 
@@ -98,7 +98,7 @@ class Kitchen:
         assert done.returncode == 0, f"{commands}\n{done.stdout}"
 
     def environment(self) -> dict[str, str]:
-        """What a developer has in an activated environment, with this copy of the project before every other."""
+        """Return the environment of an activated venv in which this copy of the project is imported first."""
         foreign = re.compile("PYTEST|COV|.*__")
         kept = {name: value for name, value in os.environ.items() if not foreign.match(name)}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -118,8 +118,8 @@ def changed(text: str, step: Step) -> str:
     return text
 
 
-def stands_in_its_file(step: Step) -> bool:
-    """Whether the lines of the block stand in the file one after the other; ``...`` stands for lines left out."""
+def is_in_its_file(step: Step) -> bool:
+    """Return whether the file contains the lines of the block in this order. ``...`` stands for omitted lines."""
     text = (ROOT / step.path).read_text(encoding="utf-8")
     position = 0
     for part in re.split(r"^\s*\.\.\.\n", step.block, flags=re.MULTILINE):

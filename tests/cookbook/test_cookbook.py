@@ -1,10 +1,10 @@
-"""Every recipe of docs/cookbook.md, followed in a copy of the project."""
+"""Follow every recipe of docs/cookbook.md in a copy of the project."""
 
 from pathlib import Path
 
 import pytest
 
-from .recipes import Kitchen, Recipe, Step, recipes, stands_in_its_file
+from .recipes import Kitchen, Recipe, Step, is_in_its_file, recipes
 
 RECIPES = recipes()
 SHOWN = [step for recipe in RECIPES for step in recipe.steps if step.action == "shows"]
@@ -12,7 +12,7 @@ SHOWN = [step for recipe in RECIPES for step in recipe.steps if step.action == "
 
 @pytest.mark.parametrize("step", SHOWN, ids=str)
 def test_what_is_shown_is_the_code(step: Step) -> None:
-    assert stands_in_its_file(step), step.block
+    assert is_in_its_file(step), step.block
 
 
 @pytest.mark.slow

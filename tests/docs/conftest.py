@@ -1,4 +1,4 @@
-"""The service as the pages' readers find it: after `products-api demo`, with the same users and sample products."""
+"""The service as `products-api demo` starts it, with the same users and sample products."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -24,7 +24,9 @@ SUBJECTS = {
 
 @pytest.fixture
 def documented(start: Callable[..., PicoContainer], database_url: str, tmp_path: Path) -> PicoContainer:
-    """Mails go to a server that is not there, at the first try for good: docs/api.md shows what becomes of them."""
+    """Return the service of the examples. Its mail server is missing, and deliveries fail finally at the first attempt:
+    docs/api.md shows such failures.
+    """
     return start(
         {
             "DATABASE__URL": database_url,

@@ -1,7 +1,7 @@
-"""The requests and answers that a page shows, sent again and compared.
+"""Send the requests that a page shows, and compare the answers.
 
 An example is a fenced block after ``<!-- example -->``: ``$ curl ...``, then the answer as ``curl -i`` prints it. It
-may leave out headers, and, written as ``...``, members, items, the end of a string and the rest of a file.
+may omit headers. ``...`` stands for omitted members, omitted items, the end of a string or the rest of a file.
 """
 
 import json
@@ -23,7 +23,7 @@ VARIES = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "<day>"),
 )
-"""What is different in every run."""
+"""Values that differ in every run, and the mark that replaces each."""
 
 ELIDED = "..."
 
@@ -61,7 +61,7 @@ def parts_of(block: str) -> tuple[str, Answer]:
 
 
 def answer_of(printed: str) -> Answer:
-    """What ``curl -i`` prints; names and values of headers in lower case."""
+    """Parse the output of ``curl -i``. Names and values of headers become lower case."""
     head, _, body = printed.partition("\n\n")
     status, *lines = head.splitlines()
     headers = dict(line.lower().split(": ", 1) for line in lines)
@@ -70,12 +70,12 @@ def answer_of(printed: str) -> Answer:
 
 @dataclass
 class Reader:
-    """Somebody who follows a page: sends its requests in order, with the ids that the real answers had."""
+    """Sends the requests of a page in order. Ids from real answers replace the ids that the page shows."""
 
     client: httpx.AsyncClient
     variables: Mapping[str, str]
     ids: dict[str, str] = field(default_factory=dict)
-    """The real id for each that the page shows."""
+    """The real id for each id that the page shows."""
 
     async def send(self, example: Example) -> httpx.Response:
         command = Template(example.command).substitute(self.variables)
@@ -95,28 +95,28 @@ class Reader:
                 case "-d":
                     body = next(arguments)
                 case _:
-                    assert not argument.startswith("-"), f"{example}: what is {argument}?"
+                    assert not argument.startswith("-"), f"{example}: unknown option {argument}"
                     url = argument
         return await self.client.request(method or ("POST" if body else "GET"), url, headers=headers, content=body)
 
     def compare(self, example: Example, response: httpx.Response) -> None:
-        """Raises AssertionError where the page shows anything else than ``response``."""
+        """Compare ``response`` with the example, and remember its ids. Raises AssertionError if they differ."""
         headers = {name: value.lower() for name, value in response.headers.items()}
         real = Answer(response.status_code, headers, response.text)
         compare(example, real)
         if real.is_json:
-            self.ids.update(pairs(json.loads(with_marks(example.answer.body)), response.json()))
+            self.ids.update(id_pairs(json.loads(with_marks(example.answer.body)), response.json()))
 
 
 def compare(example: Example, real: Answer) -> None:
-    """Raises AssertionError where the page shows anything else than ``real``."""
+    """Compare an answer with the example. Raises AssertionError if they differ."""
     shown = example.answer
     assert real.status == shown.status, f"{example}\n{real.status} {real.body}"
     for name, value in shown.headers.items():
         found = real.headers.get(name, "(absent)")
         assert same_text(value, found), f"{example}\n{name}: {found}"
     if real.is_json:
-        differences = list(differing(json.loads(with_marks(shown.body)), json.loads(real.body)))
+        differences = list(differences_of(json.loads(with_marks(shown.body)), json.loads(real.body)))
     else:
         text = real.body.lstrip("\ufeff").replace("\r\n", "\n").strip()
         differences = [] if same_text(shown.body, text) else ["another text"]
@@ -124,25 +124,25 @@ def compare(example: Example, real: Answer) -> None:
 
 
 def with_marks(body: str) -> str:
-    """``{"id": 1, ...}`` and ``[1, ...]`` as JSON."""
+    """Turn ``{"id": 1, ...}`` and ``[1, ...]`` into JSON."""
     body = re.sub(r"(,?)\s*\.\.\.\s*\}", rf'\1 "{ELIDED}": null}}', body)
     return re.sub(r"(,?)\s*\.\.\.\s*\]", rf'\1 "{ELIDED}"]', body)
 
 
-def differing(shown: Any, real: Any, place: str = "") -> Iterator[str]:
+def differences_of(shown: Any, real: Any, place: str = "") -> Iterator[str]:
     if isinstance(shown, dict) and isinstance(real, dict):
         missing = set(shown) - {ELIDED} - set(real)
-        untold = set() if ELIDED in shown else set(real) - set(shown)
+        undocumented = set() if ELIDED in shown else set(real) - set(shown)
         yield from (f"{place}: {name} is only in the page" for name in sorted(missing))
-        yield from (f"{place}: {name} is not in the page" for name in sorted(untold))
+        yield from (f"{place}: {name} is not in the page" for name in sorted(undocumented))
         for name in set(shown) & set(real):
-            yield from differing(shown[name], real[name], f"{place}.{name}")
+            yield from differences_of(shown[name], real[name], f"{place}.{name}")
     elif isinstance(shown, list) and isinstance(real, list):
         items = [item for item in shown if item != ELIDED]
         if len(items) > len(real) or (len(items) < len(real) and ELIDED not in shown):
             yield f"{place}: {len(real)} items"
         for number, (one, other) in enumerate(zip(items, real, strict=False)):
-            yield from differing(one, other, f"{place}[{number}]")
+            yield from differences_of(one, other, f"{place}[{number}]")
     elif isinstance(shown, str) and isinstance(real, str):
         if not same_text(shown, real):
             yield f"{place}: {real!r}"
@@ -151,24 +151,24 @@ def differing(shown: Any, real: Any, place: str = "") -> Iterator[str]:
 
 
 def same_text(shown: str, real: str) -> bool:
-    """Whether they say the same; a text that ends with ``...`` is the beginning of one."""
-    shown, real = without_what_varies(shown), without_what_varies(real)
+    """Return whether the texts are equal. If ``shown`` ends with ``...``, only the beginning is compared."""
+    shown, real = replace_varying(shown), replace_varying(real)
     return real.startswith(shown.removesuffix(ELIDED)) if shown.endswith(ELIDED) else shown == real
 
 
-def without_what_varies(text: str) -> str:
+def replace_varying(text: str) -> str:
     for pattern, mark in VARIES:
         text = pattern.sub(mark, text)
     return text
 
 
-def pairs(shown: Any, real: Any) -> Iterator[tuple[str, str]]:
-    """The UUIDs at the same places."""
+def id_pairs(shown: Any, real: Any) -> Iterator[tuple[str, str]]:
+    """Yield the UUIDs at equal places: the shown one and the real one."""
     if isinstance(shown, dict) and isinstance(real, dict):
         for name in set(shown) & set(real):
-            yield from pairs(shown[name], real[name])
+            yield from id_pairs(shown[name], real[name])
     elif isinstance(shown, list) and isinstance(real, list):
         for one, other in zip(shown, real, strict=False):
-            yield from pairs(one, other)
+            yield from id_pairs(one, other)
     elif isinstance(shown, str) and isinstance(real, str) and UUID.fullmatch(shown):
         yield shown, real

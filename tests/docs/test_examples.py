@@ -1,4 +1,4 @@
-"""What docs/ shows of requests and answers is what the service does, on both databases."""
+"""The service answers the requests in docs/ as the pages show, on both databases."""
 
 from pathlib import Path
 

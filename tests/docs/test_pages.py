@@ -1,4 +1,4 @@
-"""Every link, anchor and path in the pages leads somewhere."""
+"""Every link, anchor and path in the pages exists."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from myapp.boot import ROOT
 from .pages import PAGES, name_of
 
 MAX_README = 10_000
-"""Bytes: what somebody reads before the first try."""
+"""The limit in bytes. People read README before they try anything."""
 
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -21,18 +21,18 @@ CODE = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"[\w.-]+(/[\w.-]+)*/?")
 TOP = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")} - {"data"}
 EXAMPLES = {"myapp/staff.py", "myapp/suppliers/", "tests/suppliers/"}
-"""What readers make themselves."""
+"""Paths that readers create themselves."""
 
 
 @cache
 def prose(page: Path) -> str:
-    """The text without code blocks."""
+    """Return the text without code blocks."""
     return FENCE.sub("", page.read_text(encoding="utf-8"))
 
 
 @cache
 def anchors(page: Path) -> set[str]:
-    """As GitHub makes them of headings."""
+    """Return the anchors that GitHub makes of the headings."""
     return {slug(heading) for heading in HEADING.findall(prose(page))}
 
 
@@ -52,7 +52,7 @@ def broken_links(page: Path) -> Iterator[str]:
 
 
 def missing_paths(page: Path) -> Iterator[str]:
-    """What stands in backticks and begins with a folder of the repository."""
+    """Yield the paths in backticks that do not exist. A path begins with a folder of the repository."""
     for code in CODE.findall(prose(page)):
         is_path = PATH.fullmatch(code) and "/" in code and code.split("/")[0] in TOP
         if is_path and code not in EXAMPLES and not (ROOT / code).exists():
@@ -60,7 +60,7 @@ def missing_paths(page: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_exist(page: Path) -> None:
     assert list(broken_links(page)) == []
 
 
@@ -69,7 +69,7 @@ def test_paths_exist(page: Path) -> None:
     assert list(missing_paths(page)) == []
 
 
-def test_readme_is_short_and_leads_to_every_page() -> None:
+def test_readme_is_short_and_links_every_page() -> None:
     readme = ROOT / "README.md"
     assert readme.stat().st_size <= MAX_README
     linked = {(ROOT / link.partition("#")[0]).resolve() for link in LINK.findall(prose(readme))}

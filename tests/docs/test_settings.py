@@ -1,4 +1,4 @@
-"""docs/settings.md is made from the two application.yaml, and the other pages name settings that exist."""
+"""docs/settings.md is generated from the two application.yaml. The other pages name settings that exist."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ for file in (API, AUTH_SERVER):
         KNOWN[section] |= {key for key, _, _ in keys}
 
 
-def test_is_what_the_files_say() -> None:
+def test_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `make docs`"
 
 
@@ -30,7 +30,7 @@ def test_every_key_has_a_default_and_a_meaning() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_pages_name_settings_that_exist(path: Path) -> None:
-    """`events.lease` and EVENTS__LEASE, where there is such a section."""
+    """Check names like `events.lease` and EVENTS__LEASE if their section exists."""
     text = path.read_text(encoding="utf-8")
     named = {*KEY.findall(text), *((section.lower(), key.lower()) for section, key in VARIABLE.findall(text))}
     assert sorted(f"{section}.{key}" for section, key in named if key not in KNOWN.get(section, {key})) == []

@@ -1,4 +1,4 @@
-"""Tables of docs/ that repeat what the code knows. That of docs/errors.md is compared in tests/contract."""
+"""Compare tables of docs/ with the code. tests/contract compares the table of docs/errors.md."""
 
 import re
 
@@ -12,11 +12,11 @@ PERMISSION = re.compile(r"`(\w+:\w+)`")
 
 
 def test_api_lists_every_operation_with_its_permission() -> None:
-    told = {(method, path): access.strip() for method, path, access in OPERATION.findall(text_of("docs/api.md"))}
+    listed = {(method, path): access.strip() for method, path, access in OPERATION.findall(text_of("docs/api.md"))}
     known = {(method, shown(path)): rule for (method, path), rule in RULES.items() if path.startswith("/api/")}
-    assert set(told) == set(known)
+    assert set(listed) == set(known)
     for operation, rule in known.items():
-        access = told[operation]
+        access = listed[operation]
         if rule == PUBLIC:
             assert access == "none" or "no token" in access, operation
         elif rule == ANY_TOKEN:
@@ -37,5 +37,5 @@ def test_architecture_names_code_that_exists() -> None:
 
 
 def shown(path: str) -> str:
-    """``/products/{id}`` for ``/products/{product_id}``."""
+    """Return the path as docs/api.md writes it: ``/products/{id}`` for ``/products/{product_id}``."""
     return re.sub(r"\{\w+\}", "{id}", path)

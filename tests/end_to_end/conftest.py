@@ -9,7 +9,7 @@ from .system import System
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory, databases: Databases, database_kind: str) -> Iterator[System]:
-    """An auth server with three users and an API, running."""
+    """Run an auth server with three users and an API."""
     made = System(tmp_path_factory.mktemp("system"), databases.empty(database_kind))
     made.add_users()
     with ExitStack() as processes:
@@ -20,7 +20,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, databases: Databases, datab
 
 @pytest.fixture
 def stopped_system(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> System:
-    """Another one, of which nothing runs."""
+    """Return another system with three users. Its processes are not started."""
     made = System(tmp_path_factory.mktemp("system"), databases.empty("sqlite"))
     made.add_users()
     return made

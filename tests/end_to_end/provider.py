@@ -1,4 +1,4 @@
-"""A small OpenID provider: a login page, authorization codes with PKCE, keys. One public client may ask it."""
+"""A small OpenID provider for one public client: a login page, authorization codes with PKCE, keys."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ CLIENT_ID = "products-docs"
 
 
 class Provider:
-    """Listens on a port of this machine. ``role`` is the role of whoever logs in."""
+    """Runs the provider on a free local port. Everybody who logs in has the role ``role``."""
 
     def __init__(self, role: str) -> None:
         self._role = role
@@ -54,7 +54,7 @@ class Provider:
         return f'<!DOCTYPE html><title>Log in</title><a href="{html.escape(back)}">Log in as Ann</a>'
 
     def token(self, form: dict[str, str]) -> tuple[int, Any]:
-        """The answer to a token request (RFC 6749 §4.1.3, RFC 7636 §4.6)."""
+        """Return the answer to a token request (RFC 6749 §4.1.3, RFC 7636 §4.6)."""
         asked = self._codes.pop(form.get("code", ""), {})
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         expected = {

@@ -1,4 +1,4 @@
-"""Auth server and API as two real processes with data of their own."""
+"""Run auth server and API as two real processes with their own data."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ USERS = {"viewer": "viewer", "manager": "product-manager", "admin": "admin"}
 
 
 def free_port() -> int:
-    """A port below those that the system gives to outgoing connections, so that none of them takes it meanwhile."""
+    """Return a free port below the range of outgoing connections, so that none of them can take it."""
     while True:
         port = random.randrange(10_000, 30_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -38,7 +38,7 @@ class System:
     auth_port: int = field(default_factory=free_port)
     api_port: int = field(default_factory=free_port)
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Variables of the environment that stand above those of ``environment``."""
+    """Environment variables that override those of ``environment``."""
 
     @property
     def issuer(self) -> str:
@@ -91,7 +91,7 @@ class System:
             process.wait(STOP_TIMEOUT)
 
     def command(self, *arguments: str, standard_input: str = "") -> str:
-        """What ``authserver ARGUMENTS`` prints."""
+        """Run ``authserver ARGUMENTS`` and return its output."""
         return subprocess.run(
             [sys.executable, "-m", "authserver.cli", *arguments],
             cwd=ROOT,

@@ -1,4 +1,4 @@
-"""A person at /docs logs in, sends a request, sees the answer. The page asks nobody else for anything."""
+"""Log in at /docs, send a request and see the answer. The page requests nothing from other hosts."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ pytestmark = [
 
 @contextmanager
 def browsing() -> Iterator[Page]:
-    """A page of a browser. Fails at the end where a page has asked another machine or has had a script error."""
+    """Yield a page of a browser. Fail at the end if it requested another host or had a script error."""
     foreign: list[str] = []
     faults: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The parts of `products-api demo` that test_readme.py cannot see: a process that fails, the command that it prints."""
+"""Test `products-api demo` where test_readme.py does not: a failing process, the printed commands."""
 
 import subprocess
 import sys

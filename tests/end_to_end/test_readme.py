@@ -1,4 +1,4 @@
-"""README's commands, run as a newcomer would."""
+"""Run README's commands as a newcomer would."""
 
 import json
 import math
@@ -28,14 +28,14 @@ pytestmark = [
 
 
 def block(name: str) -> str:
-    """The fenced block after ``<!-- name -->``."""
+    """Return the fenced block after ``<!-- name -->``."""
     found = re.search(rf"<!-- {name} -->\n```\w*\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert found, f"README has no block {name}"
     return found.group(1).strip()
 
 
 def environment() -> dict[str, str]:
-    """What a newcomer has: nothing that was set for the tests."""
+    """Return the environment without the variables of the tests."""
     foreign = re.compile("PYTEST|COV|.*__")
     return {name: value for name, value in os.environ.items() if not foreign.match(name)}
 
@@ -70,18 +70,18 @@ def test_run(tmp_path: Path) -> None:
     finally:
         os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
         demo.wait(40)
-    assert_small(screen[screen.index("Starting ") :])  # what pip says stands above
+    assert_small(screen[screen.index("Starting ") :])  # above is the output of pip
     assert [answer.split(maxsplit=2)[1] for answer in answers] == ["201", "200", "412", "401", "202"]
     assert '"name":"Folding Desk"' in answers[1]
     assert report.startswith(b"%PDF")
     assert "manager@example.com" in mail
-    assert "Task reports.make" in (tree / "data/demo.log").read_text()  # not by the API: by the worker
+    assert "Task reports.make" in (tree / "data/demo.log").read_text()  # the worker made it, not the API
     assert output.read_text().removeprefix(screen).strip() == "Stopped."
-    assert terminal(tree, pasted[4]) == ""  # nobody listens any more
+    assert terminal(tree, pasted[4]) == ""  # nothing listens any more
 
 
 def terminal(folder: Path, *lines: str) -> str:
-    """What a terminal in ``folder`` shows of these lines, but for errors."""
+    """Run these lines in a shell in ``folder``. Return their standard output."""
     ran = subprocess.run(
         ["bash", "-c", "\n".join(lines)], cwd=folder, env=environment(), capture_output=True, text=True, timeout=60
     )
@@ -89,7 +89,7 @@ def terminal(folder: Path, *lines: str) -> str:
 
 
 def assert_small(screen: str) -> None:
-    """It fits a terminal of 24 lines with 80 columns or a little more, and shows no token and no log."""
+    """Check that the output fits 24 lines of 85 columns, and has no token and no log lines."""
     lines = screen.splitlines()
     assert sum(max(1, math.ceil(len(line) / 85)) for line in lines) <= 24, screen
     assert "eyJ" not in screen
@@ -97,7 +97,7 @@ def assert_small(screen: str) -> None:
 
 
 def report_made(asked: str, reports: str, token: str) -> bytes:
-    """The file of the report that ``asked`` answers for, fetched when it is done."""
+    """Wait for the report of the answer ``asked``, and return its file."""
     report = reports + json.loads(asked.splitlines()[-1])["id"]
     with httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:
         deadline = time.monotonic() + FINISH_TIMEOUT
@@ -127,8 +127,8 @@ def test_script(tmp_path: Path) -> None:
     assert ran.stdout.strip() == block("script output"), ran.stderr
 
 
-def test_the_test_command_is_the_gates() -> None:
-    """CI runs it on a fresh copy; here it is only checked that there is one and that its files are."""
+def test_test_command_installs_and_runs_pytest() -> None:
+    """Check only what the command contains. CI runs it on a fresh copy."""
     command = block("test")
     assert command.endswith("pytest")
     assert "requirements-dev.txt" in command

@@ -1,4 +1,4 @@
-"""From a password to a product: auth server, API and database, each for real."""
+"""Log in and use the API: auth server, API and database are real processes."""
 
 import time
 
