@@ -148,7 +148,7 @@ async def test_a_broker_that_was_down_gets_its_messages(
         worker = start_worker(settings)
         proxy.stop()
         report = await reports.request()
-        worker.wait_for_line("the broker does not take report")
+        worker.wait_for_line("the broker did not accept report")
         assert (await reports.service.get_by_id(report.id)).state == "queued"
 
         proxy.start()
