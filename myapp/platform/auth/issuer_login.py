@@ -12,7 +12,7 @@ from pico_ioc import component
 
 from ..errors import StartupError
 from ..web.docs_login import LOGIN, DocsLogin, SwaggerLogin
-from .discovery import discover, discovery_url, issuer_client, require_secure
+from .discovery import LOOPBACK, discover, discovery_url, issuer_client, require_secure
 from .settings import AuthSettings, DocsSettings
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ BEARER = {
     "description": "Paste an access token of the issuer.",
 }
 
-ORIGIN = re.compile(r"https?://[\w.\-:\[\]]+")
+ORIGIN = re.compile(r"https?://[\w.\-:\[\]]+", re.ASCII)  # headers are ASCII
 
 
 @component
@@ -32,8 +32,8 @@ class IssuerLogin(DocsLogin):
     """Choose the login by the issuer's discovery document, which is fetched when a person opens /docs.
 
     With ``docs.client_id``, people log in on the issuer's own page (authorization code with PKCE). Without it, they
-    log in with user name and password if the issuer accepts these without a client, as the bundled auth server does.
-    Otherwise, and while the issuer does not answer, they can paste a token.
+    log in with user name and password if the issuer is like the bundled auth server: it accepts these without a
+    client, and it has no login page. Otherwise, and while the issuer does not answer, they can paste a token.
     """
 
     def __init__(self, settings: AuthClientSettings, auth: AuthSettings, docs: DocsSettings) -> None:
@@ -55,11 +55,14 @@ class IssuerLogin(DocsLogin):
         self._fresh_until = 0.0
         self._lock = asyncio.Lock()
 
-    async def swagger(self) -> SwaggerLogin | None:
+    async def swagger(self, page_host: str | None) -> SwaggerLogin | None:
         async with self._lock:
             if self._has_discovery and time.monotonic() >= self._fresh_until:
                 await self._refresh()
-            return self._login
+            login = self._login
+        if login and urlsplit(login.token_origin).hostname in LOOPBACK and page_host not in LOOPBACK:
+            return None  # the browser would send the password or the code to its own machine
+        return login
 
     async def _refresh(self) -> None:
         pause, timeout = self._auth.jwks_refresh_pause, self._auth.jwks_timeout
@@ -73,7 +76,10 @@ class IssuerLogin(DocsLogin):
             self._fresh_until = time.monotonic() + pause
 
     def _login_of(self, issuer: dict[str, Any]) -> SwaggerLogin | None:
+        has_login_page = "authorization_endpoint" in issuer
         if self._docs.client_id:
+            if not has_login_page:
+                raise ValueError("the issuer has no login page; leave docs.client_id empty")
             flow = {
                 "authorizationUrl": self._checked(issuer["authorization_endpoint"]),
                 "tokenUrl": self._checked(issuer["token_endpoint"]),
@@ -87,9 +93,10 @@ class IssuerLogin(DocsLogin):
                 "additionalQueryStringParams": {"audience": self._audience},
             }
             return self._swagger_login("authorizationCode", flow, options)
-        if "password" in issuer.get("grant_types_supported", ()) and "none" in issuer.get(
-            "token_endpoint_auth_methods_supported", ()
-        ):
+        has_password_grant = "password" in issuer.get("grant_types_supported", ())
+        needs_no_client = "none" in issuer.get("token_endpoint_auth_methods_supported", ())
+        # Okta announces both as well. On its own page, nobody gives the company's password to this service.
+        if has_password_grant and needs_no_client and not has_login_page:
             flow = {"tokenUrl": self._checked(issuer["token_endpoint"]), "scopes": {}}
             return self._swagger_login("password", flow, {})
         return None

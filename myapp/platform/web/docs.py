@@ -35,7 +35,7 @@ SWAGGER_UI = """<!DOCTYPE html>
 <link rel="icon" href="{root}/docs/favicon.png">
 <style>
 .scope-def {{ display: none }}
-/* Hide the client fields: the client id comes from a setting. */
+/* Hide the client fields: a setting names the client. */
 .auth-container .wrapper:has(> label[for="password_type"], > label[for^="client_"]) {{ display: none }}
 </style>
 </head>
@@ -87,7 +87,7 @@ class DocsConfigurer(FastApiConfigurer):
     def _swagger_ui(self) -> Any:
         @allow_anonymous
         async def swagger_ui(request: Request) -> HTMLResponse:
-            return swagger_page(request, await self._login.swagger())
+            return swagger_page(request, await self._login.swagger(request.url.hostname))
 
         return swagger_ui
 
@@ -95,7 +95,7 @@ class DocsConfigurer(FastApiConfigurer):
         @allow_anonymous
         async def swagger_document(request: Request) -> Response:
             """Return the document with the login as the issuer describes it now. /openapi.json names the issuer."""
-            login = await self._login.swagger()
+            login = await self._login.swagger(request.url.hostname)
             return with_server(request, with_login(request.app.openapi(), login.scheme if login else None))
 
         return swagger_document
@@ -137,7 +137,7 @@ def script_safe(value: Any) -> str:
 
 @allow_anonymous
 async def oauth2_redirect(request: Request) -> HTMLResponse:
-    """Return the page to which an issuer redirects after the login. It passes the code to the page that opened it."""
+    """Receive the browser from the issuer's login page, and pass the code on."""
     return confined(get_swagger_ui_oauth2_redirect_html())
 
 
@@ -155,7 +155,7 @@ async def redoc(request: Request) -> HTMLResponse:
 
 
 def confined(page: HTMLResponse, token_origin: str = "") -> HTMLResponse:
-    """Restrict the page's requests to this service and the token endpoint's origin."""
+    """Allow requests only to this service and to the origin of the token endpoint."""
     connect = f"; connect-src 'self' {token_origin}" if token_origin else ""
     page.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY + connect
     return page

@@ -27,8 +27,8 @@ class DocsLogin(ABC):
     """The OpenAPI security schemes of the service. They depend only on settings."""
 
     @abstractmethod
-    async def swagger(self) -> SwaggerLogin | None:
-        """Return how Swagger UI logs in, or None while that is not known."""
+    async def swagger(self, page_host: str | None) -> SwaggerLogin | None:
+        """Return how Swagger UI logs in on a page of ``page_host``. Return None if it cannot, or if that is unknown."""
 
 
 @component(on_missing_selector=DocsLogin)
@@ -37,5 +37,5 @@ class NoLogin(DocsLogin):
 
     schemes: Mapping[str, Any] = {}
 
-    async def swagger(self) -> None:
+    async def swagger(self, page_host: str | None) -> None:
         return None

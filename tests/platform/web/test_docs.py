@@ -73,7 +73,8 @@ class TestLogin:
         endpoints = {name: f"{own_issuer.url}/{name}" for name in ("token_endpoint", "authorization_endpoint")}
         own_issuer.body = json.dumps({"issuer": own_issuer.url, **endpoints}).encode()
         settings = {"AUTH_CLIENT__ISSUER": own_issuer.url, "DOCS__CLIENT_ID": "</script>docs"}
-        async with client_of(start({"DATABASE__URL": shared_url, **settings}).get(FastAPI)) as client:
+        app = start({"DATABASE__URL": shared_url, **settings}).get(FastAPI)
+        async with client_of(app, base_url="http://127.0.0.1:8000") as client:
             yield client
 
     async def test_swagger_ui_is_told_the_flow_and_may_ask_the_issuer(
@@ -89,6 +90,14 @@ class TestLogin:
         assert list(schemes) == ["login", "bearer"]
         assert list(schemes["login"]["flows"]) == ["authorizationCode"]
         assert document["paths"]["/api/v1/me"]["get"]["security"] == [{"bearer": []}, {"login": []}]
+
+    async def test_a_page_of_another_host_may_not_log_in_at_an_issuer_on_loopback(
+        self, page: httpx.AsyncClient, own_issuer: Issuer
+    ) -> None:
+        host = {"Host": "products.example"}
+        assert own_issuer.url not in (await page.get("/docs", headers=host)).headers["content-security-policy"]
+        document = (await page.get("/docs/openapi.json", headers=host)).json()
+        assert list(document["components"]["securitySchemes"]) == ["bearer"]
 
     async def test_other_pages_may_not(self, page: httpx.AsyncClient, own_issuer: Issuer) -> None:
         for path in ("/redoc", "/docs/oauth2-redirect"):
