@@ -25,6 +25,11 @@ class IssuerSettings:
     audience: Annotated[str, Field(min_length=1)] = "products-api"
     token_lifetime: Annotated[int, Field(ge=1, le=86_400)] = 900
 
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
     def url_of(self, path: str) -> str:
         """Return the absolute URL of a path of this server."""
         return self.url.rstrip("/") + path

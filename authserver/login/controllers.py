@@ -11,7 +11,9 @@ from myapp.platform.errors import DatabaseUnavailableError, DomainError
 from myapp.platform.web.operations import problem_entries
 from myapp.platform.web.problems import BODY_TOO_LARGE, INTERNAL_ERROR, VALIDATION_FAILED
 from myapp.platform.web.routing import post
+from myapp.platform.web.settings import WebSettings
 
+from ..issuer.settings import IssuerSettings
 from .errors import InvalidCredentialsError, LoginBusyError, LoginLockedError
 from .grant import GRANT_TYPE, MEDIA_TYPE, GrantError, login_request, refusal
 from .schemas import LoginRequest, TokenError, TokenResponse
@@ -51,8 +53,9 @@ ClientAddress = Annotated[str, Depends(client_address)]
 
 @controller(tags=["Login"], scope="singleton")
 class LoginController:
-    def __init__(self, service: LoginService) -> None:
+    def __init__(self, service: LoginService, issuer: IssuerSettings, web: WebSettings) -> None:
         self._service = service
+        self._origins = {issuer.origin, *web.cors_origins}
 
     @post(
         "/login",
@@ -78,9 +81,21 @@ class LoginController:
         """
         media_type = request.headers.get("content-type", "")
         try:
+            self._require_known_origin(request)
             return await self._token(login_request(media_type, await request.body()), address)
         except (DomainError, GrantError) as error:
             return refusal(error)
+
+    def _require_known_origin(self, request: Request) -> None:
+        """Raise GrantError for a request from a page of an unknown origin.
+
+        A browser sends a form of any page without a preflight request, so CORS does not stop it. Such a page could lock
+        a user at the address of its reader. Programs send no ``Origin``.
+        """
+        origin = request.headers.get("origin")
+        own = f"{request.url.scheme}://{request.url.netloc}"
+        if origin is not None and not self._origins & {origin, "*"} and origin != own:
+            raise GrantError("invalid_request", "Pages of this origin may not log in here (web.cors_origins).")
 
     async def _token(self, body: LoginRequest, address: str) -> Response:
         token = await self._service.login(body.username, body.password, address)

@@ -170,6 +170,25 @@ class TestBrowser:
         assert refused.headers["access-control-allow-origin"] == origin["Origin"]
         assert "access-control-allow-credentials" not in refused.headers
 
+    @pytest.mark.parametrize("origin", ["http://testserver", "http://127.0.0.1:8100", "http://localhost:8000"])
+    async def test_a_page_of_a_known_origin_may_post_the_form(
+        self, client: httpx.AsyncClient, add_user: AddUser, origin: str
+    ) -> None:
+        await add_user()
+        form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
+        assert (await client.post("/token", data=form, headers={"Origin": origin})).status_code == 200
+
+    @pytest.mark.parametrize("origin", ["https://evil.example", "http://testserver:81", "https://testserver", "null"])
+    async def test_a_page_of_another_origin_cannot_lock_a_user(
+        self, client: httpx.AsyncClient, add_user: AddUser, origin: str
+    ) -> None:
+        await add_user()
+        form = {"grant_type": "password", "username": "alice", "password": "wrong"}
+        for _ in range(5):
+            response = await client.post("/token", data=form, headers={"Origin": origin})
+            assert_refused(response, 400, "invalid_request")
+        assert (await ask(client)).status_code == 200
+
     async def test_another_origin_may_not(self, client: httpx.AsyncClient) -> None:
         response = await client.get("/health", headers={"Origin": "https://evil.example"})
         assert "access-control-allow-origin" not in response.headers
