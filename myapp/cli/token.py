@@ -15,11 +15,15 @@ def token(username: str, issuer: Issuer = None) -> None:
     from pico_client_auth.config import AuthClientSettings
 
     from ..boot import settings_of
+    from ..platform.auth.discovery import require_secure
+    from ..platform.auth.settings import AuthSettings
     from ..platform.startup import exit_on_startup_error
 
     piped = sys.stdin.readline().rstrip("\n") if not sys.stdin.isatty() else None
     with exit_on_startup_error():
         address = issuer or settings_of(AuthClientSettings).issuer
+        setting = "--issuer" if issuer else "auth_client.issuer"
+        require_secure(address, setting, settings_of(AuthSettings).insecure_hosts)
         print(login(address.rstrip("/"), username, piped or typer.prompt("Password", hide_input=True)))
 
 
@@ -38,7 +42,11 @@ def login(issuer: str, username: str, password: str) -> str:
         )
     except httpx.HTTPError as error:
         raise StartupError(f"the auth server at {issuer} does not answer ({type(error).__name__})") from error
-    if not answer.is_success:
-        raise StartupError(f"the auth server refused the login: {answer.json().get('title', answer.status_code)}")
-    access_token: str = answer.json()["access_token"]
-    return access_token
+    try:
+        content = answer.json()
+        if answer.is_success:
+            return str(content["access_token"])
+        title = content["title"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StartupError(f"{issuer} has no /login; is it the bundled auth server?") from error
+    raise StartupError(f"the auth server refused the login: {title}")
