@@ -5,7 +5,7 @@ compile := .venv/uv/bin/uv pip compile -q --universal --python-version 3.11 --ge
 .PHONY: help run test check gate migration docs lock
 
 help:  ## List these commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed: requirements-dev.txt pyproject.toml
 	python3 -m venv .venv && $(bin)/pip install -q --no-deps -r requirements-dev.txt && $(bin)/pip install -q --no-deps -e .
@@ -24,6 +24,8 @@ gate:  ## Run what CI runs, on a fresh copy of HEAD
 	.ci/run
 
 migration: .venv/installed  ## Write a migration for changed models: make migration m="products have a colour"
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	export DATABASE__URL="sqlite+aiosqlite:///$$scratch/products.db" && \
 	$(bin)/alembic upgrade head && $(bin)/alembic revision --autogenerate -m "$(or $(m),$(error say m="..."))"
 
 docs: .venv/installed  ## Make docs/settings.md from the two application.yaml
