@@ -11,7 +11,7 @@ refused with 412. Send it as `If-None-Match`, and an unchanged resource is not s
 
 **Errors** are problem documents (RFC 9457). `code` names the kind of error, `request_id` finds it in the log.
 
-The same as a file: [openapi.json](openapi.json). For reading: [ReDoc](redoc).
+[openapi.json](openapi.json) is this document as a file. [ReDoc](redoc) shows it for reading.
 """.strip()
 
 GROUPS = [

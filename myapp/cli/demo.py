@@ -41,7 +41,7 @@ Mails, log    {mails}, {log}
 
 export TOKEN=$(echo '{password}' | {token} manager)
 
-# Create, find, update a version that is gone (412), no token (401), a report:
+# create; find; update an old version (412); no token (401); ask for a report
 {requests}
 Ctrl-C stops all.\
 """

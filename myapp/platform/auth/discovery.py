@@ -24,7 +24,9 @@ async def discover(issuer: str, client: httpx.AsyncClient) -> dict[str, Any]:
 
 
 def issuer_client(timeout: float) -> httpx.AsyncClient:
-    """Return a client that sends no plain http to a proxy, whatever the environment says, and follows no redirect.
+    """Return a client that never uses a proxy for plain http, even if the environment names one.
+
+    It follows no redirect.
 
     Keys that come by plain http are trusted because they come from this machine, or from a host that a setting names;
     a proxy could replace them. The client decides for each URL that it fetches.
