@@ -24,7 +24,7 @@ BEARER = {
     "description": "Paste an access token of the issuer.",
 }
 
-ORIGIN = re.compile(r"https?://[\w.\-:\[\]]+", re.ASCII)  # headers are ASCII
+ORIGIN = re.compile(r"https?://[\w.\-:\[\]]+", re.ASCII)  # it becomes part of a header
 
 
 @component
@@ -95,7 +95,7 @@ class IssuerLogin(DocsLogin):
             return self._swagger_login("authorizationCode", flow, options)
         has_password_grant = "password" in issuer.get("grant_types_supported", ())
         needs_no_client = "none" in issuer.get("token_endpoint_auth_methods_supported", ())
-        # Okta announces both as well. On its own page, nobody gives the company's password to this service.
+        # Okta announces both as well, but has a login page: its passwords are not for this service.
         if has_password_grant and needs_no_client and not has_login_page:
             flow = {"tokenUrl": self._checked(issuer["token_endpoint"]), "scopes": {}}
             return self._swagger_login("password", flow, {})

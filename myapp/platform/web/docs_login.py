@@ -28,7 +28,7 @@ class DocsLogin(ABC):
 
     @abstractmethod
     async def swagger(self, page_host: str | None) -> SwaggerLogin | None:
-        """Return how Swagger UI logs in on a page of ``page_host``. Return None if it cannot, or if that is unknown."""
+        """Return how Swagger UI logs in on a page of ``page_host``. Return None if it cannot log in."""
 
 
 @component(on_missing_selector=DocsLogin)
