@@ -4,7 +4,12 @@ from pathlib import Path
 
 from myapp.boot import ROOT
 
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / ".github").glob("*.md")),
+    ROOT / "benchmarks/README.md",
+]
 
 
 def name_of(page: Path) -> str:

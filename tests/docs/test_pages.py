@@ -9,7 +9,7 @@ import pytest
 
 from myapp.boot import ROOT
 
-from .pages import PAGES, name_of
+from .pages import PAGES, name_of, text_of
 
 MAX_README = 10_000
 """The limit in bytes. People read README before they try anything."""
@@ -73,8 +73,20 @@ def test_readme_is_short_and_links_every_page() -> None:
     readme = ROOT / "README.md"
     assert readme.stat().st_size <= MAX_README
     linked = {(ROOT / link.partition("#")[0]).resolve() for link in LINK.findall(prose(readme))}
-    pages = {page for page in PAGES if page.parent.name != "decisions" or page.name == "README.md"}
+    pages = {page for page in PAGES if page.parent.name not in ("decisions", ".github") or page.name == "README.md"}
     assert pages - linked - {readme} == set()
+
+
+def test_readme_commands_for_uv_install_the_same() -> None:
+    """The two commands for uv are those for pip, in the same order."""
+    text = text_of("README.md")
+    pip_commands = re.findall(r"<!-- (?:run|test) -->\n```sh\n(.*?)```", text, re.DOTALL)
+    uv_commands = re.findall(r"<!-- uv -->\n```sh\n(.*?)```", text, re.DOTALL)
+    assert len(uv_commands) == 2
+    assert uv_commands == [
+        command.replace("python3 -m venv", "uv venv -q --clear").replace(".venv/bin/pip install", "uv pip install")
+        for command in pip_commands
+    ]
 
 
 class TestChecks:
