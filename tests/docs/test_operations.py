@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 from pico_ioc import PicoContainer
 
@@ -17,7 +18,8 @@ from .pages import text_of
 
 pytestmark = pytest.mark.slow
 
-COMMANDS = dict(re.findall(r"<!-- runs: ([\w ]+) -->\n```sh\n(.*?)```", text_of("docs/operations.md"), re.DOTALL))
+TEXT = text_of("docs/operations.md")
+COMMANDS = dict(re.findall(r"<!-- runs: ([\w ]+) -->\n```sh\n(.*?)```", TEXT, re.DOTALL))
 Start = Callable[..., PicoContainer]
 
 
@@ -41,10 +43,26 @@ async def test_sqlite(start: Start, tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/data/products.db"
     container = await in_use(start({"DATABASE__URL": url}))
     run("sqlite", tmp_path)
+    await container.get(ProductService).create({"name": "Shelf", "price": 9.5})
+    run("sqlite", tmp_path)  # replaces the first backup
     await container.get(ProductService).create({"name": "Made after the backup", "price": 9.5})
     await container.ashutdown()
     run("sqlite restore", tmp_path)
-    assert await products(start({"DATABASE__URL": url})) == ["Lamp"]
+    assert await products(start({"DATABASE__URL": url})) == ["Lamp", "Shelf"]
+
+
+async def test_index_for_searches(databases: Databases) -> None:
+    """The documented statement creates the index that the migrations create where pg_trgm exists."""
+    [statement] = re.findall(r"<!-- index -->\n```sql\n(.*?)```", TEXT, re.DOTALL)
+    definition = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_products_name_folded_trgm'"
+    connection = await asyncpg.connect(libpq_url(databases.migrated("postgresql")))
+    try:
+        migrated = await connection.fetchval(definition)
+        await connection.execute("DROP INDEX ix_products_name_folded_trgm")
+        await connection.execute(statement)
+        assert await connection.fetchval(definition) == migrated
+    finally:
+        await connection.close()
 
 
 async def test_postgresql(start: Start, databases: Databases, tmp_path: Path, postgres_programs: str) -> None:
