@@ -1,7 +1,8 @@
 """Send the requests that a page shows, and compare the answers.
 
-An example is a fenced block after ``<!-- example -->``: ``$ curl ...``, then the answer as ``curl -i`` prints it. It
-may omit headers. ``...`` stands for omitted members, omitted items, the end of a string or the rest of a file.
+An example is a fenced block after ``<!-- example -->``: ``$ curl ...``, then the answer as ``curl -i`` prints it.
+Examples that another server answers have another mark. An answer may omit headers. ``...`` stands for omitted members,
+omitted items, the end of a string or the rest of a file.
 """
 
 import json
@@ -15,7 +16,6 @@ from typing import Any
 
 import httpx
 
-BLOCK = re.compile(r"^<!-- example -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 VARIES = (
     (UUID, "<uuid>"),
@@ -49,8 +49,9 @@ class Example:
         return f"{self.page}: {self.command}"
 
 
-def examples(page: Path) -> list[Example]:
-    found = BLOCK.findall(page.read_text(encoding="utf-8"))
+def examples(page: Path, mark: str = "example") -> list[Example]:
+    block = re.compile(rf"^<!-- {mark} -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+    found = block.findall(page.read_text(encoding="utf-8"))
     return [Example(page.name, *parts_of(block)) for block in found]
 
 

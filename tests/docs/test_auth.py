@@ -13,13 +13,17 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
+from authserver.login.controllers import TOKEN_ERRORS
+from authserver.users.services import UserService
 from myapp.boot import ROOT
 from myapp.platform.auth.settings import AuthSettings
 
+from ..authserver.conftest import build as auth_server
 from ..conftest import client_of
 from ..databases import Databases
 from ..issuer import Issuer
 from ..platform.web.problems import assert_problem
+from .examples import Reader, examples
 from .pages import text_of
 
 TEXT = text_of("docs/auth.md")
@@ -88,6 +92,57 @@ def test_permissions_are_those_of_the_configuration(container: PicoContainer) ->
                 told[role].add(permission.strip("`"))
     configured = container.get(AuthSettings).permissions
     assert told == {role: set(permissions) for role, permissions in configured.items()}
+
+
+def test_refusals_are_those_of_the_code() -> None:
+    """The table has every detail of the validator, and no detail that the code does not have."""
+    validator = text_of("myapp/platform/auth/tokens.py")
+    listed = {row.split("|")[1].strip() for row in table("refusals")}
+    details = set(re.findall(r'Error\("(The token[^"]*)"\)', validator))
+    assert len(details) >= 8
+    assert details - listed == set()
+    source = validator + text_of("myapp/platform/auth/middleware.py")
+    assert [detail for detail in listed if f'("{detail}")' not in source] == []
+
+
+def test_token_errors_are_those_of_the_endpoint() -> None:
+    listed = {tuple(cell.strip(" `") for cell in row.split("|")[1:3]) for row in table("token errors")}
+    assert listed == {
+        (error, str(status))
+        for status, response in TOKEN_ERRORS.items()
+        for error in re.findall(r"`(\w+)`", response["description"])
+    }
+
+
+async def test_login_example(databases: Databases, tmp_path: Path) -> None:
+    server = auth_server(
+        {
+            "AUTHSERVER__DATABASE__URL": databases.empty("sqlite"),
+            "AUTHSERVER__KEYS__DIRECTORY": str(tmp_path / "keys"),
+        }
+    )
+    [example] = examples(ROOT / "docs/auth.md", "login example")
+    user = {"username": "ada", "email": "ada@example.com", "name": "Ada", "roles": ["admin"]}
+    try:
+        await server.get(UserService).create(user | {"password": "correct-horse-battery"})
+        async with client_of(server.get(FastAPI)) as client:
+            reader = Reader(client, {})
+            reader.compare(example, await reader.send(example))
+    finally:
+        await server.ashutdown()
+
+
+def test_production_settings_agree() -> None:
+    [block] = re.findall(r"<!-- production -->\n```sh\n(.*?)```", TEXT, re.DOTALL)
+    settings = dict(line.split("=", 1) for line in shlex.split(block, comments=True))
+    issuer = settings["AUTHSERVER__ISSUER__URL"]
+    assert issuer == settings["AUTH_CLIENT__ISSUER"]
+    assert issuer.endswith(settings["AUTHSERVER__WEB__ROOT_PATH"])
+
+
+def table(mark: str) -> list[str]:
+    """Return the rows of the table after ``<!-- mark -->``."""
+    return TEXT.partition(f"<!-- {mark} -->\n")[2].partition("\n\n")[0].splitlines()[2:]
 
 
 @pytest.mark.slow
