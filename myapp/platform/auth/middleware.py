@@ -53,7 +53,12 @@ class AuthMiddleware:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})  # refused: the service has no WebSocket route
             return
-        if scope["type"] != "http" or getattr(request_info(scope).target.endpoint, PICO_ALLOW_ANONYMOUS, False):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        endpoint = request_info(scope).target.endpoint
+        if getattr(endpoint, PICO_ALLOW_ANONYMOUS, False):
+            require_for_query(endpoint, scope["query_string"], ())
             await self.app(scope, receive, send)
             return
         try:

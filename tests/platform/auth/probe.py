@@ -1,15 +1,15 @@
 """A controller that answers with its caller. It has a route for every kind of access rule."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Query, Response
 from fastapi.responses import JSONResponse
 from pico_client_auth import SecurityContext, allow_anonymous, requires_group, requires_role, requires_scope
 from pico_client_auth.agent_context import AgentContext
 from pico_fastapi import controller
 from pico_ioc import component
 
-from myapp.platform.auth.authorities import requires_permission
+from myapp.platform.auth.authorities import requires_permission, requires_permission_for
 from myapp.platform.web.routing import get
 
 
@@ -47,6 +47,17 @@ class ProbeController:
     @get("/permission")
     @requires_permission("probe:read", "products:delete")
     async def permission(self) -> Response:
+        return describe_caller()
+
+    @get("/all")
+    @requires_permission_for("hidden", "products:delete")
+    async def all_of(self, hidden: Annotated[bool, Query()] = False) -> Response:
+        return describe_caller()
+
+    @get("/anonymous/all")
+    @requires_permission_for("hidden", "products:delete")
+    @allow_anonymous
+    async def all_of_a_public_route(self, hidden: Annotated[bool, Query()] = False) -> Response:
         return describe_caller()
 
     @get("/group")

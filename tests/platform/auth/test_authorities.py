@@ -72,6 +72,22 @@ class TestProtections:
         assert ("insufficient_scope" in str(operation)) == (path not in ("/probe/anonymous", "/probe/caller"))
 
 
+class TestPermissionOfAParameter:
+    @pytest.mark.parametrize("value", ["true", "1", "Yes", "T"])
+    @pytest.mark.parametrize("others", ["", "&hidden=false", "&unknown=1"])
+    async def test_who_has_none_may_not_set_it(self, issuer: Issuer, call: Call, value: str, others: str) -> None:
+        query = f"?hidden={value}{others}"
+        assert_problem(await call(issuer.token("viewer"), f"/probe/all{query}"), 403, "insufficient_scope")
+        assert_problem(await call(path=f"/probe/anonymous/all{query}"), 403, "insufficient_scope")
+        assert_problem(await call(path=f"/probe/all{query}"), 401, "missing_token")
+
+    async def test_the_route_itself_is_open(self, issuer: Issuer, call: Call) -> None:
+        for query in ("", "?hidden=false"):
+            assert (await call(issuer.token("viewer"), f"/probe/all{query}")).status_code == 200
+            assert (await call(path=f"/probe/anonymous/all{query}")).status_code == 200
+        assert (await call(issuer.token("admin"), "/probe/all?hidden=true")).status_code == 200
+
+
 class TestPermissionMap:
     """The permissions of a role are a setting: another map changes the access without a change of code."""
 
