@@ -137,7 +137,8 @@ def shared_url(database_kind: str, databases: Databases) -> str:
 
 @pytest.fixture(scope="session")
 async def shared_container(shared_url: str, issuer: Issuer, folders: dict[str, str]) -> AsyncIterator[PicoContainer]:
-    container = build({"DATABASE__URL": shared_url, "AUTH_CLIENT__ISSUER": issuer.url, **folders})
+    busy_machine = {"ENGINE__CONNECT_TIMEOUT": "10"}  # not a fault of the database
+    container = build({"DATABASE__URL": shared_url, "AUTH_CLIENT__ISSUER": issuer.url, **folders, **busy_machine})
     yield container
     await container.ashutdown()
 

@@ -33,6 +33,7 @@ CHEAP = {
     "AUTHSERVER__PASSWORDS__MEMORY_KIB": "64",
     "AUTHSERVER__PASSWORDS__TIME_COST": "1",
     "AUTHSERVER__PASSWORDS__PARALLELISM": "1",
+    "AUTHSERVER__ENGINE__CONNECT_TIMEOUT": "10",  # a busy machine is no fault of the database
 }
 
 
