@@ -1,5 +1,6 @@
 """The engine: supported databases, limits of the pool, settings of connections, disposal."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -103,6 +104,8 @@ class TestPool:
                     await session.scalar(text("SELECT 1"))
             assert sessions.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
             await sessions.engine.dispose()
+            proxy.resume()
+            await asyncio.sleep(0.2)  # asyncpg asks on another connection to cancel the statement
 
 
 class TestDisposal:
