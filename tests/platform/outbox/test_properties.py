@@ -44,7 +44,7 @@ class Unreliable:
 
 
 @gate_on_postgresql
-@settings(suppress_health_check=list(HealthCheck))
+@settings(max_examples=min(settings.default.max_examples, 20), suppress_health_check=list(HealthCheck))  # long ones
 @given(steps=steps, outcomes=outcomes)
 async def test_every_event_is_delivered_in_order(room: Room, steps: list[tuple[str, str]], outcomes: list[str]) -> None:
     """First deliveries are in order. Only dead letters may come later, when an operator redelivers them."""
