@@ -19,6 +19,8 @@ from ..platform.web.problems import assert_problem
 from .conftest import QUICK, REPORTS, is_stored
 from .gate import GatedStorage
 
+pytestmark = pytest.mark.slow
+
 
 class TestCancel:
     @pytest.mark.one_database

@@ -21,6 +21,8 @@ from tests.issuer import AUDIENCE, Issuer
 from ...fixture_types import StartContainer
 from .test_migrations import alembic, migrate, read
 
+pytestmark = pytest.mark.slow
+
 BEFORE = "0004"
 
 COLUMNS = "name, name_folded, description, price, stock, active, version, created_at, updated_at"

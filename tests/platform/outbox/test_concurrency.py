@@ -4,12 +4,16 @@ import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
 
+import pytest
+
 from myapp.platform.events.event import RecordedEvent
 
 from ...fixture_types import StartContainer
 from .conftest import SETTINGS
 from .room import Room, until
 from .things import Counted
+
+pytestmark = pytest.mark.slow
 
 
 async def test_four_relays(start: StartContainer, database_url: str) -> None:

@@ -17,6 +17,8 @@ from .conftest import SETTINGS
 from .room import Room, until
 from .things import Counted
 
+pytestmark = pytest.mark.slow
+
 Outage = Callable[[], AbstractAsyncContextManager[None]]
 
 SHORT_TIMEOUTS = {
