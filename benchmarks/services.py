@@ -1,13 +1,15 @@
-"""The two compared services, the Products API and its peer: one worker each, on the same database."""
+"""The compared services, the Products API first: one worker each, on the same database."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from benchmarks.servers import ROOT, Server, free_port
 
+OURS = "ours"
 HEALTH = "/api/v1/health"
 AUDIENCE = "products-api"
 PRODUCTS_API = [sys.executable, "-m", "myapp.cli"]
@@ -26,20 +28,20 @@ def migrate(settings: Mapping[str, str]) -> None:
 
 def products_api(settings: Mapping[str, str], folder: Path) -> Server:
     port = free_port()
-    return Server("ours", [*PRODUCTS_API, "serve", "--port", str(port)], settings, port, HEALTH, folder)
+    return Server(OURS, [*PRODUCTS_API, "serve", "--port", str(port)], settings, port, HEALTH, folder)
 
 
-def peer(settings: Mapping[str, str], folder: Path) -> Server:
-    """Return the peer, with the same uvicorn settings as ``products-api serve``."""
+def uvicorn(name: str, app: str, settings: Mapping[str, str], folder: Path) -> Server:
+    """Return a plain FastAPI service, with the same uvicorn settings as ``products-api serve``."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.peer.app:app", "--port", str(port)]
-    command += [
-        "--loop",
-        "uvloop",
-        "--http",
-        "httptools",
-        "--no-access-log",
-        "--no-proxy-headers",
-        "--no-server-header",
-    ]
-    return Server("peer", command, settings, port, HEALTH, folder)
+    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
+    command += ["--no-access-log", "--no-proxy-headers", "--no-server-header"]
+    return Server(name, command, settings, port, HEALTH, folder)
+
+
+ALL: list[Callable[[Mapping[str, str], Path], Server]] = [
+    products_api,
+    partial(uvicorn, "peer", "benchmarks.peer.app:app"),
+    partial(uvicorn, "lean", "benchmarks.lean.app:app"),
+    partial(uvicorn, "fast", "benchmarks.lean.fast:app"),
+]

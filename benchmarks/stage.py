@@ -37,11 +37,13 @@ def prepare(database_url: str | None) -> Iterator[Stage]:
         yield Stage(folder, server_url, auth)
 
 
-def arguments(description: str) -> argparse.ArgumentParser:
+def arguments(description: str, rows: int | list[int] = 100_000) -> argparse.ArgumentParser:
+    """Return the parser of the common options. With a list of ``rows``, the option takes several numbers."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument(
         "--database-url", help="a PostgreSQL server to create databases on; the default is a temporary server"
     )
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--rows", type=int, default=100_000)
+    several = {"nargs": "+"} if isinstance(rows, list) else {}
+    parser.add_argument("--rows", type=int, default=rows, help="number of products", **several)
     return parser
