@@ -22,9 +22,8 @@ from ..errors import InactiveCallerError
 from ..pico.replacing import replaces
 from ..web.middleware import Layer
 from ..web.operations import PARAMETER_PERMISSION
-from ..web.problems import forbidden, invalid_token, method_not_allowed, route_not_found, unauthenticated
-from ..web.requests import request_info
-from ..web.route_table import Target
+from ..web.problems import forbidden, invalid_token, unauthenticated
+from ..web.request_info import request_info
 from .authorities import Grants
 from .status import CallerStatus
 
@@ -63,7 +62,7 @@ class AuthMiddleware:
             return
         try:
             await self._authenticate(scope)
-            refuse_unknown(request_info(scope).target)
+            request_info(scope).target.require()
             await self.app(scope, receive, send)
         finally:
             SecurityContext.clear()
@@ -104,15 +103,6 @@ class AuthMiddleware:
             raise invalid_token("This resource needs an agent token in X-Agent-Authorization.")
         if required and not any_scope_matches(AgentContext.get_scopes(), required):
             raise forbidden(sorted(required))
-
-
-def refuse_unknown(target: Target) -> None:
-    """Raise a 404 or 405 problem for a request without a route.
-
-    Such a request has no access rule, so it must not reach a layer that might find a route for it.
-    """
-    if target.endpoint is None:
-        raise method_not_allowed(target.allowed) if target.allowed else route_not_found()
 
 
 def bearer_token(scope: Scope, header: bytes) -> str | None:

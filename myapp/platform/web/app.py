@@ -11,7 +11,8 @@ from pico_ioc import PicoContainer, factory
 
 from ..errors import StartupError
 from ..pico.replacing import replaces
-from .route_table import iter_routes, sort_routes
+from .application import NO_TELEMETRY, ProductsApp
+from .route_table import iter_routes
 from .settings import WebSettings
 
 
@@ -21,16 +22,18 @@ class AppFactory:
 
     @replaces(FastAPI)
     def create_app(self, settings: FastApiSettings, web: WebSettings) -> FastAPI:
-        app = FastAPI(
+        has_telemetry = settings.telemetry != FastApiSettings().telemetry
+        app = ProductsApp(
             title=settings.title,
             version=settings.version,
             debug=settings.debug,
-            telemetry=settings.telemetry,  # type: ignore[arg-type] # pico types it as a plain dict
+            telemetry=settings.telemetry if has_telemetry else NO_TELEMETRY,  # type: ignore[arg-type] # pico: a dict
             docs_url=None,  # docs.py serves them without a CDN
             redoc_url=None,
             openapi_url=None,
             redirect_slashes=False,
         )
+        app.has_telemetry = has_telemetry
         app.root_path = web.root_path.rstrip("/")  # FastAPI 0.165 deprecates it as an argument
         return app
 
@@ -40,14 +43,13 @@ def complete(
     container: PicoContainer,
     background: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext,
 ) -> None:
-    """Sort and check the routes, and set the lifespan. Call it after pico-fastapi has registered the controllers.
+    """Check the routes, and set the lifespan. Call it after pico-fastapi has registered the controllers.
 
     ``background`` is entered while the application serves. Raises StartupError for a root path that cannot work.
 
     pico-fastapi 0.4.4 overwrites a lifespan that was set earlier. Its own lifespan runs each ``@cleanup`` twice at
     shutdown and does not await asynchronous ones.
     """
-    sort_routes(app.router.routes)
     check_root_path(app)
 
     @asynccontextmanager

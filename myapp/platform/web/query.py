@@ -10,11 +10,17 @@ from pydantic import BaseModel, ConfigDict
 
 from .problems import invalid_parameter
 
+QUERY_NAMES = "_pico_query_names"
+"""The marker of a controller's method: the names of all query parameters that it declares.
+
+pico-fastapi copies attributes that begin with ``_pico_`` to the endpoint of the route.
+"""
+
 
 class QueryModel(BaseModel):
     """The query parameters of a route. A query with filters inherits from its filter first, from this class last.
 
-    ``check_query`` refuses unknown parameters, so this model ignores them.
+    ``query_values`` refuses unknown parameters, so this model ignores them.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -32,15 +38,16 @@ def query_names(signature: inspect.Signature) -> Iterator[str]:
                     yield note.alias or parameter.name
 
 
-def check_query(query_string: bytes, known: frozenset[str]) -> None:
-    """Raise a 422 problem for a parameter that is not ``known``, and for one that is repeated.
+def query_values(query_string: bytes, known: frozenset[str]) -> dict[str, str]:
+    """Return the values of a query. Raise a 422 problem for a parameter that is not ``known``, or that is repeated.
 
     Otherwise a mistyped filter would return everything, and only one value of a repeated parameter would count.
     """
-    seen: set[str] = set()
-    for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="replace"):
+    values: dict[str, str] = {}
+    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="replace"):
         if name not in known:
             raise invalid_parameter(name, "unknown_parameter", "This route has no such parameter.")
-        if name in seen:
+        if name in values:
             raise invalid_parameter(name, "repeated_parameter", "This parameter must not be repeated.")
-        seen.add(name)
+        values[name] = value
+    return values

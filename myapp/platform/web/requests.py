@@ -4,7 +4,6 @@ import logging
 import random
 import re
 import time
-from dataclasses import dataclass
 
 from fastapi import FastAPI
 from pico_fastapi import FastApiConfigurer
@@ -12,31 +11,16 @@ from pico_ioc import component
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..context.request_id import current_request_id, set_request_id
+from .application import ProductsApp
 from .middleware import Layer
 from .problems import INTERNAL_ERROR, problem_of, render
-from .route_table import RouteTable, Target
+from .request_info import RequestInfo, request_info
+from .route_table import RouteTable
 from .settings import WebSettings
 
 logger = logging.getLogger("myapp.requests")
 
 VALID_ID = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
-
-
-@dataclass(slots=True)
-class RequestInfo:
-    """Data about a request that the layers share, in ``scope["products_api"]``."""
-
-    target: Target
-    subject: str = "-"
-    status: int = 0
-    """The status of the answer; 0 until the answer has begun."""
-    completed_at: float = 0.0
-    """When the answer was complete, by ``time.perf_counter``. Background work after it is not part of the request."""
-
-
-def request_info(scope: Scope) -> RequestInfo:
-    info: RequestInfo = scope["products_api"]
-    return info
 
 
 def request_id_of(scope: Scope) -> str:
@@ -51,7 +35,7 @@ def request_id_of(scope: Scope) -> str:
 class RequestMiddleware:
     """The outermost layer: no request is left without an id, a log line and an answer."""
 
-    def __init__(self, app: ASGIApp, fastapi: FastAPI) -> None:
+    def __init__(self, app: ASGIApp, fastapi: ProductsApp) -> None:
         self.app = app
         self._fastapi = fastapi
         self._table: RouteTable | None = None
@@ -61,7 +45,7 @@ class RequestMiddleware:
             await self.app(scope, receive, send)
             return
         if self._table is None:  # controllers are registered after all middleware
-            self._table = RouteTable.of(self._fastapi.routes)
+            self._table = self._fastapi.route_table()
         started = time.perf_counter()
         method = scope["method"]
         if method == "HEAD":  # handled as GET; the server omits the content (RFC 9110 §9.3.2)
@@ -131,6 +115,7 @@ class RequestConfigurer(FastApiConfigurer):
     priority = Layer.REQUEST
 
     def configure_app(self, app: FastAPI) -> None:
+        assert isinstance(app, ProductsApp)
         app.add_middleware(RequestMiddleware, fastapi=app)
 
 

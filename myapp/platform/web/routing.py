@@ -18,7 +18,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from .operations import WITH_LOCATION, Errors, describe
 from .paging import page_content, page_links
 from .preconditions import entity_tag, is_not_modified
-from .query import check_query, query_names
+from .query import QUERY_NAMES, query_names
 
 Endpoint = Callable[..., Any]
 
@@ -118,18 +118,16 @@ class Verb:
 
 
 def endpoint_of(method: Endpoint, signature: inspect.Signature, builder: ResponseBuilder) -> Endpoint:
-    """Return ``method`` as an endpoint that checks the query and builds the response. It keeps its access rule."""
-    known = frozenset(query_names(signature))
+    """Return ``method`` as an endpoint that builds the response. It keeps its access rule."""
     # FastAPI passes the request in one parameter: the method's own, if it has one.
     own_request = next((name for name, given in signature.parameters.items() if given.annotation is Request), None)
 
     @functools.wraps(method)
     async def endpoint(self: object, **arguments: Any) -> Response:
         request: Request = arguments[own_request] if own_request else arguments.pop(HTTP_REQUEST)
-        if query_string := request.scope["query_string"]:
-            check_query(query_string, known)
         return builder.build(request, await method(self, **arguments))
 
+    setattr(endpoint, QUERY_NAMES, frozenset(query_names(signature)))
     request = inspect.Parameter(HTTP_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
     # inspect, and so FastAPI, reads this attribute first (PEP 362); functions do not have it.
     endpoint.__signature__ = signature.replace(  # type: ignore[attr-defined]

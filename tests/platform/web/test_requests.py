@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
+from myapp.platform.web.application import ProductsApp
 from myapp.platform.web.requests import FailureMiddleware, RequestMiddleware
 
 from ...conftest import client_of, serving
@@ -61,7 +62,7 @@ class TestFailure:
         async def broken(_scope: Scope, _receive: Receive, _send: Send) -> None:
             raise RuntimeError("a secret")
 
-        transport = httpx.ASGITransport(RequestMiddleware(broken, FastAPI()))
+        transport = httpx.ASGITransport(RequestMiddleware(broken, ProductsApp()))
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             problem = assert_problem(await client.get("/"), 500, "internal_error")
         assert "secret" not in str(problem)
@@ -74,7 +75,7 @@ class TestFailure:
             return {}
 
         with pytest.raises(RuntimeError, match="at start"):
-            await RequestMiddleware(FailureMiddleware(broken), FastAPI())({"type": "lifespan"}, nothing, nothing)
+            await RequestMiddleware(FailureMiddleware(broken), ProductsApp())({"type": "lifespan"}, nothing, nothing)
 
     async def test_closes_every_websocket(self, app: FastAPI) -> None:
         sent: list[Message] = []

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 
-from myapp.platform.web.route_table import RouteTable, iter_routes, sort_routes
+from myapp.platform.web.route_table import RouteTable
 from myapp.platform.web.routing import IdConvertor, get
 
 
@@ -72,20 +72,3 @@ class TestRouteTable:
         ):
             target = self.table().resolve(scope("BREW", path))
             assert (target.template, target.endpoint, target.allowed) == (template, None, allowed)
-
-
-class TestOrder:
-    def test_does_not_depend_on_the_order_of_the_controllers(self) -> None:
-        def app(*names: str) -> list[str]:
-            made = FastAPI(openapi_url=None)
-            made.add_api_route("/docs", lambda: None)
-            for name in names:
-                router = APIRouter(prefix=f"/{name}")
-                for path in ("/a", "/b") if name == "large" else ("/a",):
-                    router.add_api_route(path, lambda: None)
-                made.include_router(router)
-            sort_routes(made.router.routes)
-            return [route.path for route in iter_routes(made.routes)]
-
-        ordered = ["/one/a", "/two/a", "/large/a", "/large/b", "/docs"]
-        assert app("one", "two", "large") == app("large", "two", "one") == ordered
