@@ -1,11 +1,11 @@
-"""The table ``products``."""
+"""The tables ``products`` and ``product_counts``."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
-from sqlalchemy import Boolean, CheckConstraint, Index, Integer, String, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, SmallInteger, String, text
 from sqlalchemy.orm import validates
 
 from ..platform.database.columns import BOOKKEEPING, sortable
@@ -55,3 +55,13 @@ class Product(AppBase):
     def _fold_name(self, _key: str, name: str) -> str:
         self.name_folded = fold(name)
         return name
+
+
+class ProductCount(AppBase):
+    """The number of products: the sum over all rows. Triggers keep it (migration 0010), so it is always exact."""
+
+    __tablename__ = "product_counts"
+
+    slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    active: Mapped[int] = mapped_column(BigInteger, nullable=False)
+    inactive: Mapped[int] = mapped_column(BigInteger, nullable=False)

@@ -7,12 +7,14 @@ from typing import Any
 
 from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session, query, repository
 from sqlalchemy import (
+    BigInteger,
     BinaryExpression,
     ColumnElement,
     ColumnExpressionArgument,
     Integer,
     Select,
     bindparam,
+    cast,
     column,
     func,
     literal_column,
@@ -20,10 +22,10 @@ from sqlalchemy import (
     table,
 )
 
-from ..platform.database.queries import PagedQuery, first_rows
+from ..platform.database.queries import PagedQuery, first_rows, total_of
 from ..platform.lists import MAX_INTEGER
 from ..platform.text import fold, is_storable
-from .models import Product
+from .models import Product, ProductCount
 from .schemas import ProductFilter
 
 BY_ID = select(Product).where(Product.id == bindparam("id"))
@@ -49,6 +51,12 @@ CONDITIONS: dict[str, ColumnExpressionArgument[bool]] = {
     "updated_since": Product.updated_at >= bindparam("updated_since"),
 }
 """The conditions of lists. The key is also the name of the bind parameter, if the condition has one."""
+
+KEPT_TOTALS = {
+    frozenset({"active"}): select(cast(func.sum(ProductCount.active), BigInteger)),
+    frozenset(): select(cast(func.sum(ProductCount.active + ProductCount.inactive), BigInteger)),
+}
+"""The totals that the database keeps, by the conditions of the list. All other totals are counted."""
 
 RANGES = {
     name
@@ -90,11 +98,21 @@ class ProductRepository:
         paged = self._page_query(frozenset(values), tuple(page.sorts))
         return await paged.fetch(get_session(self._manager), page, values)
 
-    async def count(self, at_most: int | None, *, include_inactive: bool) -> int:
-        """Return the number of products; stop counting at ``at_most``."""
-        ids = select(Product.id) if include_inactive else select(Product.id).where(Product.active)
-        counted = select(func.count()).select_from(ids.limit(at_most).subquery())
-        return int(await get_session(self._manager).scalar(counted) or 0)
+    async def count(self, *, include_inactive: bool) -> int:
+        """Return the number of products, as the database keeps it."""
+        total = KEPT_TOTALS[frozenset() if include_inactive else frozenset({"active"})]
+        return (await get_session(self._manager).scalars(total)).one()
+
+    async def counts(self) -> dict[str, tuple[int, int]]:
+        """Return the number of active products and of all, each as the database keeps it and as counted now."""
+        totals = [
+            total.scalar_subquery()
+            for conditions, kept in KEPT_TOTALS.items()
+            for total in (kept, total_of(self._filtered(conditions)))
+        ]
+        # One statement sees one state of the table.
+        found = (await get_session(self._manager).execute(select(*totals))).one()
+        return {"active": (found[0], found[1]), "all": (found[2], found[3])}
 
     async def find_after(self, after_id: int, limit: int, *, include_inactive: bool) -> Sequence[Product]:
         """Return up to ``limit`` products with a higher id, sorted by id."""
@@ -139,7 +157,8 @@ class ProductRepository:
         return statement.join(NAME_INDEX, NAME_INDEX.c.rowid == Product.id) if "phrase" in conditions else statement
 
     def _build_page(self, conditions: frozenset[str], sorts: tuple[Sort, ...]) -> PagedQuery:
-        return PagedQuery(Product, self._filtered(conditions), sorts, self._order_columns(conditions))
+        columns, total = self._order_columns(conditions), KEPT_TOTALS.get(conditions)
+        return PagedQuery(Product, self._filtered(conditions), sorts, columns, total)
 
     def _build_search(self, conditions: frozenset[str]) -> Select[Product]:
         return first_rows(Product, self._filtered(conditions), columns=self._order_columns(conditions))

@@ -62,9 +62,17 @@ class ProductService:
         return await self._repo.find_after(after_id, limit, include_inactive=include_inactive)
 
     @transactional(read_only=True)
-    async def count(self, *, include_inactive: bool = False, at_most: int | None = None) -> int:
-        """Return the number of products; stop counting at ``at_most``."""
-        return await self._repo.count(at_most, include_inactive=include_inactive)
+    async def count(self, *, include_inactive: bool = False) -> int:
+        """Return the number of products. It costs the same for any number."""
+        return await self._repo.count(include_inactive=include_inactive)
+
+    @transactional(read_only=True)
+    async def counts(self) -> dict[str, tuple[int, int]]:
+        """Return the number of active products and of all, each as the database keeps it and as counted now.
+
+        Both are equal unless somebody has changed the tables without their triggers. This reads the whole table.
+        """
+        return await self._repo.counts()
 
     @transactional(read_only=True)
     async def list_paged(

@@ -24,7 +24,8 @@ class PagedQuery:
     """A query for one page of entities and the exact total. Build it once, fetch it with any parameters.
 
     The primary key ends every sort order, so that the pages together contain each entity exactly once. ``columns`` maps
-    the name of a sort to the column to use, where that is not the entity's column of the same name.
+    the name of a sort to the column to use, where that is not the entity's column of the same name. ``total`` is a
+    statement that knows the total; without one the rows are counted.
     Raises ValueError if a sort names no column.
     """
 
@@ -34,8 +35,9 @@ class PagedQuery:
         statement: Select[Any],
         sorts: Sequence[Sort] = (),
         columns: Mapping[str, ColumnElement[Any]] = NO_COLUMNS,
+        total: Select[Any] | None = None,
     ) -> None:
-        self._total = total_of(statement)
+        self._total = total_of(statement) if total is None else total
         rows = first_rows(entity, statement, sorts, columns).offset(bindparam("_offset", type_=Integer))
         self._rows = rows.add_columns(self._total.scalar_subquery())
 

@@ -36,7 +36,7 @@ class PriceListReport(ReportKind):
         self._batch_size = settings.batch_size
 
     async def count(self, scope: Scope, at_most: int | None = None) -> int:
-        return await self._products.count(at_most=at_most)
+        return await self._products.count()
 
     async def batches(self, scope: Scope) -> AsyncIterator[Sequence[tuple[int | str, Row]]]:
         async for batch in product_batches(self._products, self._batch_size, include_inactive=False):
