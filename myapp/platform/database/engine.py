@@ -1,5 +1,6 @@
 """The SQLAlchemy engine: supported databases, time limits, and settings of each new connection."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..config import Seconds
-from ..errors import DatabaseUnavailableError, StartupError
+from ..errors import StartupError
 from .faults import translate_faults
 
 READ_ONLY = "read_only"
@@ -41,13 +42,50 @@ def driver_arguments(url: str, settings: EngineSettings) -> dict[str, Any]:
         driver = ""
     match driver:
         case "postgresql+asyncpg":
-            return {"timeout": settings.connect_timeout, "command_timeout": settings.command_timeout}
+            return {
+                "timeout": settings.connect_timeout,
+                "command_timeout": settings.command_timeout,
+                "server_settings": server_settings(settings),
+            }
         case "sqlite+aiosqlite" if make_url(url).database not in (None, "", ":memory:"):
             # isolation_level None: begin_immediate begins transactions, not the driver.
             return {"timeout": settings.sqlite_busy_timeout, "isolation_level": None}
     raise StartupError(
         "database.url (DATABASE__URL): must be sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME"
     )
+
+
+def server_settings(settings: EngineSettings) -> dict[str, str]:
+    """Return the settings that the PostgreSQL server gets for each connection when it is opened.
+
+    The server ends a statement a little before the client gives up. Otherwise the client would drop the connection, and
+    the server would not notice before the statement ends: such sessions would add up beside those of the pool.
+    """
+    return {
+        "statement_timeout": milliseconds(settings.command_timeout * 0.9),
+        # Shorter, so that the log names the reason, but longer than PostgreSQL's deadlock_timeout of one second.
+        "lock_timeout": milliseconds(settings.command_timeout * 0.75),
+        "idle_in_transaction_session_timeout": milliseconds(settings.command_timeout * 5),
+        **server_keepalive(settings),
+        # Plan a statement for the values of each call, which costs some 50 µs. Otherwise, after five calls, PostgreSQL
+        # may choose one plan for all values, which would read the whole table for a rare word as for a common one.
+        "plan_cache_mode": "force_custom_plan",
+    }
+
+
+def server_keepalive(settings: EngineSettings) -> dict[str, str]:
+    """Return settings that end a session whose client has vanished from the network. They do not limit statements."""
+    seconds = settings.command_timeout * 5
+    return {
+        "tcp_user_timeout": milliseconds(seconds),
+        "tcp_keepalives_idle": str(math.ceil(seconds)),
+        "tcp_keepalives_interval": str(math.ceil(settings.command_timeout)),
+        "tcp_keepalives_count": "5",
+    }
+
+
+def milliseconds(seconds: float) -> str:
+    return str(max(1, round(seconds * 1000)))  # 0 would mean no limit
 
 
 def create_engine(database: DatabaseSettings, settings: EngineSettings) -> AsyncEngine:
@@ -76,7 +114,6 @@ def create_engine(database: DatabaseSettings, settings: EngineSettings) -> Async
         event.listen(engine.sync_engine, "connect", enforce_foreign_keys)
         event.listen(engine.sync_engine, "begin", begin_immediate)
     else:
-        event.listen(engine.sync_engine, "connect", plan_for_values)
         event.listen(engine.sync_engine, "checkout", discard_closed)
     return engine
 
@@ -89,19 +126,6 @@ def begin_immediate(connection: Connection) -> None:
     """Take SQLite's write lock at the beginning, so that no row changes between a transaction's read and its write."""
     if not connection.get_execution_options().get(READ_ONLY):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def plan_for_values(connection: Any, _record: object) -> None:
-    """Make PostgreSQL plan a statement for the values of each call, which costs some 50 µs.
-
-    Otherwise, after five calls, PostgreSQL may choose one generic plan for all values. That plan would read the whole
-    table for a rare word as for a common one.
-    """
-    try:
-        connection.run_async(lambda driver: driver.execute("SET plan_cache_mode = force_custom_plan"))
-    except OSError as error:  # includes TimeoutError
-        connection.driver_connection.terminate()
-        raise DatabaseUnavailableError from error
 
 
 def discard_closed(connection: Any, _record: object, _proxy: object) -> None:

@@ -20,11 +20,14 @@ from ..config import make_parent
 from ..errors import StartupError
 from ..pico.replacing import replaces
 from ..text import error_summary
-from .engine import EngineSettings, driver_arguments
+from .engine import EngineSettings, driver_arguments, server_keepalive
 from .faults import is_transient
 
 MIGRATION_LOCK = 7_265_337_465_215
 """Key of PostgreSQL's advisory lock: any number that no other program locks in this database."""
+
+NO_TIME_LIMITS = {"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+"""Settings of a connection that migrates, whatever the limits of the role or of the database."""
 
 LOCK_PAUSE = 0.1
 """Seconds between two attempts to take the lock."""
@@ -76,9 +79,11 @@ class migration_engine:
 
     def __init__(self, url: str, settings: EngineSettings) -> None:
         arguments = driver_arguments(url, settings)
-        arguments.pop("command_timeout", None)
         if url.startswith("sqlite"):
             arguments["timeout"] = 60.0  # seconds to wait while another process migrates
+        else:
+            del arguments["command_timeout"]
+            arguments["server_settings"] = {**NO_TIME_LIMITS, **server_keepalive(settings)}
         self._engine = create_async_engine(url, poolclass=NullPool, connect_args=arguments)
 
     async def __aenter__(self) -> AsyncEngine:
