@@ -14,7 +14,7 @@ class Proxy:
     """Forwards a local port to ``target``, in its own thread."""
 
     def __init__(self, target: URL, port: int | None = None) -> None:
-        self._target = (target.host or "127.0.0.1", target.port or 5432)
+        self.switch(target)
         self.port = port or free_port()
         self.url = target.set(host="127.0.0.1", port=self.port).render_as_string(hide_password=False)
         self._loop = asyncio.new_event_loop()
@@ -45,6 +45,10 @@ class Proxy:
     def stop(self) -> None:
         """Drop all connections and refuse new ones."""
         self._run(self._stop())
+
+    def switch(self, target: URL) -> None:
+        """Forward new connections to ``target``. Those that are open stay with the old one."""
+        self._target = (target.host or "127.0.0.1", target.port or 5432)
 
     def stall(self) -> None:
         """Keep and accept connections, but forward nothing."""

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from sqlalchemy import make_url
 
 from .conftest import client_of as in_process
-from .databases import Databases, in_thread, libpq_url, postgres_server
+from .databases import Databases, in_thread, libpq_url, migrate, postgres_server
 from .fixture_types import StartContainer
 from .issuer import Issuer
 from .platform.web.problems import assert_problem
@@ -166,12 +166,83 @@ class OwnPostgres:
 
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[OwnPostgres]:
+    with start_postgres() as server:
+        yield server
+
+
+@contextmanager
+def start_postgres() -> Iterator[OwnPostgres]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("TEST_DATABASE_URL", raising=False)
         with postgres_server() as url:
             server = OwnPostgres(url, Path())
             [[row]] = server.execute("SHOW data_directory")
             yield OwnPostgres(url, Path(row["data_directory"]))
+
+
+class TestFailover:
+    async def test_the_old_server_lives_on_read_only(
+        self, own_postgres: OwnPostgres, issuer: Issuer, tmp_path: Path
+    ) -> None:
+        """Its address leads to the new server, but connections that are open stay with the old one."""
+        with start_postgres() as new, Proxy(make_url(own_postgres.url)) as proxy:
+            await asyncio.to_thread(migrate, new.url)
+            environment = {"DATABASE__URL": proxy.url, "AUTH_CLIENT__ISSUER": issuer.url}
+            with serving(environment, tmp_path / "log") as server:
+                async with client_of(server, issuer) as client:
+                    answers = await asyncio.gather(*(client.post(PRODUCTS, json=LAMP) for _ in range(30)))
+                    assert {response.status_code for response in answers} == {201}
+                    proxy.switch(make_url(new.url))
+                    own_postgres.execute(
+                        "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"
+                    )
+                    await asyncio.sleep(1.1)
+                    statuses = [(await client.post(PRODUCTS, json=LAMP)).status_code for _ in range(30)]
+                    assert set(statuses[:2]) <= {201, 503}
+                    assert set(statuses[2:]) == {201}
+                    assert (await client.get("/api/v1/health/ready")).status_code == 200
+            own_postgres.execute(
+                "SET default_transaction_read_only = off",
+                "ALTER SYSTEM RESET default_transaction_read_only",
+                "SELECT pg_reload_conf()",
+            )
+            [[row]] = new.execute("SELECT count(*) FROM products")
+            assert row["count"] == statuses.count(201)
+            assert "Traceback" not in server.output
+
+
+class TestLocks:
+    """Another session holds a lock for longer than the time limits."""
+
+    @pytest.mark.parametrize("lock", ["SELECT * FROM products WHERE id = 1 FOR UPDATE", "LOCK TABLE products"])
+    async def test_the_rest_goes_on(self, databases: Databases, issuer: Issuer, tmp_path: Path, lock: str) -> None:
+        url = databases.migrated("postgresql")
+        environment = {"DATABASE__URL": url, "AUTH_CLIENT__ISSUER": issuer.url}
+        count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        with serving(environment, tmp_path / "log") as server:
+            async with client_of(server, issuer) as client:
+                for _ in range(2):
+                    assert (await client.post(PRODUCTS, json=LAMP)).status_code == 201
+                other = f"{PRODUCTS}2" if "WHERE" in lock else "/api/v1/me"
+                connection = await asyncpg.connect(libpq_url(url))
+                transaction = connection.transaction()
+                await transaction.start()
+                await connection.execute(lock)
+                for _ in range(3):
+                    changes = [timed(client.patch(f"{PRODUCTS}1/deactivate")) for _ in range(8)]
+                    refused = asyncio.gather(*changes)
+                    while not refused.done():
+                        assert (await client.get(other)).status_code == 200
+                        assert await connection.fetchval(count) <= 10
+                        await asyncio.sleep(0.05)
+                    for response, seconds in await refused:
+                        assert_problem(response, 503, "database_unavailable")
+                        assert "Retry-After" in response.headers
+                        assert seconds < LIMIT
+                await transaction.rollback()
+                await connection.close()
+                assert (await client.patch(f"{PRODUCTS}1/deactivate")).status_code == 200
+            assert "Traceback" not in server.output
 
 
 class TestOwnPostgres:

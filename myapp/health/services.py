@@ -36,6 +36,7 @@ class HealthService:
         try:
             if await self._schema.revision() != self._head:
                 missing.append("migrations")
+            await self._schema.check_writable()
         except DatabaseUnavailableError:
             missing.append("database")
         if self._keys and not await self._keys.has_keys():

@@ -1,5 +1,6 @@
 """Liveness and readiness: public, without internal details."""
 
+import asyncio
 import logging
 
 import httpx
@@ -7,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from myapp.health.repositories import SchemaRepository
 from myapp.platform.errors import DatabaseUnavailableError
@@ -74,6 +75,28 @@ class TestReady:
 
         container = start({"DATABASE__URL": database_url}, overrides={SchemaRepository: Unreachable()})
         await self.assert_down(container, "database", caplog)
+
+    @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+    async def test_is_down_while_the_server_takes_no_writes(
+        self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """No request but this one makes the service leave the old server after a failover."""
+        database = make_url(database_url).database
+        engine = start({"DATABASE__URL": database_url}).get(SessionManager).engine
+        container = start({"DATABASE__URL": database_url})
+
+        async def set_read_only(value: str) -> None:
+            alter = text(f'ALTER DATABASE "{database}" SET default_transaction_read_only = {value}')
+            async with engine.begin() as connection:  # a session that is open can write
+                await connection.execute(alter)
+
+        await set_read_only("on")
+        await self.assert_down(container, "database", caplog)
+        await set_read_only("off")  # sessions that are open stay read-only
+        await asyncio.sleep(1.1)
+        await self.assert_down(container, "database", caplog)
+        async with client_of(container.get(FastAPI)) as client:
+            assert (await client.get(READY)).status_code == 200
 
     async def test_is_down_without_keys_and_up_once_they_are_there(
         self,

@@ -5,29 +5,42 @@ they are.
 """
 
 import logging
+import time
 from typing import Any
 
 from pico_sqlalchemy import AppBase
-from sqlalchemy import Constraint, Engine, UniqueConstraint, event
+from sqlalchemy import Connection, Constraint, Engine, UniqueConstraint, event
 from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError, DomainError
 from ..text import error_summary
 
 logger = logging.getLogger(__name__)
 
-# PostgreSQL's classes and codes of transient errors: connection, resources, operator intervention, serialisation,
-# deadlock, lock not available (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-TRANSIENT_SQLSTATES = ("08", "53", "57", "25006", "40001", "40P01", "55P03")
+# PostgreSQL's classes and codes of errors (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+READ_ONLY_SQLSTATE = "25006"
+# The connection is of no more use: connection lost, server shuts down, limit of an idle session or of a transaction.
+LOST_SQLSTATES = ("08", "57P", "25P03", "25P04")
+# The transaction was rolled back in favour of another one: serialisation failure, deadlock.
+VICTIM_SQLSTATES = ("40001", "40P01")
+# Transient: also out of resources, operator intervention (with the time limit of a statement), a read-only server, lock
+# not available.
+TRANSIENT_SQLSTATES = (*LOST_SQLSTATES, *VICTIM_SQLSTATES, "53", "57", READ_ONLY_SQLSTATE, "55P03")
 # SQLite's primary result codes of transient errors: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN
 # (https://sqlite.org/rescode.html).
 TRANSIENT_SQLITE_CODES = {5, 6, 8, 10, 13, 14}
+
+CONNECTED_AT = "connected_at"
+RECONNECT_PAUSE = 1.0
+"""Seconds until a connection to a read-only server is replaced."""
 
 
 def translate_faults(engine: Engine) -> None:
     """Make connects and statements of ``engine`` raise a domain error wherever one fits."""
     event.listen(engine, "do_connect", connect)
+    event.listen(engine, "connect", note_time)
     event.listen(engine, "handle_error", translate)
 
 
@@ -37,6 +50,10 @@ def connect(dialect: Dialect, _record: object, arguments: Any, parameters: Any) 
     except Exception as error:
         logger.warning("cannot connect to the database: %s", error_summary(error))
         raise DatabaseUnavailableError from error
+
+
+def note_time(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[CONNECTED_AT] = time.monotonic()
 
 
 def translate(context: ExceptionContext) -> BaseException | None:
@@ -55,6 +72,8 @@ def translate(context: ExceptionContext) -> BaseException | None:
             if context.connection is not None:
                 # asyncpg's own connection: SQLAlchemy types it as Any | None
                 context.connection.connection.driver_connection.terminate()  # type: ignore[union-attr]
+        elif is_useless(error, context.connection):
+            context.is_disconnect = True  # SQLAlchemy then replaces this connection and all older ones of the pool
         logger.warning("the database did not answer: %s", error_summary(error))
         unavailable = DatabaseUnavailableError()
         unavailable.__cause__ = error
@@ -62,12 +81,33 @@ def translate(context: ExceptionContext) -> BaseException | None:
     return None
 
 
+def is_useless(error: Exception, connection: Connection | None) -> bool:
+    """Return whether the connection that raised ``error`` has to be replaced.
+
+    After a failover, the old server may live on and accept reads only. If a new connection is read-only as well, a
+    replacement would not help; it is kept for a while, so that failing writes do not slow down the reads.
+    """
+    sqlstate = sqlstate_of(error)
+    if sqlstate == READ_ONLY_SQLSTATE and connection is not None and not connection.closed:
+        return bool(time.monotonic() - connection.info[CONNECTED_AT] > RECONNECT_PAUSE)
+    return sqlstate.startswith(LOST_SQLSTATES)
+
+
 def is_transient(error: BaseException) -> bool:
     if isinstance(error, OSError | TimeoutError):
         return True
-    sqlstate = getattr(error, "sqlstate", None) or ""
     code = getattr(error, "sqlite_errorcode", None) or 0
-    return sqlstate.startswith(TRANSIENT_SQLSTATES) or (code & 0xFF) in TRANSIENT_SQLITE_CODES
+    return sqlstate_of(error).startswith(TRANSIENT_SQLSTATES) or (code & 0xFF) in TRANSIENT_SQLITE_CODES
+
+
+def is_victim(error: DatabaseUnavailableError) -> bool:
+    """Return whether the same transaction can succeed if it is tried again at once."""
+    return error.__cause__ is not None and sqlstate_of(error.__cause__) in VICTIM_SQLSTATES
+
+
+def sqlstate_of(error: BaseException) -> str:
+    """Return PostgreSQL's code of ``error``, or an empty string."""
+    return getattr(error, "sqlstate", None) or ""
 
 
 def constraint_violation(error: BaseException) -> DomainError | None:

@@ -2,23 +2,27 @@
 # ruff: noqa: PT012 - a transaction may raise at its end
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from myapp.health.repositories import SchemaRepository
+from myapp.platform.database.faults import RECONNECT_PAUSE
 from myapp.platform.database.sessions import TransactionalSessionManager
 from myapp.platform.errors import AlreadyExistsError, ConstraintViolationError, DatabaseUnavailableError
 from myapp.platform.events.models import Event
 from myapp.products.models import Product
 from tests.databases import free_port, libpq_url
+from tests.fixture_types import StartContainer
 
-from .conftest import Names, in_use, lamp, only_postgresql, only_sqlite, session_manager
+from .conftest import POOL_SIZE, Names, execute, in_use, lamp, only_postgresql, only_sqlite, session_manager
 
 Sessions = TransactionalSessionManager
 
@@ -211,6 +215,69 @@ class TestPostgresqlUnavailable:
 
         results = await asyncio.gather(lock("first", "second"), lock("second", "first"), return_exceptions=True)
         assert sorted(type(result).__name__ for result in results) == ["DatabaseUnavailableError", "NoneType"]
+
+
+@only_postgresql
+class TestReadOnlyServer:
+    """After a failover, the old server may live on and take no writes."""
+
+    async def test_all_its_connections_are_replaced(self, database_url: str) -> None:
+        set_read_only(database_url, "on")
+        sessions = session_manager(database_url)
+        await use_all_connections(sessions)
+        set_read_only(database_url, "off")  # for new sessions only
+        await asyncio.sleep(RECONNECT_PAUSE + 0.1)
+        with pytest.raises(DatabaseUnavailableError):
+            await save(sessions)
+        for _ in range(POOL_SIZE):
+            await save(sessions)
+        await sessions.engine.dispose()
+
+    async def test_reads_go_on_with_the_same_connections_while_writes_fail(self, database_url: str) -> None:
+        set_read_only(database_url, "on")
+        sessions = session_manager(database_url)
+        before = await use_all_connections(sessions)
+        for _ in range(POOL_SIZE):
+            with pytest.raises(DatabaseUnavailableError):
+                await save(sessions)
+        assert await use_all_connections(sessions) == before
+        await sessions.engine.dispose()
+
+    async def test_readiness_needs_no_right_to_write_the_revision(
+        self, database_url: str, postgres_role: Callable[..., str], start: StartContainer
+    ) -> None:
+        url = postgres_role(database_url)
+        execute(database_url, f'GRANT SELECT ON alembic_version TO "{make_url(url).username}"')
+        repository = start({"DATABASE__URL": url}).get(SchemaRepository)
+        await repository.check_writable()
+        set_read_only(database_url, "on")
+        repository = start({"DATABASE__URL": url}).get(SchemaRepository)
+        with pytest.raises(DatabaseUnavailableError):
+            await repository.check_writable()
+        set_read_only(database_url, "off")
+
+
+def set_read_only(url: str, value: str) -> None:
+    alter = f'ALTER DATABASE "{make_url(url).database}" SET default_transaction_read_only = {value}'
+    execute(url, "SET default_transaction_read_only = off", alter)
+
+
+async def save(sessions: Sessions) -> None:
+    async with sessions.transaction() as session:
+        session.add(lamp())
+
+
+async def use_all_connections(sessions: Sessions) -> set[int]:
+    """Return the server's process ids of all connections of the pool."""
+
+    async def use() -> int:
+        async with sessions.transaction(read_only=True) as session:
+            pid: int = await session.scalar(text("SELECT pg_backend_pid()"))
+            await all_in_use.wait()
+            return pid
+
+    all_in_use = asyncio.Barrier(POOL_SIZE)
+    return set(await asyncio.gather(*(use() for _ in range(POOL_SIZE))))
 
 
 async def terminate(url: str, pid: int | None) -> None:
