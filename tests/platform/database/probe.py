@@ -3,9 +3,12 @@
 from typing import Any
 
 from pico_ioc import component
+from pico_pydantic import validate
 from pico_sqlalchemy import PageRequest, SessionManager, get_session, query, repository, transactional
+from sqlalchemy import select, update
 
 from myapp.products.models import Product
+from myapp.products.schemas import ProductChanges
 
 
 @repository(entity=Product)
@@ -73,3 +76,51 @@ class ProbeService:
     async def save_and_find(self, product: Product) -> Any:
         await self._repo.save(product)
         return await self._repo.named(name=product.name)
+
+
+@component
+class VictimService:
+    """Each call counts an attempt and adds one to the stock of all products.
+
+    The first ``failures`` attempts are the victims of a conflict with another transaction.
+    """
+
+    def __init__(self, manager: SessionManager) -> None:
+        self._manager = manager
+        self.failures = 0
+        self.attempts: list[Any] = []
+
+    @transactional(isolation_level="REPEATABLE READ")
+    async def work(self, *arguments: Any) -> Product:
+        return await self._work(arguments)
+
+    @validate
+    @transactional(isolation_level="REPEATABLE READ")
+    async def validated_inside(self, data: ProductChanges) -> Product:
+        return await self._work(data)
+
+    @transactional(isolation_level="REPEATABLE READ")
+    @validate
+    async def validated_outside(self, data: ProductChanges) -> Product:
+        return await self._work(data)
+
+    async def _work(self, argument: Any) -> Product:
+        self.attempts.append(argument)
+        session = get_session(self._manager)
+        product = (await session.scalars(select(Product))).one()
+        if len(self.attempts) <= self.failures:
+            async with self._manager.transaction(propagation="REQUIRES_NEW") as other:
+                await other.execute(update(Product).values(description=f"attempt {len(self.attempts)}"))
+        product.stock += 1
+        await session.flush()
+        return product
+
+
+@component
+class OuterService:
+    def __init__(self, inner: VictimService) -> None:
+        self._inner = inner
+
+    @transactional(isolation_level="REPEATABLE READ")
+    async def work(self) -> None:
+        await self._inner.work()
