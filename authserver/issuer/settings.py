@@ -8,11 +8,14 @@ from pico_ioc import configured
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from myapp.platform.urls import base_url
 
-def http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise PydanticCustomError("issuer_url", "must be an http or https URL without query and fragment")
+
+def issuer_url(value: str) -> str:
+    try:
+        base_url(value)
+    except ValueError as error:
+        raise PydanticCustomError("issuer_url", "{reason}", {"reason": str(error)}) from None
     return value
 
 
@@ -21,7 +24,7 @@ def http_url(value: str) -> str:
 class IssuerSettings:
     """``token_lifetime`` is in seconds."""
 
-    url: Annotated[str, AfterValidator(http_url)] = "http://127.0.0.1:8100"
+    url: Annotated[str, AfterValidator(issuer_url)] = "http://127.0.0.1:8100"
     audience: Annotated[str, Field(min_length=1)] = "products-api"
     token_lifetime: Annotated[int, Field(ge=1, le=86_400)] = 900
 

@@ -23,7 +23,7 @@ def token(username: str, issuer: Issuer = None) -> None:
     with exit_on_startup_error():
         address = issuer or settings_of(AuthClientSettings).issuer
         setting = "--issuer" if issuer else "auth_client.issuer"
-        require_secure(address, setting, settings_of(AuthSettings).insecure_hosts)
+        require_secure(address, setting, settings_of(AuthSettings).insecure_hosts, is_base=True)
         print(login(address.rstrip("/"), username, piped or typer.prompt("Password", hide_input=True)))
 
 
@@ -31,16 +31,13 @@ def login(issuer: str, username: str, password: str) -> str:
     """Return a bearer token. Raises StartupError when the auth server refuses or does not answer."""
     import httpx
 
+    from ..platform.auth.discovery import NO_PROXY_FOR_HTTP
     from ..platform.errors import StartupError
 
     try:
-        answer = httpx.post(
-            f"{issuer}/login",
-            json={"username": username, "password": password},
-            timeout=5,
-            trust_env=issuer.startswith("https:"),
-        )
-    except httpx.HTTPError as error:
+        with httpx.Client(timeout=5, mounts=NO_PROXY_FOR_HTTP, follow_redirects=False) as client:
+            answer = client.post(f"{issuer}/login", json={"username": username, "password": password})
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:  # some of them by a proxy's address
         raise StartupError(f"the auth server at {issuer} does not answer ({type(error).__name__})") from error
     try:
         content = answer.json()

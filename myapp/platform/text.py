@@ -40,6 +40,16 @@ def replace_unstorable(value: str) -> str:
     return "".join(character if is_storable(character) else "?" for character in value)
 
 
+def cut(value: str, limit: int = 200) -> str:
+    """Return ``value``, or its beginning if it is too long for a line of the log."""
+    return value if len(value) <= limit else f"{value[:limit]}…"
+
+
+def shown(value: object) -> str:
+    """Return a value from outside for a line of the log: quoted, with control characters escaped, and cut."""
+    return cut(repr(cut(value) if isinstance(value, str) else value))
+
+
 def error_summary(error: object) -> str:
     """Return the type and the first line of an error, for the log or the operator."""
     return f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")

@@ -27,6 +27,11 @@ class TestFailure:
         [
             ("AUTHSERVER__ISSUER__URL", "login.example.com"),
             ("AUTHSERVER__ISSUER__URL", "https://login.example.com/?tenant=1"),
+            ("AUTHSERVER__ISSUER__URL", "https://["),
+            ("AUTHSERVER__ISSUER__URL", "https://login.example.com:port"),
+            ("AUTHSERVER__ISSUER__URL", "https://login.example.com "),
+            ("AUTHSERVER__ISSUER__URL", "https://ada:secret@login.example.com"),
+            ("AUTHSERVER__ISSUER__URL", "ftp://login.example.com"),
             ("AUTHSERVER__ISSUER__AUDIENCE", ""),
             ("AUTHSERVER__ISSUER__NAME", "unknown key"),
             ("AUTHSERVER__LOGIN__MAX_FAILURES", "many"),

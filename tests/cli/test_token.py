@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from myapp.cli.main import cli
 
 from ..databases import in_thread
+from ..platform.test_urls import NO_BASES, NO_URLS
 
 
 class LoginServer(ThreadingHTTPServer):
@@ -87,3 +88,35 @@ class TestPlainHttp:
     def test_a_setting_can_allow_it(self) -> None:
         result = token("--issuer", "http://login.invalid", AUTH__INSECURE_HOSTS='["login.invalid"]')
         assert "the auth server at http://login.invalid does not answer" in result.output
+
+
+class TestAddress:
+    @pytest.mark.parametrize("url", NO_URLS)
+    def test_what_is_no_url_is_one_line(self, url: str) -> None:
+        result = token("--issuer", url)
+        assert isinstance(result.exception, SystemExit)
+        assert result.output.startswith("products-api: --issuer: must be a URL")
+        assert result.output.count("\n") == 1
+
+    @pytest.mark.parametrize("url", NO_BASES)
+    def test_the_path_of_the_login_is_appended(self, url: str) -> None:
+        assert_fails(token("--issuer", url), "--issuer: must be a URL without user name, query and fragment")
+
+    @pytest.mark.parametrize("proxy", ["nonsense://[", "http://proxy.invalid:port", "socks5://127.0.0.1:9"])
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_a_wrong_proxy_is_one_line(self, proxy: str, scheme: str) -> None:
+        result = token("--issuer", f"{scheme}://127.0.0.1:9", HTTPS_PROXY=proxy)
+        assert isinstance(result.exception, SystemExit)
+        assert result.output.startswith(f"products-api: the auth server at {scheme}://127.0.0.1:9 does not answer (")
+        assert result.output.count("\n") == 1
+
+    @pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY", "all_proxy"])
+    def test_plain_http_goes_to_no_proxy(self, server: LoginServer, variable: str) -> None:
+        server.body = b'{"access_token": "a.b.c"}'
+        for address in (server.url, server.url.replace("http", "HTTP")):
+            result = token("--issuer", address, **{variable: "http://127.0.0.1:9"})
+            assert result.output == "a.b.c\n"
+
+    def test_no_redirect_is_followed(self, server: LoginServer) -> None:
+        server.status, server.body = 307, b""
+        assert_fails(token("--issuer", server.url), f"{server.url} has no /login; is it the bundled auth server?")

@@ -2,13 +2,21 @@
 
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from ..errors import StartupError
+from ..text import shown
+from ..urls import base_url, http_url
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+NO_PROXY_FOR_HTTP: dict[str, None] = {"http://": None}
+"""The ``mounts`` of a client that never uses a proxy for plain http, even if the environment names one.
+
+Keys that come by plain http are trusted because they come from this machine, or from a host that a setting names; a
+proxy could replace them. The client decides for each URL that it fetches.
+"""
 
 
 def discovery_url(issuer: str) -> str:
@@ -19,28 +27,24 @@ async def discover(issuer: str, client: httpx.AsyncClient) -> dict[str, Any]:
     """Return the issuer's document. Raises if it cannot be fetched or names another issuer (OpenID Discovery §4.3)."""
     document: dict[str, Any] = (await client.get(discovery_url(issuer))).raise_for_status().json()
     if document["issuer"] != issuer:
-        raise ValueError("the discovery document names another issuer")
+        raise ValueError(f"the discovery document is of {shown(document['issuer'])}, not of {shown(issuer)}")
     return document
 
 
 def issuer_client(timeout: float) -> httpx.AsyncClient:
-    """Return a client that never uses a proxy for plain http, even if the environment names one.
-
-    It follows no redirect.
-
-    Keys that come by plain http are trusted because they come from this machine, or from a host that a setting names;
-    a proxy could replace them. The client decides for each URL that it fetches.
-    """
-    return httpx.AsyncClient(timeout=timeout, mounts={"http://": None}, follow_redirects=False)
+    """Return a client for keys and documents. It uses no proxy for plain http, and follows no redirect."""
+    return httpx.AsyncClient(timeout=timeout, mounts=NO_PROXY_FOR_HTTP, follow_redirects=False)
 
 
-def require_secure(url: str, setting: str, insecure_hosts: Collection[str]) -> None:
+def require_secure(url: str, setting: str, insecure_hosts: Collection[str], *, is_base: bool = False) -> None:
     """Raise StartupError, which names ``setting``, for a URL that must not carry keys, codes or passwords.
 
-    Allowed are https, and plain http to this machine and to ``insecure_hosts`` (``auth.insecure_hosts``).
+    Allowed are https, and plain http to this machine and to ``insecure_hosts`` (``auth.insecure_hosts``). With
+    ``is_base``, paths can be appended to the URL.
     """
-    parts = urlsplit(url)
-    hosts = LOOPBACK | set(insecure_hosts)
-    if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in hosts)):
-        return
-    raise StartupError(f"{setting}: must be https, or http to a host of auth.insecure_hosts (AUTH__INSECURE_HOSTS)")
+    try:
+        parsed = base_url(url) if is_base else http_url(url)
+    except ValueError as error:
+        raise StartupError(f"{setting}: {error}") from None
+    if parsed.scheme != "https" and parsed.host not in LOOPBACK | set(insecure_hosts):
+        raise StartupError(f"{setting}: must be https, or http to a host of auth.insecure_hosts (AUTH__INSECURE_HOSTS)")

@@ -41,7 +41,8 @@ class IssuerKeys(JWKSClient):
         self._lock = asyncio.Lock()
         if settings.enabled:
             if settings.issuer:
-                require_secure(settings.issuer, "auth_client.issuer", auth.insecure_hosts)
+                is_base = not settings.jwks_endpoint
+                require_secure(settings.issuer, "auth_client.issuer", auth.insecure_hosts, is_base=is_base)
             if settings.jwks_endpoint:
                 require_secure(settings.jwks_endpoint, "auth_client.jwks_endpoint", auth.insecure_hosts)
 

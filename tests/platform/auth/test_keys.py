@@ -15,6 +15,7 @@ from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.errors import IssuerUnavailableError, StartupError
 from tests.conftest import client_of
 from tests.issuer import DISCOVERY, KEYS, Issuer, public_jwk
+from tests.platform.test_urls import NO_BASES, NO_URLS
 from tests.platform.web.problems import assert_problem
 
 from ...fixture_types import StartContainer
@@ -199,12 +200,16 @@ class TestBrokenIssuer:
         broken_issuer.status, broken_issuer.body = 200, None
         await cold.validate(token)
 
-    async def test_a_discovery_document_of_another_issuer(self, own_issuer: Issuer) -> None:
+    async def test_a_discovery_document_of_another_issuer(
+        self, own_issuer: Issuer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The log names both."""
         for issuer in ("https://elsewhere.example", own_issuer.url + "/", None, [own_issuer.url]):
             document = {"issuer": issuer, "jwks_uri": own_issuer.url + KEYS}
             own_issuer.body = json.dumps(document).encode()
             with pytest.raises(IssuerUnavailableError):
                 await validator_of(own_issuer).validate(own_issuer.token("viewer"))
+            assert f"the discovery document is of {issuer!r}, not of '{own_issuer.url}'" in caplog.text
         assert KEYS not in own_issuer.requests
 
     @pytest.mark.parametrize(
@@ -275,7 +280,7 @@ class TestOverHttp:
     async def test_a_silent_issuer(self, start_application: Callable[..., FastAPI], own_issuer: Issuer) -> None:
         """No request waits longer than the timeout of one fetch, and no fetch follows at once."""
         own_issuer.silence()
-        async with client_of(start_application()) as client:
+        async with client_of(start_application(AUTH__JWKS_REFRESH_PAUSE="30")) as client:
             started = time.monotonic()
             tokens = [own_issuer.token("viewer") for _ in range(CALLERS)]
             for response in await asyncio.gather(*map(caller(client), tokens)):
@@ -314,15 +319,28 @@ class TestTransport:
     def keys(self, insecure_hosts: tuple[str, ...] = (), **client: object) -> IssuerKeys:
         return IssuerKeys(AuthClientSettings(**client), AuthSettings(insecure_hosts=list(insecure_hosts)))  # type: ignore[arg-type]
 
-    @pytest.mark.parametrize("url", [*FOREIGN, "ftp://auth.example", "auth.example", "//auth.example", "https://"])
+    @pytest.mark.parametrize("url", FOREIGN)
     def test_plain_http_to_another_machine_stops_the_start(self, url: str) -> None:
         with pytest.raises(StartupError, match=r"auth_client\.issuer.*AUTH__INSECURE_HOSTS"):
+            self.keys(issuer=url)
+        with pytest.raises(StartupError, match=r"auth_client\.jwks_endpoint.*AUTH__INSECURE_HOSTS"):
+            self.keys(issuer="https://auth.example", jwks_endpoint=url)
+
+    @pytest.mark.parametrize("url", NO_URLS)
+    def test_what_is_no_url_stops_the_start(self, url: str) -> None:
+        with pytest.raises(StartupError, match=r"auth_client\.issuer: must be a URL"):
             self.keys(issuer=url)
         with pytest.raises(StartupError, match=r"auth_client\.jwks_endpoint"):
             self.keys(issuer="https://auth.example", jwks_endpoint=url)
 
     @pytest.mark.parametrize("url", ["https://auth.example/realms/a", "http://localhost:8100", "http://[::1]:8100"])
     def test_https_and_this_machine_are_fine(self, url: str) -> None:
+        self.keys(issuer=url, jwks_endpoint=url)
+
+    @pytest.mark.parametrize("url", NO_BASES)
+    def test_paths_are_appended_to_an_issuer(self, url: str) -> None:
+        with pytest.raises(StartupError, match=r"auth_client\.issuer: must be a URL without"):
+            self.keys(issuer=url)
         self.keys(issuer=url, jwks_endpoint=url)
 
     def test_a_setting_names_other_hosts(self) -> None:
@@ -338,11 +356,13 @@ class TestTransport:
             start_application(AUTH_CLIENT__ISSUER="http://auth:8100")
         start_application(AUTH_CLIENT__ISSUER="http://auth:8100", AUTH__INSECURE_HOSTS='["auth"]')
 
-    @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+    @pytest.mark.parametrize("no_proxy", ["", "elsewhere.example"])
+    @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
     async def test_plain_http_goes_to_no_proxy(
-        self, own_issuer: Issuer, attacker: Issuer, monkeypatch: pytest.MonkeyPatch, variable: str
+        self, own_issuer: Issuer, attacker: Issuer, monkeypatch: pytest.MonkeyPatch, variable: str, no_proxy: str
     ) -> None:
         monkeypatch.setenv(variable, attacker.url)
+        monkeypatch.setenv("NO_PROXY", no_proxy)
         keys = self.keys(issuer="https://auth.example", jwks_endpoint=own_issuer.url + KEYS)
         assert await keys.get_key(next(iter(own_issuer.keys)))
         assert attacker.requests == []
