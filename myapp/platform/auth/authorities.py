@@ -52,19 +52,29 @@ class AuthorityResolver:
     """
 
     def __init__(self, settings: AuthSettings, client: AuthClientSettings) -> None:
-        self._paths = [
-            [client.audience if step == "<audience>" else step for step in path.split(".")]
-            for path in settings.role_claims
-        ]
-        self._scope_counts = settings.scope_grants_permissions
+        audiences = [client.audience, *settings.further_audiences]
+        paths = [path.replace("<audience>", audience) for path in settings.role_claims for audience in audiences]
+        self._role_paths = list(dict.fromkeys(paths))
+        self._known_roles = frozenset(settings.permissions)
+        self._permission_claims = ["permissions"]
+        if settings.scope_grants_permissions:
+            self._permission_claims += ["scope", "scp"]
 
     async def resolve(self, claims: TokenClaims, raw_claims: dict[str, Any]) -> list[str]:
         """Return the token's roles and its own permissions, each once."""
-        found = [name for path in self._paths for name in names_at_path(raw_claims, path) if not is_permission(name)]
-        found += filter(is_permission, names_in(raw_claims.get("permissions")))
-        if self._scope_counts and isinstance(scope := raw_claims.get("scope"), str):
-            found += filter(is_permission, scope.split())
+        found = [name for path in self._role_paths for name in self._roles_in(value_at(raw_claims, path))]
+        found = [name for name in found if not is_permission(name)]
+        for claim in self._permission_claims:
+            found += filter(is_permission, names_in(raw_claims.get(claim)))
         return list(dict.fromkeys(found))
+
+    def _roles_in(self, value: Any) -> list[str]:
+        """Return the names in ``value``, which may also be an object with the names as keys (ZITADEL)."""
+        if isinstance(value, dict):
+            return [name for name, held in value.items() if name and held is not None and held is not False]
+        if isinstance(value, str) and value in self._known_roles:
+            return [value]  # a role whose name has a blank
+        return names_in(value)
 
 
 @component
@@ -84,15 +94,25 @@ class Grants:
         return list(dict.fromkeys([*given, *granted]))
 
 
-def names_at_path(claims: dict[str, Any], path: list[str]) -> list[str]:
-    value: Any = claims
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return names_in(value)
+def value_at(claims: Any, path: str) -> Any:
+    """Return the claim with the name ``path``, or else what is at this path, or None.
+
+    Dots separate the names of a path. A name may contain dots too, such as ``https://shop.example.com/roles``.
+    """
+    if not isinstance(claims, dict):
+        return None
+    if path in claims:
+        return claims[path]
+    dot = path.find(".")
+    while dot >= 0:
+        if path[:dot] in claims and (found := value_at(claims[path[:dot]], path[dot + 1 :])) is not None:
+            return found
+        dot = path.find(".", dot + 1)
+    return None
 
 
 def names_in(value: Any) -> list[str]:
-    """Return the names in ``value``: one string, or the strings of a list. Anything else grants nothing."""
+    """Return the names in ``value``: those of a string with blanks between, or the strings of a list."""
     if isinstance(value, str):
-        return [value] if value else []
+        return value.split()
     return [name for name in value if isinstance(name, str) and name] if isinstance(value, list) else []

@@ -5,13 +5,15 @@ import logging
 import time
 from typing import Any
 
-import jwt
+from jwt import PyJWTError
 from pico_client_auth.config import AuthClientSettings
 from pico_client_auth.jwks_client import JWKSClient
 
 from ..errors import IssuerUnavailableError
 from ..pico.replacing import replaces
+from ..text import error_summary
 from .discovery import discover, issuer_client, require_secure
+from .published import PublishedKey, read_key
 from .settings import AuthSettings
 
 logger = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ class IssuerKeys(JWKSClient):
     pico-client-auth 0.7.1 fetches for every unknown ``kid`` and for every concurrent caller. It fails when a refresh
     fails, although its keys are still good, and it parses the key again for each token.
 
+    A key needs no ``kid`` while it is the only key for the accepted algorithms, and nor does a token then.
+
     Two fetches are at least ``auth.jwks_refresh_pause`` seconds apart, so a new key can be unknown for that long.
     The first token after ``auth_client.jwks_ttl_seconds`` triggers a refresh. If that fails, the old keys stay.
     """
@@ -34,8 +38,11 @@ class IssuerKeys(JWKSClient):
         self._endpoint = settings.jwks_endpoint
         self._ttl = settings.jwks_ttl_seconds
         self._auth = auth
-        self._raw: dict[str, dict[str, Any]] = {}
-        self._parsed: dict[str, jwt.PyJWK] = {}
+        self._accepted = frozenset(settings.accepted_algorithms)
+        self._by_kid: dict[str | None, PublishedKey] = {}
+        """The keys by ``kid``, and by None the key of tokens without one."""
+        self._nameless: PublishedKey | None = None
+        """The only key, if it has no ``kid``."""
         self._fresh_until = 0.0
         self._pause_until = 0.0
         self._lock = asyncio.Lock()
@@ -48,30 +55,50 @@ class IssuerKeys(JWKSClient):
 
     async def get_key(self, kid: str) -> dict[str, Any]:
         """Return the JWK named ``kid``. Raises KeyError, or IssuerUnavailableError when there are no keys at all."""
-        await self._ensure_keys(kid)
-        return self._raw[kid]
+        return (await self.signing_key(kid)).jwk
 
-    async def signing_key(self, kid: str) -> jwt.PyJWK:
-        """Return the parsed key named ``kid``, the same object until the issuer changes it. Raises as ``get_key``."""
-        key = self._parsed.get(kid)
+    async def signing_key(self, kid: str | None) -> PublishedKey:
+        """Return the key of a token that names ``kid``, or none. Raises as ``get_key``.
+
+        It is the same object until the issuer changes the key.
+        """
+        key = self._by_kid.get(kid, self._nameless)
         if key is not None and time.monotonic() < self._fresh_until:
             return key
         await self._ensure_keys(kid)
-        return self._parsed[kid]
+        key = self._by_kid.get(kid, self._nameless)
+        if key is None:
+            raise KeyError(kid)
+        return key
+
+    async def newer_key(self, kid: str | None, key: PublishedKey) -> PublishedKey | None:
+        """Return the key that has replaced ``key`` for tokens that name ``kid``, or None.
+
+        If ``key`` was taken only because there is no other, fetch the keys again first.
+        """
+        if kid is None or kid != key.kid:
+            await self._refresh()
+        newer = self._by_kid.get(kid, self._nameless)
+        return None if newer is key else newer
+
+    @property
+    def names(self) -> list[str]:
+        """The ``kid`` of each key."""
+        return [kid for kid in self._by_kid if kid is not None]
 
     async def has_keys(self) -> bool:
         """Return whether there are keys to check a token with. Without any, try to fetch them first."""
-        if not self._parsed:
+        if not self._by_kid:
             await self._refresh()
-        return bool(self._parsed)
+        return bool(self._by_kid)
 
-    async def _ensure_keys(self, kid: str) -> None:
+    async def _ensure_keys(self, kid: str | None) -> None:
         """Refresh the keys if they are old or ``kid`` is unknown. Raises IssuerUnavailableError without any key."""
-        if kid not in self._parsed:
+        if self._by_kid.get(kid, self._nameless) is None:
             await self._refresh()
         elif time.monotonic() >= self._fresh_until and not self._lock.locked():
             await self._refresh()  # one request waits for it; the others use the old keys
-        if not self._parsed:
+        if not self._by_kid:
             raise IssuerUnavailableError
 
     async def _refresh(self) -> None:
@@ -82,11 +109,11 @@ class IssuerKeys(JWKSClient):
                 async with asyncio.timeout(self._auth.jwks_timeout):
                     self._replace(await self._fetch())
             except Exception as error:
-                logger.warning("cannot fetch the issuer's keys: %s: %s", type(error).__name__, error)
+                logger.warning("cannot fetch the keys of the issuer %s: %s", self._issuer, error_summary(error))
             finally:
                 # The pause begins at the end of the fetch, so that callers who waited for it do not repeat it. Without
                 # any key no caller can be served, so the next fetch may come after a second.
-                pause = self._auth.jwks_refresh_pause if self._parsed else min(1.0, self._auth.jwks_refresh_pause)
+                pause = self._auth.jwks_refresh_pause if self._by_kid else min(1.0, self._auth.jwks_refresh_pause)
                 self._pause_until = time.monotonic() + pause
 
     async def _fetch(self) -> list[Any]:
@@ -99,21 +126,23 @@ class IssuerKeys(JWKSClient):
                 raise TypeError("keys is not a list")
             return keys
 
-    def _replace(self, keys: list[Any]) -> None:
-        """Store ``keys`` but for those that cannot be used. A key that did not change stays the same object."""
-        raw: dict[str, dict[str, Any]] = {}
-        parsed: dict[str, jwt.PyJWK] = {}
-        for key in keys:
+    def _replace(self, published: list[Any]) -> None:
+        """Store the keys that can be used. A key that did not change stays the same object."""
+        usable: list[PublishedKey] = []
+        for jwk in published:
             try:
-                kid = key["kid"]
-                if not isinstance(kid, str) or key.get("use", "sig") != "sig" or key.get("kty") == "oct":
-                    continue
-                parsed[kid] = self._parsed[kid] if self._raw.get(kid) == key else jwt.PyJWK(key)
-                raw[kid] = key
-            except (TypeError, KeyError, AttributeError, jwt.PyJWTError) as error:
+                known = self._by_kid.get(jwk.get("kid"))
+                key = known if known and known.jwk == jwk else read_key(jwk, self._accepted)
+            except (TypeError, KeyError, ValueError, AttributeError, PyJWTError) as error:
                 logger.warning("a key of the issuer cannot be used: %s", type(error).__name__)
-        if not parsed:
-            logger.warning("the issuer published no usable key; the old keys stay")
+            else:
+                usable += [key] if key else []
+        fitting = [key for key in usable if key.algorithms]  # they go last: others may have the same kid
+        keys: dict[str | None, PublishedKey] = {key.kid: key for key in [*usable, *fitting] if key.kid is not None}
+        if len(fitting) == 1:
+            [keys[None]] = fitting
+        if not keys:
+            logger.warning("the issuer published no usable key, or several without kid; the old keys stay")
             return
-        self._raw, self._parsed = raw, parsed
+        self._by_kid, self._nameless = keys, keys[None] if None in keys and keys[None].kid is None else None
         self._fresh_until = time.monotonic() + self._ttl

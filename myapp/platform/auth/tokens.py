@@ -13,22 +13,22 @@ from pico_client_auth.jwks_client import JWKSClient
 from pico_client_auth.revocation_cache import RevocationCache
 from pico_client_auth.token_validator import TokenValidator
 
-from ..context.claims import MAX_SUBJECT
 from ..errors import DomainError, StartupError
 from ..pico.replacing import replaces
-from ..text import is_storable
+from ..text import error_summary, shown
+from .checks import AccessTokenChecks
 from .keys import IssuerKeys
+from .published import PUBLIC_KEY_ALGORITHMS, PublishedKey
+from .refusals import Refusal, Refusals
 from .settings import AuthSettings
 
-ALGORITHMS = set(jwt.algorithms.get_default_algorithms())
-PUBLIC_KEY_ALGORITHMS = {name for name in ALGORITHMS if name != "none" and not name.startswith("HS")}
-ACCESS_TOKEN_TYPES = {None, "jwt", "at+jwt", "application/at+jwt"}
-"""Values of the header ``typ`` that an access token may have. Other values mark tokens for another use."""
+NOT_VALID = "The token is not valid."
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    key: jwt.PyJWK
+    kid: str | None
+    key: PublishedKey
     expires_at: float
     claims: TokenClaims
     raw: dict[str, Any]
@@ -53,10 +53,11 @@ class AccessTokenValidator(TokenValidator):
         assert isinstance(jwks_client, IssuerKeys)
         self._keys = jwks_client
         self._revoked = revocation_cache.is_revoked
-        self._issuer = settings.issuer
-        self._audience = settings.audience
+        self._issuers = [settings.issuer, *auth.further_issuers]
+        self._refusals = Refusals()
+        self._checks = AccessTokenChecks([settings.audience, *auth.further_audiences], auth, self._refusals)
         self._leeway = auth.leeway
-        self._algorithms = list(settings.accepted_algorithms)
+        self._algorithms = settings.accepted_algorithms
         self._cache_size = auth.token_cache_size
         self._cache: dict[bytes, VerifiedToken] = {}
         if not self._algorithms or not PUBLIC_KEY_ALGORITHMS.issuperset(self._algorithms):
@@ -78,18 +79,22 @@ class AccessTokenValidator(TokenValidator):
                 verified = await self._verify(token)
                 self._remember(digest, verified)
             if await self._revoked(verified.claims.jti):
-                raise TokenInvalidError("The token was revoked.")
+                raise self._refusals.refuse(
+                    "The token was revoked.", "jti", "one that is not revoked", verified.claims.jti
+                )
         except (AuthClientError, DomainError):
             raise
         except Exception as error:
-            raise TokenInvalidError("The token is malformed.") from error
+            raise self._refusals.refuse(
+                "The token is malformed.", "form", "a signed JWT", error_summary(error)
+            ) from error
         return verified.claims, verified.raw
 
     async def _is_current(self, verified: VerifiedToken) -> bool:
-        if time.time() >= verified.expires_at or verified.key.key_id is None:
+        if time.time() >= verified.expires_at:
             return False
         try:
-            return await self._keys.signing_key(verified.key.key_id) is verified.key
+            return await self._keys.signing_key(verified.kid) is verified.key
         except KeyError:
             return False
 
@@ -102,43 +107,73 @@ class AccessTokenValidator(TokenValidator):
 
     async def _verify(self, token: str) -> VerifiedToken:
         header = jwt.get_unverified_header(token)
-        if self._type_of(header) not in ACCESS_TOKEN_TYPES:
-            raise TokenInvalidError("The token is not an access token.")
+        self._checks.check_type("header typ", header.get("typ"))
+        kid = header.get("kid")
         try:
-            key = await self._keys.signing_key(header.get("kid", ""))
+            key = await self._keys.signing_key(kid)
         except KeyError:
-            raise TokenInvalidError("The token was signed with an unknown key.") from None
-        raw = self._decode(token, key)
-        return VerifiedToken(key, raw["exp"] + self._leeway, claims_of(raw), raw)
-
-    @staticmethod
-    def _type_of(header: dict[str, Any]) -> Any:
-        kind = header.get("typ")
-        return kind.lower() if isinstance(kind, str) else kind
-
-    def _decode(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
+            received = {"kid": kid, "iss": unverified_claims(token).get("iss")}
+            detail = "The token was signed with an unknown key."
+            raise self._refusals.refuse(detail, "kid", self._keys.names, received) from None
         try:
-            raw: dict[str, Any] = jwt.decode(
-                token,
-                key,
-                algorithms=self._algorithms,
-                audience=self._audience,
-                issuer=self._issuer,
-                leeway=self._leeway,
-                options={"require": ["exp", "iss", "aud", "sub"]},
-            )
-        except jwt.ExpiredSignatureError as error:
-            raise TokenExpiredError("The token has expired.") from error
+            try:
+                raw = self._decode(token, header, key)
+            except jwt.InvalidSignatureError:
+                newer = await self._keys.newer_key(kid, key)
+                if newer is None:
+                    raise
+                key, raw = newer, self._decode(token, header, newer)
         except jwt.PyJWTError as error:
-            raise TokenInvalidError("The token is not valid.") from error
-        if not raw["sub"]:
-            raise TokenInvalidError("The token has no subject.")
-        if len(raw["sub"]) > MAX_SUBJECT or not is_storable(raw["sub"]):
-            raise TokenInvalidError("The token's subject is too long or cannot be stored.")
-        # In Keycloak this claim is the kind of the token: Bearer, ID, Refresh, Offline …
-        if str(raw.get("typ", "bearer")).lower() not in ("bearer", "jwt", "at+jwt"):
-            raise TokenInvalidError("The token is not an access token.")
-        return raw
+            self._refusals.tell(*self._explain(error, token, key))
+            if isinstance(error, jwt.ExpiredSignatureError):
+                raise TokenExpiredError("The token has expired.") from error
+            raise TokenInvalidError(NOT_VALID) from error
+        self._checks.check_claims(raw)
+        return VerifiedToken(kid, key, raw["exp"] + self._leeway, claims_of(raw), raw)
+
+    def _decode(self, token: str, header: dict[str, Any], key: PublishedKey) -> dict[str, Any]:
+        """Return the claims. Raises unless the signature, the issuer and the times are right."""
+        if header.get("alg") not in key.algorithms:
+            raise self._refusals.refuse(NOT_VALID, "alg", key.algorithms or self._algorithms, header.get("alg"))
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.key,
+            algorithms=key.algorithms,
+            issuer=self._issuers,
+            leeway=self._leeway,
+            options={"require": ["exp", "iss", "sub"], "verify_aud": False},
+        )
+        return claims
+
+    def _explain(self, error: jwt.PyJWTError, token: str, key: PublishedKey) -> Refusal:
+        """Return which check of PyJWT failed."""
+        claims, now = unverified_claims(token), int(time.time())
+        match error:
+            case jwt.InvalidSignatureError():
+                return "signature", f"one of the key {shown(key.kid)}", "one of another key or another content"
+            case jwt.MissingRequiredClaimError(claim=name):
+                return name, "a value", claims.get(name)
+            case jwt.ExpiredSignatureError():
+                return "exp", f"more than {now - self._leeway}", claims.get("exp")
+            case jwt.ImmatureSignatureError():
+                received = {name: claims.get(name) for name in ("nbf", "iat")}
+                return "nbf or iat", f"at most {now + self._leeway}", received
+            case jwt.InvalidIssuerError():
+                return "iss", self._issuers, claims.get("iss")
+            case jwt.exceptions.InvalidSubjectError():
+                return "sub", "a string", claims.get("sub")
+            case jwt.exceptions.InvalidJTIError():
+                return "jti", "a string", claims.get("jti")
+        return "form", "a signed JWT", error_summary(error)
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """Return the claims of any token, for the log; none if they cannot be read."""
+    try:
+        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    except jwt.PyJWTError:
+        return {}
+    return claims
 
 
 def claims_of(raw: dict[str, Any]) -> TokenClaims:

@@ -1,15 +1,16 @@
 """The application with the routes of probe.py, and single parts of the authentication."""
 
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from pico_client_auth.config import AuthClientSettings
-from pico_client_auth.revocation_cache import RevocationCache
 
 from myapp.platform.auth.keys import IssuerKeys
+from myapp.platform.auth.revocations import RevokedTokens
 from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.auth.tokens import AccessTokenValidator
 from tests.conftest import build, client_of
@@ -32,11 +33,17 @@ def validator_of(
         | dict(client)
     )
     own = AuthSettings(**{"jwks_refresh_pause": PAUSE, "jwks_timeout": 10.0} | auth)
-    return AccessTokenValidator(settings, IssuerKeys(settings, own), RevocationCache(settings), own)
+    return AccessTokenValidator(settings, IssuerKeys(settings, own), RevokedTokens(settings, own), own)
 
 
 def fetches(issuer: Issuer) -> int:
     return issuer.requests.count(KEYS)
+
+
+@pytest.fixture(autouse=True)
+def no_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trust no authorities: the issuers here speak plain http, and reading the authorities takes longer than a test."""
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
 
 @pytest.fixture(scope="session")

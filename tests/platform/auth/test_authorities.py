@@ -119,15 +119,38 @@ class TestRoles:
             "products:write",
         ]
 
-    @pytest.mark.parametrize("name", ["Admin", " admin", "admin ", "admins", "adm", "admin,product-manager", "*"])
+    @pytest.mark.parametrize("name", ["Admin", "admins", "adm", "admin,product-manager", "admin\u200b", "*"])
     async def test_a_name_like_that_of_a_role_grants_nothing(self, name: str) -> None:
         assert await resolve({"role": name}) == [name]
 
     async def test_one_with_a_colon_is_no_role(self) -> None:
         assert await resolve({"role": "products:delete", "roles": ["products:write", ":", "a:"]}) == []
 
-    async def test_a_string_is_one_name(self) -> None:
+    async def test_a_string_has_names_with_blanks_between(self) -> None:
         assert await resolve({"roles": "admin"}) == ["admin", "products:delete", "reports:create"]
+        assert await resolve({"roles": " viewer  auditor products:delete "}) == ["viewer", "auditor"]
+
+    async def test_a_string_may_be_a_role_whose_name_has_a_blank(self) -> None:
+        grants = {"shop manager": ["products:write"], "manager": ["products:delete"]}
+        assert await resolve({"role": "shop manager"}, permissions=grants) == ["shop manager", "products:write"]
+        assert await resolve({"role": "shop manager x"}, permissions=grants) == [
+            "shop",
+            "manager",
+            "x",
+            "products:delete",
+        ]
+
+    async def test_an_object_has_the_names_as_keys(self) -> None:
+        held = {"viewer": {"17": "shop.example.com"}, "auditor": {}, "editor": True, "products:delete": {}, "": {}}
+        assert await resolve({"roles": held}) == ["viewer", "auditor", "editor"]
+
+    async def test_a_key_without_a_value_is_not_held(self) -> None:
+        assert await resolve({"roles": {"admin": None, "product-manager": False}}) == []
+
+    async def test_a_large_claim_does_no_harm(self) -> None:
+        names = [f"team-{number}" for number in range(20_000)]
+        for value in (names, " ".join(names), dict.fromkeys(names, 1)):
+            assert await resolve({"roles": value}) == names
 
     @pytest.mark.parametrize("claim", ["role", "roles", "permissions"])
     @pytest.mark.parametrize(
@@ -138,8 +161,10 @@ class TestRoles:
             1.5,
             True,
             {},
-            {"admin": True},
-            {"0": "admin"},
+            {"": "admin"},
+            {"products:delete": "admin"},
+            {"admin": None},
+            "",
             [],
             [["admin"]],
             [{"name": "admin"}],
@@ -170,9 +195,16 @@ class TestPermissions:
         assert (await call(token)).json()["authorities"] == []
         claims = {"scope": "openid products:delete admin"}
         assert await resolve(claims) == []
-        assert await resolve(claims, scope_grants_permissions=True) == ["products:delete"]
-        for value in (None, 1, ["products:delete"], {"products:delete": 1}, ""):
-            assert await resolve({"scope": value}, scope_grants_permissions=True) == []
+        for claim in ("scope", "scp"):
+            for value in (claims["scope"], claims["scope"].split()):
+                assert await resolve({claim: value}) == []
+                assert await resolve({claim: value}, scope_grants_permissions=True) == ["products:delete"]
+            for value in (None, 1, True, [["products:delete"]], {"products:delete": 1}, "", [None]):
+                assert await resolve({claim: value}, scope_grants_permissions=True) == []
+
+    async def test_scopes_are_no_roles(self) -> None:
+        claims = {"scope": "admin", "scp": ["admin"], "permissions": "admin products:write"}
+        assert await resolve(claims, scope_grants_permissions=True) == ["products:write"]
 
     async def test_a_route_requires_one_of_several(self, call: Call, issuer: Issuer) -> None:
         for token in (issuer.token("admin"), issuer.token(permissions=["probe:read"])):
@@ -210,13 +242,57 @@ class TestRoleClaims:
             {"realm_access": None, "resource_access": None},
             {"realm_access": "roles", "resource_access": AUDIENCE},
             {"realm_access": ["roles"], "resource_access": [AUDIENCE]},
-            {"realm_access": {"roles": {"admin": 1}}, "resource_access": {AUDIENCE: ["admin"]}},
+            {"realm_access": {"roles": [["admin"]]}, "resource_access": {AUDIENCE: ["admin"]}},
             {"realm_access": {"roles": None}, "resource_access": {AUDIENCE: {"roles": 7}}},
-            {"realm_access.roles": ["admin"]},
+            {"realm_access": {"Roles": ["admin"]}, "resource_access": {"other": {"roles": ["admin"]}}},
+            {"roles": ["admin"], "resource_access": {"roles": ["admin"]}},
         ],
     )
     async def test_another_shape_grants_nothing(self, claims: dict[str, Any]) -> None:
         assert await resolve(claims, role_claims=list(self.KEYCLOAK)) == []
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "https://shop.example.com/roles",
+            "https://shop.example.com:8443/a.b/roles?x=1#y",
+            "urn:zitadel:iam:org:project:roles",
+            "cognito:groups",
+            "realm_access.roles",
+            "a.b.c.d",
+            ".roles",
+            "roles.",
+            "a..b",
+            "Rôles ü",
+        ],
+    )
+    async def test_a_name_may_have_any_characters(self, name: str) -> None:
+        claims = {name: ["viewer"], "realm_access": {"roles": ["admin"]}, "a": {"b": {"c": {"d": ["admin"]}}}}
+        assert await resolve(claims, role_claims=[name]) == ["viewer"]
+        assert await resolve({name + "x": ["admin"], name[:-1]: ["admin"]}, role_claims=[name]) == []
+
+    @pytest.mark.parametrize("value", [None, 7, [], {}])
+    async def test_a_claim_of_exactly_that_name_decides(self, value: object) -> None:
+        claims = {"realm_access.roles": value, "realm_access": {"roles": ["admin"]}}
+        assert await resolve(claims, role_claims=["realm_access.roles"]) == []
+
+    @pytest.mark.parametrize("audience", [AUDIENCE, "https://api.example.com", "api.example", "api://1-2/x.y"])
+    async def test_a_step_may_have_dots(self, audience: str) -> None:
+        client = AuthClientSettings(audience=audience)
+        known = TokenClaims(sub="somebody", email="", role="", org_id="", jti="")
+        claims = {"resource_access": {"api": {"roles": ["admin"]}, audience: {"roles": ["viewer"]}}}
+        for path in ("resource_access.<audience>.roles", f"resource_access.{audience}.roles"):
+            resolver = AuthorityResolver(AuthSettings(role_claims=[path]), client)
+            assert await resolver.resolve(known, claims) == ["viewer"]
+
+    async def test_each_accepted_audience_stands_for_itself(self) -> None:
+        claims = {"resource_access": {AUDIENCE: {"roles": ["viewer"]}, "shop.web": {"roles": "auditor viewer"}}}
+        roles = await resolve(claims, role_claims=[self.KEYCLOAK[1]] * 2, further_audiences=["shop.web", AUDIENCE])
+        assert roles == ["viewer", "auditor"]
+
+    async def test_an_audience_may_be_a_part_of_a_name(self) -> None:
+        claims = {f"urn:zitadel:iam:org:project:{AUDIENCE}:roles": {"viewer": {"17": "shop.example.com"}}}
+        assert await resolve(claims, role_claims=["urn:zitadel:iam:org:project:<audience>:roles"]) == ["viewer"]
 
 
 class TestGroups:

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from fastapi import FastAPI
 from pico_client_auth import TokenClaims
@@ -37,6 +38,7 @@ from sqlalchemy import RowMapping, event, text
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from myapp.boot import ROOT
+from myapp.platform.auth.published import PUBLIC_KEY_ALGORITHMS
 from myapp.products.models import Product
 from myapp.products.schemas import ProductData
 
@@ -241,6 +243,32 @@ class TestKeys:
         )
 
 
+class TestRevocations:
+    """myapp/platform/auth/revocations.py"""
+
+    FIXED = message_if_fixed("pico-client-auth", "RevokedTokens")
+
+    async def test_plain_http_goes_to_a_proxy(
+        self, own_issuer: Issuer, settings: AuthClientSettings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTP_PROXY", own_issuer.url)
+        endpoint = "http://127.0.0.1:9/revoked"
+        own_issuer.body = b'{"items": [{"jti": "stolen"}]}'
+        cache = RevocationCache(dataclasses.replace(settings, revocation_endpoint=endpoint))
+        assert await cache.is_revoked("stolen"), self.FIXED
+        assert own_issuer.requests == [endpoint]
+
+    async def test_an_answer_of_another_form_is_fetched_for_each_token(
+        self, own_issuer: Issuer, settings: AuthClientSettings
+    ) -> None:
+        own_issuer.body = b"[]"
+        cache = RevocationCache(dataclasses.replace(settings, revocation_endpoint=own_issuer.url))
+        for _ in range(3):
+            with still_raises(AttributeError, self.FIXED):
+                await cache.is_revoked("any")
+        assert len(own_issuer.requests) == 3, self.FIXED
+
+
 class TestTokens:
     """myapp/platform/auth/tokens.py"""
 
@@ -274,6 +302,18 @@ class TestTokens:
         await stock.validate(own_issuer.token("viewer", headers={"typ": "refresh+jwt"}))
         claims, _ = await stock.validate(own_issuer.token("viewer", without=("sub",)))
         assert claims.sub == "", self.FIXED
+
+
+class TestAlgorithms:
+    """myapp/platform/auth/published.py"""
+
+    def test_the_names_of_rfc_9864_are_unknown(self) -> None:
+        known = set(jwt.algorithms.get_default_algorithms())
+        assert PUBLIC_KEY_ALGORITHMS - known == {"Ed25519", "Ed448"}, message_if_fixed("PyJWT", "its registration")
+
+    def test_a_key_without_alg_has_one_algorithm(self, own_issuer: Issuer) -> None:
+        [jwk] = own_issuer.published
+        assert jwt.PyJWK(jwk | {"alg": None}).algorithm_name == "RS256", message_if_fixed("PyJWT", "read_key")
 
 
 class TestRoles:
