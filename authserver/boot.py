@@ -10,9 +10,11 @@ from pico_client_auth.config import AuthClientSettings
 from pico_fastapi import FastApiSettings
 from pico_ioc import PicoContainer, configuration
 from pico_sqlalchemy.config import DatabaseSettings
+from pico_sqlalchemy.migrations import AlembicMigrator
 
 from myapp.platform.config import SettingsSource, SettingsT
 from myapp.platform.database.engine import EngineSettings
+from myapp.platform.database.migrations import warn_if_ahead
 from myapp.platform.errors import StartupError
 from myapp.platform.pico.container import WEB_STACK, make_container
 from myapp.platform.startup import exit_on_startup_error, startup_error
@@ -69,6 +71,7 @@ def create_container() -> PicoContainer:
     app = container.get(FastAPI)
     app.description, app.openapi_tags = DESCRIPTION, GROUPS
     complete(app, container)
+    warn_if_ahead(container.get(AlembicMigrator))
     return container
 
 

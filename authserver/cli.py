@@ -61,6 +61,7 @@ def migrate() -> None:
 
     from myapp.platform.database.engine import EngineSettings
     from myapp.platform.database.migrations import LockedMigrator
+    from myapp.platform.database.revisions import SchemaState
     from myapp.platform.errors import StartupError
     from myapp.platform.startup import exit_on_startup_error
 
@@ -68,7 +69,9 @@ def migrate() -> None:
 
     with exit_on_startup_error(PROGRAM):
         try:
-            LockedMigrator(settings_of(DatabaseSettings), settings_of(EngineSettings)).migrate()
+            migrator = LockedMigrator(settings_of(DatabaseSettings), settings_of(EngineSettings))
+            if migrator.migrate() is SchemaState.AHEAD:
+                print(f"Nothing to do: {migrator.description}.")
         except StartupError as error:
             raise with_env_prefix(error) from error
 

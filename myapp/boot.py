@@ -11,12 +11,14 @@ from pico_client_auth.config import AuthClientSettings
 from pico_fastapi import FastApiSettings
 from pico_ioc import PicoContainer, configuration
 from pico_sqlalchemy.config import DatabaseSettings
+from pico_sqlalchemy.migrations import AlembicMigrator
 
 from .introduction import DESCRIPTION, GROUPS
 from .platform.auth.settings import AuthSettings, DocsSettings
 from .platform.broker.settings import CelerySection, WorkerSettings
 from .platform.config import SettingsSource, SettingsT
 from .platform.database.engine import EngineSettings
+from .platform.database.migrations import warn_if_ahead
 from .platform.mail.settings import MailSettings
 from .platform.outbox.relay import EventRelay
 from .platform.outbox.settings import EventsSettings
@@ -67,6 +69,7 @@ def create_container(overrides: Mapping[type, Any] | None = None, modules: Seque
     app.description, app.openapi_tags = DESCRIPTION, GROUPS
     background = container.get(EventRelay).running if container.get(EventsSettings).relay else nullcontext
     complete(app, container, background)
+    warn_if_ahead(container.get(AlembicMigrator))
     return container
 
 

@@ -66,7 +66,10 @@ def migrate() -> None:
     from ..boot import settings_of
     from ..platform.database.engine import EngineSettings
     from ..platform.database.migrations import LockedMigrator
+    from ..platform.database.revisions import SchemaState
     from ..platform.startup import exit_on_startup_error
 
     with exit_on_startup_error():
-        LockedMigrator(settings_of(DatabaseSettings), settings_of(EngineSettings)).migrate()
+        migrator = LockedMigrator(settings_of(DatabaseSettings), settings_of(EngineSettings))
+        if migrator.migrate() is SchemaState.AHEAD:
+            print(f"Nothing to do: {migrator.description}.")

@@ -4,14 +4,12 @@ from contextlib import suppress
 from typing import Any
 
 from pico_sqlalchemy import SessionManager, get_session, repository, transactional
-from sqlalchemy import Select, column, false, select, table, text
+from sqlalchemy import Select, false
 from sqlalchemy.exc import DBAPIError
 
-CURRENT_REVISION = text("SELECT version_num FROM alembic_version")
+from ..platform.database.revisions import REVISIONS
 
-REVISIONS = table("alembic_version", column("version_num"))
-
-WRITABLE: Select[tuple[Any]] = select(REVISIONS.c.version_num).where(false()).with_for_update()
+WRITABLE: Select[tuple[Any]] = REVISIONS.where(false()).with_for_update()
 """Locks no row, but PostgreSQL refuses it while it is read-only."""
 
 
@@ -21,12 +19,12 @@ class SchemaRepository:
         self._manager = manager
 
     @transactional(read_only=True)
-    async def revision(self) -> str | None:
-        """Return the revision of the database; None if it was never migrated."""
+    async def revisions(self) -> tuple[str, ...]:
+        """Return the revisions of the database; none if it was never migrated."""
         try:
-            return str(await get_session(self._manager).scalar(CURRENT_REVISION))
+            return tuple(await get_session(self._manager).scalars(REVISIONS))
         except DBAPIError:  # the table is missing; a database that does not answer raises DatabaseUnavailableError
-            return None
+            return ()
 
     @transactional(read_only=True)
     async def check_writable(self) -> None:

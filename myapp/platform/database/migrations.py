@@ -1,14 +1,15 @@
 """Alembic at start: wait for the database, take a lock, upgrade."""
 
 import asyncio
+import logging
 import time
+from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
@@ -22,6 +23,9 @@ from ..pico.replacing import replaces
 from ..text import error_summary
 from .engine import EngineSettings, driver_arguments, server_keepalive
 from .faults import is_transient
+from .revisions import Revisions, SchemaState, revisions_of
+
+logger = logging.getLogger(__name__)
 
 MIGRATION_LOCK = 7_265_337_465_215
 """Key of PostgreSQL's advisory lock: any number that no other program locks in this database."""
@@ -44,6 +48,8 @@ class LockedMigrator(AlembicMigrator):
         super().__init__(settings)
         self._database = settings
         self._engine = engine
+        self._found: Collection[str] = ()
+        self._has_warned = False
 
     def configure_database(self, engine: AsyncEngine) -> None:
         """Wait for the database and, if ``engine.migrate_on_start`` is set, upgrade it.
@@ -53,25 +59,65 @@ class LockedMigrator(AlembicMigrator):
         """
         asyncio.run(self._start(self._engine.migrate_on_start))
 
-    def migrate(self) -> None:
+    def migrate(self) -> SchemaState:
         """Upgrade the schema even if ``engine.migrate_on_start`` is off. Raises StartupError."""
         asyncio.run(self._start(migrate=True))
+        return self.revisions.state(self._found)
 
     async def _start(self, migrate: bool) -> None:
         async with migration_engine(self._database.url, self._engine) as engine:
             make_folder(self._database.url)
             await wait_for_database(engine, self._engine.startup_timeout)
-            if migrate:
-                await upgrade(engine, self.config(), self._database.migrations_target)
+            self._found = await found_revisions(engine)
+            self._require_known()
+            if migrate and not self._is_done():
+                await upgrade(engine, self.config(), self._database.migrations_target, self.revisions)
+                self._found = await found_revisions(engine)
+                self._require_known()
+
+    def _require_known(self) -> None:
+        if self.revisions.state(self._found) is SchemaState.UNKNOWN:
+            raise StartupError(f"database.url (DATABASE__URL): {self.description}")
+
+    def _is_done(self) -> bool:
+        state, target = self.revisions.state(self._found), self._database.migrations_target
+        return state is SchemaState.AHEAD or (state is SchemaState.CURRENT and target == "head")
 
     def config(self) -> Config:
         config = Config()
         config.set_main_option("script_location", self._database.migrations_path.replace("%", "%%"))
         return config
 
+    @cached_property
+    def revisions(self) -> Revisions:
+        return Revisions(self.config())
+
     def head(self) -> str | None:
         """Return the revision that the code needs."""
-        return head_of(self.config())
+        return self.revisions.head
+
+    @property
+    def description(self) -> str:
+        """How the schema stood to this release when it was last looked at, in one line."""
+        return self.revisions.describe(self._found)
+
+    def state(self, found: Collection[str]) -> SchemaState:
+        """Return the state of a schema with the revisions ``found``. Warn if a newer release has migrated it."""
+        self._found = found
+        self.warn_if_ahead()
+        return self.revisions.state(found)
+
+    def warn_if_ahead(self) -> None:
+        """Log one warning in the life of the process if a newer release has migrated the schema."""
+        if not self._has_warned and self.revisions.state(self._found) is SchemaState.AHEAD:
+            self._has_warned = True
+            logger.warning("%s", self.description)
+
+
+def warn_if_ahead(migrator: AlembicMigrator) -> None:
+    """Log a warning if a newer release has migrated the schema. Call it when logging is configured."""
+    assert isinstance(migrator, LockedMigrator)
+    migrator.warn_if_ahead()
 
 
 class migration_engine:
@@ -132,18 +178,34 @@ async def enable_wal(connection: AsyncConnection) -> None:
         await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
-async def upgrade(engine: AsyncEngine, config: Config, target: str) -> None:
-    """Upgrade the schema to ``target`` unless it is there already. Raises StartupError if that fails."""
+async def found_revisions(engine: AsyncEngine) -> tuple[str, ...]:
+    """Return the revisions of the schema. Raises StartupError if they cannot be read."""
     try:
         async with engine.connect() as connection:
-            if target == "head" and await connection.run_sync(current_revision) == head_of(config):
-                return
+            return await connection.run_sync(revisions_of)
+    except DBAPIError as error:
+        raise StartupError(f"database.url (DATABASE__URL): {error_summary(error.orig)}") from error
+
+
+async def upgrade(engine: AsyncEngine, config: Config, target: str, revisions: Revisions) -> None:
+    """Upgrade the schema to ``target``. Raises StartupError if that fails."""
+    try:
         async with engine.connect() as connection:
-            await connection.run_sync(run_locked, command.upgrade, config, target)
-    except CommandError as error:  # a revision that this release does not know
+            await connection.run_sync(run_locked, upgrade_if_known, config, target, revisions)
+    except CommandError as error:  # the target is a revision that this release does not know
         raise unusable_migrations(error) from error
     except DBAPIError as error:
         raise StartupError(f"database.url (DATABASE__URL): migration failed: {error_summary(error.orig)}") from error
+
+
+def upgrade_if_known(config: Config, target: str, revisions: Revisions) -> None:
+    """Upgrade the schema, unless a newer release has done so while this process waited for the lock."""
+    connection: Connection = config.attributes["connection"]
+    state = revisions.state(revisions_of(connection))
+    if connection.dialect.name != "sqlite":
+        connection.commit()  # so that each migration begins its own transaction; on SQLite the transaction is the lock
+    if state not in (SchemaState.AHEAD, SchemaState.UNKNOWN):
+        command.upgrade(config, target)
 
 
 def run_locked(connection: Connection, action: Any, config: Config, *arguments: Any) -> None:
@@ -176,15 +238,8 @@ def lock(connection: Connection) -> None:
 
 def current_revision(connection: Connection) -> str | None:
     """Return the revision of the database's schema, or None for an empty database."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def head_of(config: Config) -> str | None:
-    try:
-        return ScriptDirectory.from_config(config).get_current_head()
-    except CommandError as error:
-        raise unusable_migrations(error) from error
+    return next(iter(revisions_of(connection)), None)
 
 
 def unusable_migrations(error: CommandError) -> StartupError:
-    return StartupError(f"database.migrations_path (DATABASE__MIGRATIONS_PATH): {error}")
+    return StartupError(f"database.migrations_target (DATABASE__MIGRATIONS_TARGET): {error}")

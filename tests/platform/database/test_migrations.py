@@ -245,16 +245,6 @@ class TestAtStart:
         migrate(f"sqlite+aiosqlite:///{tmp_path}/data/products.db")
         assert (tmp_path / "data/products.db").exists()
 
-    async def test_a_schema_of_a_later_release_stops_it_with_one_line(self, database_url: str) -> None:
-        def from_the_future(connection: Connection) -> None:
-            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-            connection.commit()
-
-        await read(database_url, from_the_future)
-        with pytest.raises(StartupError, match="9999") as raised:
-            migrate(database_url)
-        assert "\n" not in str(raised.value)
-
     @only_postgresql
     async def test_a_role_that_may_not_create_tables_stops_it_with_one_line(
         self, empty_url: str, postgres_role: Callable[[str], str]
