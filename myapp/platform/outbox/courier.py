@@ -9,7 +9,7 @@ from pico_ioc import component
 
 from ..context.request_id import set_request_id
 from ..errors import DatabaseUnavailableError, DomainError
-from ..events.handler import EventHandler
+from ..events.handler import EventHandler, HandlerError, PermanentFailureError
 from ..text import error_summary
 from .queue import Claim, DeliveryQueue, LostClaimError
 from .settings import EventsSettings
@@ -32,8 +32,8 @@ class Courier:
         self._queue = queue
         self._settings = settings
 
-    async def deliver(self, handler: EventHandler, claims: Sequence[Claim]) -> None:
-        """Deliver one claim, or several for a handler with ``in_transaction``.
+    async def deliver(self, handler: EventHandler, claims: Sequence[Claim]) -> bool:
+        """Deliver one claim, or several for a handler with ``in_transaction``. Return whether none failed.
 
         The result is recorded however long the database is unavailable: a delivery without a record is made again when
         its lease has expired. Raises only CancelledError, if the caller cancels this task.
@@ -44,15 +44,32 @@ class Courier:
         except FAILURES as error:
             if is_being_cancelled():
                 raise
-            if len(claims) == 1:
-                await self._fail(claims[0], error)
-            else:
-                # One event failed the whole batch. Deliver each alone, so that only that one fails.
-                for claim in claims:
-                    await self.deliver(handler, [claim])
+            failure = error
         else:
             if not handler.in_transaction:
                 await self._succeed(claims[0])
+            return True
+        if len(claims) > 1:
+            return await self._deliver_each(handler, claims, failure)
+        await self._fail(claims[0], failure)
+        return False
+
+    async def _deliver_each(self, handler: EventHandler, claims: Sequence[Claim], error: BaseException) -> bool:
+        """Deliver each event of a failed batch alone, so that only the event that is the cause fails.
+
+        That event's own failure is logged with its traceback. If all succeed, the log has the traceback of the batch.
+        """
+        results = [await self.deliver(handler, [claim]) for claim in claims]
+        set_request_id(None)
+        logger.warning(
+            "%s failed on %s events at once, %s of them failed alone: %s",
+            handler.name,
+            len(claims),
+            results.count(False),
+            error_summary(error),
+            exc_info=error if all(results) and not isinstance(error, EXPECTED_FAILURES) else None,
+        )
+        return all(results)
 
     async def _handle(self, handler: EventHandler, claims: Sequence[Claim]) -> None:
         in_transaction = handler.in_transaction
@@ -77,7 +94,11 @@ class Courier:
 
     async def _fail(self, claim: Claim, error: BaseException) -> None:
         reason = error_summary(error)
-        will_retry = await self._record(claim, lambda: self._queue.mark_failed(claim, reason))
+        progress = error.progress if isinstance(error, HandlerError) else None
+        permanent = isinstance(error, PermanentFailureError)
+        will_retry = await self._record(
+            claim, lambda: self._queue.mark_failed(claim, reason, progress, permanent=permanent)
+        )
         logger.log(
             logging.WARNING if will_retry else logging.ERROR,
             "%s failed on event %s, attempt %s%s: %s",
@@ -99,7 +120,7 @@ class Courier:
                 await asyncio.sleep(self._settings.poll_interval)
 
 
-EXPECTED_FAILURES = (DomainError, HandlerTimeoutError, LostClaimError)
+EXPECTED_FAILURES = (DomainError, HandlerError, HandlerTimeoutError, LostClaimError)
 """Failures that are logged without a traceback."""
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import relationship
 
 from ..database.types import UtcDateTime, sql_one_of, utc_now
@@ -25,7 +25,7 @@ class EventDelivery(AppBase):
     ``attempts`` counts the claims and identifies the current one: a relay that claimed attempt 2 cannot mark attempt 3.
     A relay may claim a pending delivery from ``next_at`` on. A claim sets ``next_at`` to the end of its lease, a
     failure to the time of the next attempt. A relay also postpones it while an earlier event of the aggregate is
-    pending.
+    pending. ``progress`` is what a failed attempt has finished nevertheless.
     """
 
     __tablename__ = "event_deliveries"
@@ -48,6 +48,7 @@ class EventDelivery(AppBase):
     next_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     error: Mapped[str | None] = mapped_column(String(MAX_ERROR), nullable=True)
+    progress: Mapped[dict[str, str | None] | None] = mapped_column(JSON(none_as_null=True), nullable=True)
     event: Mapped[Event] = relationship(lazy="raise")
 
     @property

@@ -11,7 +11,7 @@ from pico_sqlalchemy import transactional
 
 from ..database.types import utc_now
 from ..events.event import RecordedEvent
-from ..events.handler import EventHandler
+from ..events.handler import EventHandler, Progress
 from ..text import replace_unstorable
 from .models import MAX_ERROR
 from .repositories import DeliveryRepository
@@ -70,17 +70,24 @@ class DeliveryQueue:
         await self._set_delivered([claim])
 
     @transactional
-    async def mark_failed(self, claim: Claim, reason: str) -> bool:
-        """Schedule the next attempt and return True. After the last attempt, make a dead letter and return False.
+    async def mark_failed(
+        self, claim: Claim, reason: str, progress: Progress | None = None, *, permanent: bool = False
+    ) -> bool:
+        """Schedule the next attempt and return True.
 
-        A dead letter does not block later events of its aggregate.
+        After the last attempt, or if the failure is ``permanent``, make a dead letter and return False. A dead letter
+        does not block later events of its aggregate. ``progress`` replaces the stored one, unless it is None.
         """
-        error = replace_unstorable(reason)[:MAX_ERROR]
-        if claim.attempt >= self._settings.max_attempts:
-            await self._finish([claim], state="dead", error=error)
+        values: dict[str, Any] = {"error": replace_unstorable(reason)[:MAX_ERROR]}
+        if progress is not None:
+            values["progress"] = {
+                part: failure and replace_unstorable(failure)[:MAX_ERROR] for part, failure in progress.items()
+            }
+        if permanent or claim.attempt >= self._settings.max_attempts:
+            await self._finish([claim], state="dead", **values)
             return False
         next_at = utc_now() + self._pause_after(claim.attempt)
-        await self._repo.set_claimed(claim.handler, attempts_of([claim]), next_at=next_at, error=error)
+        await self._repo.set_claimed(claim.handler, attempts_of([claim]), next_at=next_at, **values)
         return True
 
     @transactional

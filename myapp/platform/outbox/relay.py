@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context
+from typing import Any
 
 from pico_ioc import component
 
@@ -51,7 +52,7 @@ class EventRelay:
         self._handlers = {handler.name: handler for handler in handlers}
         self._sweeps = sweeps
         self._settings = settings
-        self._delivering: dict[str, set[asyncio.Task[None]]] = {name: set() for name in self._handlers}
+        self._delivering: dict[str, set[asyncio.Task[bool]]] = {name: set() for name in self._handlers}
         self._end = asyncio.Event()
         self._freed = asyncio.Event()
         self._attempted = 0
@@ -140,17 +141,17 @@ class EventRelay:
             return 0 if self._delivering[name] else self._settings.batch_size
         return self._settings.concurrency - len(self._delivering[name])
 
-    def _deliveries(self) -> list[asyncio.Task[None]]:
+    def _deliveries(self) -> list[asyncio.Task[bool]]:
         return [delivery for deliveries in self._delivering.values() for delivery in deliveries]
 
-    def _on_delivery_end(self, delivery: asyncio.Task[None]) -> None:
+    def _on_delivery_end(self, delivery: asyncio.Task[bool]) -> None:
         self._delivering[delivery.get_name()].discard(delivery)
         self._freed.set()
         if not delivery.cancelled() and (error := delivery.exception()):
             logger.error("a delivery to %s ended without a record", delivery.get_name(), exc_info=error)
 
 
-async def wait_for_end(tasks: Collection[asyncio.Task[None]], seconds: float) -> None:
+async def wait_for_end(tasks: Collection[asyncio.Task[Any]], seconds: float) -> None:
     """Wait for ``tasks``, no longer than ``seconds``."""
     if tasks:
         await asyncio.wait(tasks, timeout=seconds)

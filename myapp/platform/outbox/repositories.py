@@ -24,6 +24,7 @@ from sqlalchemy.orm import aliased, selectinload
 from ..database.queries import fetch_page
 from ..database.types import UtcDateTime
 from ..events.event import RecordedEvent
+from ..events.handler import Progress
 from ..events.models import Event
 from ..events.repositories import to_recorded
 from .models import EventDelivery
@@ -131,6 +132,14 @@ class DeliveryRepository:
             postpone = UPDATE.where(EventDelivery.handler == handler, EventDelivery.event_id.in_(waiting))
             await session.execute(postpone.values(next_at=later))
         return len(waiting)
+
+    async def find_progress(self, handler: str, event_id: int) -> tuple[int, Progress]:
+        """Return the number of the current attempt and the stored progress. Both are empty if there is no delivery."""
+        statement = select(EventDelivery.attempts, EventDelivery.progress).where(
+            EventDelivery.handler == handler, EventDelivery.event_id == event_id
+        )
+        found = (await get_session(self._manager).execute(statement)).one_or_none()
+        return (found.attempts, found.progress or {}) if found else (0, {})
 
     async def set_claimed(self, handler: str, attempts: Mapping[int, int], **values: Any) -> int:
         """Set ``values`` where the attempt number is still that of the claim. Return the number of rows."""

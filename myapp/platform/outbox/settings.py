@@ -26,7 +26,7 @@ class EventsSettings:
     lease: Seconds = 60.0
     concurrency: Annotated[int, Field(ge=1, le=100)] = 4
     batch_size: Annotated[int, Field(ge=1, le=1000)] = 100
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 8
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 12
     backoff: Seconds = 1.0
     max_backoff: Seconds = 300.0
     stop_timeout: Seconds = 10.0

@@ -11,8 +11,10 @@ from sqlalchemy import Row, update
 
 from myapp.platform.database.types import utc_now
 from myapp.platform.errors import ConflictError, StartupError
-from myapp.platform.events.event import RecordedEvent
+from myapp.platform.events.event import DomainEvent, RecordedEvent
+from myapp.platform.events.handler import HandlerError, PermanentFailureError, Progress
 from myapp.platform.outbox.models import EventDelivery
+from myapp.platform.outbox.progress import DeliveryProgress
 from myapp.platform.outbox.queue import LostClaimError
 from tests.platform.web.faulty import SECRET
 
@@ -25,6 +27,10 @@ from .things import Counted, Happened
 async def the_delivery(room: Room, handler: str = "listener") -> Row[Any]:
     [delivery] = await room.deliveries(handler)
     return delivery
+
+
+def courier_lines(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name == "myapp.platform.outbox.courier"]
 
 
 class TestFailing:
@@ -50,9 +56,52 @@ class TestFailing:
         assert await room.relay.deliver_due() == 0
         assert len(room.listener.received) == 3
         assert len(room.neighbour.done) == 1
-        lines = [record for record in caplog.records if record.name == "myapp.platform.outbox.courier"]
+        lines = courier_lines(caplog)
         assert [record.levelname for record in lines] == ["WARNING", "WARNING", "ERROR"]
         assert not any(record.exc_info for record in lines)  # the error was expected
+
+    @pytest.mark.parametrize("kind", [Happened, Counted])
+    async def test_for_good_is_a_dead_letter_at_once(
+        self, room: Room, caplog: pytest.LogCaptureFixture, kind: type[DomainEvent]
+    ) -> None:
+        handler = room.listener if kind is Happened else room.clerk
+        handler.behaviour = fail_with(PermanentFailureError("there is no such thing"))
+        await room.happen("a", kind=kind)
+        await room.relay.deliver_due()
+        delivery = await the_delivery(room, handler.name)
+        assert (delivery.state, delivery.attempts) == ("dead", 1)
+        assert delivery.error == "PermanentFailureError: there is no such thing"
+        [line] = courier_lines(caplog)
+        assert (line.levelname, line.exc_info) == ("ERROR", None)
+        assert delivery.error in line.getMessage()
+        handler.reset()
+        await room.happen("a", kind=kind)
+        await room.relay.deliver_due()
+        assert await room.states(handler.name) == ["dead", "delivered"]
+        await room.service.redeliver(delivery.event_id)
+        await room.relay.deliver_due()
+        assert await room.states(handler.name) == ["delivered", "delivered"]
+
+    async def test_keeps_the_progress_for_the_next_attempt(self, room: Room) -> None:
+        progress = room.container.get(DeliveryProgress)
+        seen: list[Progress] = []
+
+        async def go_on(event: RecordedEvent) -> None:
+            seen.append(await progress.read(room.listener, event))
+            raise HandlerError("one is left", {**seen[-1], f"part {len(seen)}": None, "broken": "a\x00b\ud800c"})
+
+        room.listener.behaviour = go_on
+        await room.happen("a")
+        await room.exhaust()
+        await room.service.redeliver_all()
+        await room.relay.deliver_due()
+        broken = {"broken": "a?b?c"}
+        assert seen == [
+            {},
+            {"part 1": None} | broken,
+            {"part 1": None, "part 2": None} | broken,
+            {"part 1": None, "part 2": None, "part 3": None},  # after a redelivery, the broken one is open again
+        ]
 
     async def test_a_later_success_clears_the_error(self, room: Room) -> None:
         room.listener.behaviour = fail_with(ValueError("not yet"))
@@ -141,16 +190,35 @@ class TestInTransaction:
         assert await room.events("thing.noted") == []
         assert (await the_delivery(room, "clerk")).error == "ValueError: no"
 
-    async def test_one_that_fails_fails_alone(self, room: Room) -> None:
+    async def test_one_that_fails_fails_alone(self, room: Room, caplog: pytest.LogCaptureFixture) -> None:
         async def refuse_b(event: RecordedEvent) -> None:
             if event.aggregate_id == "b":
-                raise ValueError
+                raise ValueError("not b")
 
         room.clerk.behaviour = refuse_b
         await room.happen(*"abc", kind=Counted)
         await room.relay.deliver_due()
         assert await room.states("clerk") == ["delivered", "pending", "delivered"]
         assert [event.aggregate_id for event in await room.events("thing.noted")] == ["a", "c"]
+        alone, batch = courier_lines(caplog)
+        assert alone.exc_info
+        assert batch.getMessage() == "clerk failed on 3 events at once, 1 of them failed alone: ValueError: not b"
+        assert not batch.exc_info
+
+    async def test_the_cause_is_logged_if_each_succeeds_alone(
+        self, room: Room, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def fail_once(_event: RecordedEvent) -> None:
+            room.clerk.reset()
+            raise ValueError("not now")
+
+        room.clerk.behaviour = fail_once
+        await room.happen(*"abc", kind=Counted)
+        await room.relay.deliver_due()
+        assert await room.states("clerk") == ["delivered"] * 3
+        [batch] = courier_lines(caplog)
+        assert batch.getMessage() == "clerk failed on 3 events at once, 0 of them failed alone: ValueError: not now"
+        assert batch.exc_info
 
     async def test_one_that_the_database_refuses_fails_alone(self, room: Room) -> None:
         await room.happen(*"abc", kind=Counted)
