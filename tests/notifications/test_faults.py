@@ -1,6 +1,9 @@
 """Faults of the mail server: the change behind the event is unaffected, and the mail is sent in the end."""
 
+import logging
+
 import httpx
+import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
@@ -56,15 +59,25 @@ async def test_two_events_have_two_ids(
     assert len({received.message["Message-ID"] for received in mail_server.received}) == 2
 
 
-async def test_a_refusal_is_a_dead_letter_with_its_reason_and_stops_no_other(
-    manager: httpx.AsyncClient, container: PicoContainer, mail_server: MailServer
+async def test_a_refusal_is_a_dead_letter_at_once_with_its_reason_and_stops_no_other(
+    manager: httpx.AsyncClient, container: PicoContainer, mail_server: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     mail_server.answer_always("DATA", "554 5.7.1 not this one")
     await sell(manager)
     (delivery,) = await deliver(container, "stock-alert")
-    assert delivery.state == "dead"
-    assert delivery.error == "MailRefusedError: the mail server refuses it: 554 5.7.1 not this one"
+    assert (delivery.state, delivery.attempts) == ("dead", 1)
+    assert delivery.error == (
+        "MailRefusedError: refused for good by buyer@example.com, ada@example.com: "
+        "the mail server refuses it: 554 5.7.1 not this one"
+    )
+    [line] = courier_lines(caplog)
+    assert (line.levelname, line.exc_info) == ("ERROR", None)
+    assert delivery.error in line.getMessage()
     mail_server.reset()
     await sell(manager)
     assert [delivery.state for delivery in await deliver(container, "stock-alert")] == ["dead", "delivered"]
     assert len(mail_server.received) == 1
+
+
+def courier_lines(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name == "myapp.platform.outbox.courier"]

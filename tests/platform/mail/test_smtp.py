@@ -9,7 +9,7 @@ import pytest
 
 from myapp.platform.errors import MailUnavailableError, StartupError
 from myapp.platform.mail.composer import Attachment
-from myapp.platform.mail.mailer import MailRefusedError
+from myapp.platform.mail.mailer import MailRefusedError, Refusal
 from myapp.platform.mail.settings import MailSettings
 from myapp.platform.mail.smtp import SmtpMailer
 
@@ -58,13 +58,23 @@ class TestDelivery:
         await mailer_for(mail_server).send(compose("ada@example.com", "bob@example.com"))
         assert mail_server.received[0].recipients == ("ada@example.com", "bob@example.com")
 
-    async def test_to_some_of_many_is_not_repeated(
-        self, mail_server: MailServer, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    async def test_to_some_of_many_says_who_does_not_have_it(self, mail_server: MailServer) -> None:
+        answers = {"bob@example.com": "450 4.2.2 full", "eve@example.com": "550-5.1.1 no\r\n550 such user"}
+        mail_server.answer = lambda command, argument: answers.get(argument)
+        mail = compose("ada@example.com", "bob@example.com", "eve@example.com", "joe@example.com")
+        refusals = await mailer_for(mail_server).offer(mail, ["ada@example.com", "bob@example.com", "eve@example.com"])
+        assert refusals == {
+            "bob@example.com": Refusal("450 4.2.2 full", is_permanent=False),
+            "eve@example.com": Refusal("550 5.1.1 no such user", is_permanent=True),
+        }
+        (received,) = mail_server.received
+        assert received.recipients == ("ada@example.com",)
+        assert len(received.message["To"].addresses) == 4
+
+    async def test_to_some_of_many_is_no_success(self, mail_server: MailServer) -> None:
         mail_server.answer = lambda command, argument: "450 full" if argument == "bob@example.com" else None
-        await mailer_for(mail_server).send(compose("ada@example.com", "bob@example.com"))
-        assert mail_server.received[0].recipients == ("ada@example.com",)
-        assert "was not sent to bob@example.com" in caplog.text
+        with pytest.raises(MailUnavailableError, match=r"bob@example\.com: 450 full"):
+            await mailer_for(mail_server).send(compose("ada@example.com", "bob@example.com"))
 
     async def test_to_an_address_beyond_ascii(self, mail_server: MailServer) -> None:
         await mailer_for(mail_server).send(compose("jörg@bücher.example"))
@@ -100,7 +110,7 @@ class TestRefusal:
 
     async def test_of_all_recipients_is_permanent_if_each_is(self, mail_server: MailServer) -> None:
         mail_server.answer = lambda command, argument: {"a@b.c": "550 no", "d@e.f": "450 later"}.get(argument)
-        with pytest.raises(MailUnavailableError, match="550 no; 450 later"):
+        with pytest.raises(MailUnavailableError, match=r"a@b\.c: 550 no; d@e\.f: 450 later"):
             await mailer_for(mail_server).send(compose("a@b.c", "d@e.f"))
         mail_server.answer_always("RCPT", "550 no")
         with pytest.raises(MailRefusedError):
@@ -108,9 +118,39 @@ class TestRefusal:
 
     async def test_of_an_address_beyond_ascii(self) -> None:
         with MailServer(enable_SMTPUTF8=False) as server:
-            with pytest.raises(MailRefusedError):
+            with pytest.raises(MailRefusedError, match=r"jörg@example\.com: the mail server takes no addresses"):
                 await mailer_for(server).send(compose("jörg@example.com"))
             await mailer_for(server).send(compose("ada@bücher.example"))
+
+    async def test_of_an_address_beyond_ascii_beside_another(self) -> None:
+        mail = compose("ada@example.com", "jörg@example.com", text="Größe")
+        with MailServer(enable_SMTPUTF8=False) as server:
+            refusals = await mailer_for(server).offer(mail, ["ada@example.com", "jörg@example.com"])
+            (received,) = server.received
+        assert {one: refusal.is_permanent for one, refusal in refusals.items()} == {"jörg@example.com": True}
+        assert received.content.isascii()
+        assert (received.recipients, received.text) == (("ada@example.com",), "Größe\n")
+        assert str(received.message["To"]) == "ada@example.com"
+
+    @pytest.mark.parametrize("answer", ["500 what?", "502 not here"])
+    async def test_of_an_address_beyond_ascii_where_only_helo_is_known(
+        self, mail_server: MailServer, answer: str
+    ) -> None:
+        mail_server.answer = lambda command, argument: answer if command == "EHLO" else None
+        with pytest.raises(MailRefusedError):
+            await mailer_for(mail_server).send(compose("jörg@example.com"))
+
+    async def test_of_a_mail_that_is_too_large(self) -> None:
+        with MailServer(data_size_limit=1000) as server:
+            with pytest.raises(MailRefusedError, match="552"):
+                await mailer_for(server).send(compose(text="long " * 1000))
+            await mailer_for(server).send(compose())
+
+    @pytest.mark.parametrize("code", [530, 534, 535, 538])
+    async def test_for_want_of_a_login_is_for_the_operator_to_mend(self, mail_server: MailServer, code: int) -> None:
+        mail_server.answer_always("MAIL", f"{code} 5.7.0 log in first")
+        with pytest.raises(MailUnavailableError, match=str(code)):
+            await mailer_for(mail_server).send(compose())
 
 
 class TestFault:
