@@ -7,14 +7,14 @@ from enum import Enum, auto
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, String, column, inspect, select, table
 
 from ..errors import StartupError
 
 NUMBER = re.compile(r"(?P<prefix>(?:[a-z]+_)*)(?P<number>\d{4,8})(?:_.*)?")
 """A revision that numbering.py has made, such as ``0010`` or ``authserver_0002``; words may follow the number."""
 
-REVISIONS = text("SELECT version_num FROM alembic_version")
+REVISIONS = select(table("alembic_version", column("version_num", String)).c.version_num)
 
 
 class SchemaState(Enum):
