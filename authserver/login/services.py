@@ -4,7 +4,7 @@ import logging
 
 from pico_ioc import component
 
-from myapp.platform.text import fold
+from myapp.platform.text import fold_case
 
 from ..issuer.tokens import AccessToken, TokenIssuer
 from ..users.services import UserService
@@ -31,7 +31,7 @@ class LoginService:
 
         Raises InvalidCredentialsError, LoginLockedError, LoginBusyError and DatabaseUnavailableError.
         """
-        key = (fold(username), address[:MAX_ADDRESS])
+        key = (fold_case(username), address[:MAX_ADDRESS])
         async with self._checks.turn(key, key[1]):
             await self._lockout.sweep()
             await self._lockout.claim(*key)

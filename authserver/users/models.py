@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Boolean, CheckConstraint, String, UniqueConstraint,
 from sqlalchemy.orm import validates
 
 from myapp.platform.database.types import UtcDateTime, utc_now
-from myapp.platform.text import fold
+from myapp.platform.text import fold_case
 
 from ..schema import AuthBase
 
@@ -36,5 +36,5 @@ class User(AuthBase):
 
     @validates("username")
     def _fold_username(self, _key: str, username: str) -> str:
-        self.username_folded = fold(username)
+        self.username_folded = fold_case(username)
         return username

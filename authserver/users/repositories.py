@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pico_sqlalchemy import SessionManager, get_session, query, repository
 from sqlalchemy import select, update
 
-from myapp.platform.text import fold
+from myapp.platform.text import fold_case
 
 from .models import User
 
@@ -26,7 +26,7 @@ class UserRepository:
 
     async def lock_by_username(self, username: str) -> User | None:
         """Return the user and lock the row until the transaction ends."""
-        statement = select(User).where(User.username_folded == fold(username)).with_for_update()
+        statement = select(User).where(User.username_folded == fold_case(username)).with_for_update()
         return (await get_session(self._manager).scalars(statement)).first()
 
     async def list_all(self) -> Sequence[User]:

@@ -9,7 +9,7 @@ from pico_sqlalchemy import transactional
 from sqlalchemy.exc import IntegrityError
 
 from myapp.platform.errors import ConflictError, NotFoundError
-from myapp.platform.text import fold
+from myapp.platform.text import fold_case
 
 from .models import User
 from .passwords import Passwords
@@ -70,7 +70,7 @@ class UserService:
     @transactional(read_only=True)
     async def find_active(self, username: str) -> User | None:
         """Return the user; None if there is no such user or the user is disabled."""
-        user = await self._repo.find_by_folded_username(fold(username))
+        user = await self._repo.find_by_folded_username(fold_case(username))
         return user if user is not None and user.active else None
 
     @transactional

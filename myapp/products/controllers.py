@@ -15,6 +15,7 @@ from ..platform.web.preconditions import IfMatch
 from ..platform.web.routing import delete, get, patch, post, put
 from .models import Product
 from .schemas import (
+    SEARCH,
     NamePart,
     ProductChangeResponse,
     ProductCreate,
@@ -30,11 +31,14 @@ PRODUCTS = TypeAdapter(list[ProductResponse])
 IncludeInactive = Annotated[
     bool, Query(description="Include deactivated products. Needs the permission `products:read_inactive`.")
 ]
-SearchText = Annotated[NamePart, Query(description="Part of a product name. Upper and lower case are equal.")]
+SearchText = Annotated[NamePart, Query(description=SEARCH)]
 ProductSort = Annotated[
     Any,
     sort_order(*sortable_fields(Product)),
-    Query(description="Sort fields, the most important first; `-` sorts descending. Equal products are sorted by id."),
+    Query(
+        description="Sort fields, the most important first; `-` sorts descending. Names are compared without case and"
+        " accents, and the numbers in them by value. Equal products are sorted by id."
+    ),
 ]
 read_inactive = requires_permission_for("include_inactive", "products:read_inactive")
 
@@ -65,7 +69,7 @@ class ProductController:
 
     @get("/search", response_model=list[ProductResponse])
     async def search_products(self, q: SearchText, limit: Limit = 100) -> Any:
-        """List active products whose name contains `q` in any case, sorted by id."""
+        """List active products whose name has every word of `q`, sorted by id."""
         return await self._service.search(q, limit)
 
     @get("/{product_id:id}", response_model=ProductResponse, versioned=True, errors=[NotFoundError])

@@ -13,22 +13,28 @@ from sqlalchemy import (
     ColumnExpressionArgument,
     Integer,
     Select,
+    and_,
     bindparam,
     cast,
     column,
+    false,
     func,
     literal_column,
+    or_,
     select,
     table,
+    update,
 )
+from sqlalchemy.orm import undefer
 
 from ..platform.database.queries import PagedQuery, fetch_records, first_rows, select_records, total_of
+from ..platform.fold import fold, search_words, sort_key
 from ..platform.lists import MAX_INTEGER
-from ..platform.text import fold, is_storable
-from .models import Product, ProductCount, ProductRecord
+from ..platform.text import fold_case, is_storable
+from .models import UNFOLDED, Product, ProductCount, ProductRecord
 from .schemas import ProductFilter
 
-BY_ID = select(Product).where(Product.id == bindparam("id"))
+BY_ID = select(Product).where(Product.id == bindparam("id")).options(undefer(Product.name_search))
 RECORDS = select_records(Product)
 AFTER_ID = RECORDS.where(Product.id > bindparam("after_id")).order_by(Product.id).limit(bindparam("limit"))
 
@@ -36,14 +42,32 @@ ESCAPE = "/"
 ESCAPED_WILDCARDS = str.maketrans({wild: ESCAPE + wild for wild in ("%", "_", ESCAPE)})
 TRIGRAM_LENGTH = 3
 
-NAME_INDEX = table("product_names", column("rowid", Integer), column("product_names"))
-"""SQLite's index for parts of names (migration 0003): an FTS5 table. Its rowid is the id of the product."""
+MAX_WORDS = 100
+"""The most words of a search that a name can have, none part of another: one begins at each character."""
+
+NAME_INDEX = table("product_names_search", column("rowid", Integer), column("product_names_search"))
+"""SQLite's index for parts of names (migration 0010): an FTS5 table. Its rowid is the id of the product."""
+
+IS_UNFOLDED = Product.name_search == literal_column(f"'{UNFOLDED}'")
+"""Release 1.0 has written the name, so only ``name_folded`` is right. A partial index has exactly this condition."""
+
+NEXT_UNFOLDED = (
+    select(Product.id, Product.name)
+    .where(IS_UNFOLDED)
+    .order_by(Product.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+SET_FOLDED = (
+    update(Product.__table__)  # type: ignore[arg-type]  # SQLAlchemy types it as FromClause
+    .where(Product.id == bindparam("an_id"))
+    .values(name_search=bindparam("search"), name_sort=bindparam("sort"), updated_at=Product.updated_at)
+)
 
 CONDITIONS: dict[str, ColumnExpressionArgument[bool]] = {
     "active": Product.active,
-    "pattern": Product.name_folded.like(bindparam("pattern"), escape=ESCAPE),
-    "part": func.instr(Product.name_folded, bindparam("part")) > 0,
-    "phrase": NAME_INDEX.c.product_names.match(bindparam("phrase")),
+    "nothing": false(),
+    "phrase": NAME_INDEX.c.product_names_search.match(bindparam("phrase")),
     "min_price": Product.price >= bindparam("min_price"),
     "max_price": Product.price <= bindparam("max_price"),
     # Not `> 0`: SQLite assumes that a range matches a quarter of the table, and would look these rows up by the index.
@@ -51,7 +75,10 @@ CONDITIONS: dict[str, ColumnExpressionArgument[bool]] = {
     "out_of_stock": Product.stock == 0,
     "updated_since": Product.updated_at >= bindparam("updated_since"),
 }
-"""The conditions of lists. The key is also the name of the bind parameter, if the condition has one."""
+"""The conditions of lists. The key is also the name of the bind parameter, if the condition has one.
+
+Words of a search are further conditions: ``word_0`` … of folded names, ``old_word_0`` … of names that are unfolded.
+"""
 
 KEPT_TOTALS = {
     frozenset({"active"}): select(cast(func.sum(ProductCount.active), BigInteger)),
@@ -73,7 +100,7 @@ class ProductRepository:
         self._is_sqlite = manager.engine.dialect.name == "sqlite"
         # Building a statement takes a fifth of the time of executing it, and most statements differ only in values.
         self._page_query = lru_cache(maxsize=256)(self._build_page)
-        self._search_statement = lru_cache(maxsize=4)(self._build_search)
+        self._search_statement = lru_cache(maxsize=64)(self._build_search)
 
     async def save(self, product: Product) -> Product:
         session = get_session(self._manager)
@@ -120,8 +147,24 @@ class ProductRepository:
         statement = AFTER_ID if include_inactive else AFTER_ID.where(Product.active)
         return await fetch_records(get_session(self._manager), statement, {"after_id": after_id, "limit": limit})
 
+    async def has_unfolded(self) -> bool:
+        """Return whether release 1.0 has written a name that is not folded yet."""
+        return await get_session(self._manager).scalar(select(Product.id).where(IS_UNFOLDED).limit(1)) is not None
+
+    async def fold_unfolded(self, limit: int) -> int:
+        """Fold up to ``limit`` unfolded names that no other transaction has locked, and return their number.
+
+        The rest of the product stays, its version and times too.
+        """
+        session = get_session(self._manager)
+        found = (await session.execute(NEXT_UNFOLDED, {"limit": limit})).all()
+        if found:
+            folded = [{"an_id": id, "search": fold(name), "sort": sort_key(name)} for id, name in found]
+            await (await session.connection()).execute(SET_FOLDED, folded)
+        return len(found)
+
     async def search_by_name(self, text: str, limit: int) -> Sequence[ProductRecord]:
-        """Return active products whose name contains ``text`` in any case, sorted by id."""
+        """Return active products whose name has every word of ``text``, sorted by id."""
         if not is_storable(text):
             return []
         values = {"active": True, **self._search_values(text)}
@@ -139,21 +182,38 @@ class ProductRepository:
             values |= self._search_values(search)
         return values
 
-    def _search_values(self, text: str) -> dict[str, str]:
-        """Return the conditions for a name that contains ``text``. No character of it is a wildcard.
+    def _search_values(self, text: str) -> dict[str, Any]:
+        """Return the conditions for a name that has every word of ``text``. No character of it is a wildcard.
 
-        SQLite does not use LIKE, which cannot compare all characters. For three characters and more, the index finds
-        candidates, and the name itself decides.
+        SQLite does not use LIKE, which cannot compare all characters. The index finds candidates by the words of three
+        characters and more, and the name itself decides.
         """
-        folded = fold(text)
-        if not self._is_sqlite:
-            return {"pattern": f"%{folded.translate(ESCAPED_WILDCARDS)}%"}
-        phrase = '"' + folded.replace('"', '""') + '"'
-        return {"part": folded, "phrase": phrase} if len(folded) >= TRIGRAM_LENGTH else {"part": folded}
+        words = search_words(text)
+        if len(words) > MAX_WORDS:
+            return {"nothing": True}
+        old_words = set(fold_case(text).split()) if words else ()
+        values = {f"word_{n}": self._operand(word) for n, word in enumerate(words)}
+        values |= {f"old_word_{n}": self._operand(word) for n, word in enumerate(sorted(old_words))}
+        if self._is_sqlite and (phrases := [quoted(word) for word in words if len(word) >= TRIGRAM_LENGTH]):
+            values["phrase"] = f"{' AND '.join(phrases)} OR {quoted(UNFOLDED)}"
+        return values
+
+    def _operand(self, word: str) -> str:
+        return word if self._is_sqlite else f"%{word.translate(ESCAPED_WILDCARDS)}%"
+
+    def _has_words(self, names: list[str], searched: Any) -> ColumnElement[bool]:
+        """Return the condition that ``searched`` contains the words of the bind parameters ``names``."""
+        if self._is_sqlite:
+            return and_(*(func.instr(searched, bindparam(name)) > 0 for name in names))
+        return and_(*(searched.like(bindparam(name), escape=ESCAPE) for name in names))
 
     def _filtered(self, conditions: frozenset[str]) -> Select[Any]:
         """Return the statement that lists, pages, totals and searches share."""
-        statement = RECORDS.where(*(CONDITIONS[name] for name in sorted(conditions)))
+        statement = RECORDS.where(*(CONDITIONS[name] for name in sorted(conditions & CONDITIONS.keys())))
+        if words := sorted(name for name in conditions if name.startswith("word_")):
+            old_words = sorted(name for name in conditions if name.startswith("old_word_"))
+            unfolded = and_(IS_UNFOLDED, self._has_words(old_words, Product.name_folded))
+            statement = statement.where(or_(self._has_words(words, Product.name_search), unfolded))
         return statement.join(NAME_INDEX, NAME_INDEX.c.rowid == Product.id) if "phrase" in conditions else statement
 
     def _build_page(self, conditions: frozenset[str], sorts: tuple[Sort, ...]) -> PagedQuery:
@@ -175,6 +235,11 @@ class ProductRepository:
         elif self._is_sqlite and conditions & RANGES:
             columns["id"] = literal_column("+products.id", Integer)
         return columns
+
+
+def quoted(word: str) -> str:
+    """Return ``word`` as a string of FTS5, in which only the quote is special."""
+    return '"' + word.replace('"', '""') + '"'
 
 
 def is_possible_id(id: int) -> bool:

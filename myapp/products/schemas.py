@@ -33,7 +33,7 @@ from ..platform.events.event import RecordedEvent
 from ..platform.lists import MAX_INTEGER
 from ..platform.moments import Moment
 from ..platform.partial import PartialUpdate
-from ..platform.text import without_nul
+from ..platform.text import visible_name, without_nul
 from .models import Product
 
 MAX_PRICE = Decimal("9999999999.99")
@@ -62,7 +62,11 @@ def round_to_cents(value: Decimal) -> Decimal:
 
 
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=2, max_length=100), AfterValidator(without_nul)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=2, max_length=100),
+    AfterValidator(without_nul),
+    AfterValidator(visible_name),
+    Field(description="One line with at least two visible characters."),
 ]
 Description = Annotated[str, StringConstraints(max_length=500), AfterValidator(without_nul)]
 Price = Annotated[
@@ -88,6 +92,12 @@ Amount = Annotated[
     Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": float(MAX_PRICE)}),
 ]
+
+
+SEARCH = (
+    "Words that the name must have, in any order, each of them whole or in part. Case, accents, kinds of dashes and"
+    " quotes, and invisible characters make no difference."
+)
 
 
 class ProductCreate(BaseModel):
@@ -127,9 +137,7 @@ class ProductFilter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    search: NamePart | MISSING = Field(
-        default=MISSING, description="Part of a product name. Upper and lower case are equal."
-    )
+    search: NamePart | MISSING = Field(default=MISSING, description=SEARCH)
     min_price: Amount | MISSING = Field(default=MISSING, description="The lowest price, inclusive.")
     max_price: Amount | MISSING = Field(
         default=MISSING, description="The highest price, inclusive. Not below `min_price`."
@@ -138,7 +146,10 @@ class ProductFilter(BaseModel):
         default=MISSING, description="`true`: only products in stock. `false`: only products that are sold out."
     )
     updated_since: Moment | MISSING = Field(
-        default=MISSING, description="The earliest last update, inclusive. Write the `+` of an offset as `%2B`."
+        default=MISSING,
+        description="The earliest last update, inclusive. Write the `+` of an offset as `%2B`. A change can become"
+        " visible some seconds after its `updated_at`, and later than others with a newer one. To poll for changes,"
+        " ask from one minute before the newest `updated_at` that you have seen, and ignore what you have seen.",
     )
     include_inactive: bool = False
 

@@ -86,7 +86,7 @@ class ProductService:
 
     @transactional(read_only=True)
     async def search(self, name: str, limit: int = 100) -> Sequence[ProductRecord]:
-        """Return active products whose name contains ``name`` in any case, sorted by id."""
+        """Return active products whose name has every word of ``name``, in any order, sorted by id."""
         require(1 <= limit <= MAX_INTEGER, "limit must be at least 1")
         return await self._repo.search_by_name(name, limit)
 
@@ -135,6 +135,23 @@ class ProductService:
             raise NotFoundError("There is no such product.")
         require_version("product", product.version, expected)
         return product
+
+
+@component
+class FoldedNames:
+    """Folds the names that processes of release 1.0 write while both releases run."""
+
+    def __init__(self, repo: ProductRepository) -> None:
+        self._repo = repo
+
+    @transactional(read_only=True)
+    async def is_work_left(self) -> bool:
+        return await self._repo.has_unfolded()
+
+    @transactional
+    async def fold_batch(self, limit: int) -> int:
+        """Fold up to ``limit`` names and return their number."""
+        return await self._repo.fold_unfolded(limit)
 
 
 def require(condition: bool, message: str) -> None:

@@ -4,14 +4,36 @@ import uuid
 
 from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, query, repository
 from pydantic import MISSING
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, and_, bindparam, literal_column, or_, select, update
 
 from ..platform.context.claims import Caller
 from ..platform.database.queries import fetch_page
 from ..platform.database.upsert import insert_into
-from ..platform.text import fold
-from .models import User
+from ..platform.fold import search_words
+from ..platform.text import fold_case
+from .models import UNFOLDED, User, search_fold_of, sort_key_of
 from .schemas import UserFilter
+
+IS_UNFOLDED = User.search_fold == literal_column(f"'{UNFOLDED}'")
+"""Release 1.0 has written the user, so only ``search_text`` is right. A partial index has exactly this condition."""
+
+NEXT_UNFOLDED = (
+    select(User.id, User.email, User.name)
+    .where(IS_UNFOLDED)
+    .order_by(User.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+SET_FOLDED = (
+    update(User.__table__)  # type: ignore[arg-type]  # SQLAlchemy types it as FromClause
+    .where(User.id == bindparam("an_id"))
+    .values(
+        search_fold=bindparam("fold"),
+        email_sort=bindparam("email_key"),
+        name_sort=bindparam("name_key"),
+        updated_at=User.updated_at,
+    )
+)
 
 STATUS = select(User.is_active).where(User.subject == bindparam("subject"))
 
@@ -64,10 +86,37 @@ class UserRepository:
     async def find_paged(self, filters: UserFilter, page: PageRequest) -> Page[User]:
         return await fetch_page(get_session(self._manager), User, self._filtered(filters), page)
 
+    async def has_unfolded(self) -> bool:
+        """Return whether release 1.0 has written a user that is not folded yet."""
+        return await get_session(self._manager).scalar(select(User.id).where(IS_UNFOLDED).limit(1)) is not None
+
+    async def fold_unfolded(self, limit: int) -> int:
+        """Fold the texts of up to ``limit`` unfolded users that no other transaction has locked; return their number.
+
+        The rest of the user stays, its version and times too.
+        """
+        session = get_session(self._manager)
+        found = (await session.execute(NEXT_UNFOLDED, {"limit": limit})).all()
+        folded = [
+            {
+                "an_id": id,
+                "fold": search_fold_of(email, name),
+                "email_key": sort_key_of(email),
+                "name_key": sort_key_of(name),
+            }
+            for id, email, name in found
+        ]
+        if folded:
+            await (await session.connection()).execute(SET_FOLDED, folded)
+        return len(folded)
+
     def _filtered(self, filters: UserFilter) -> Select[User]:
         statement = select(User)
         if filters.search is not MISSING:
-            statement = statement.where(User.search_text.contains(fold(filters.search), autoescape=True))
+            words = [User.search_fold.contains(word, autoescape=True) for word in search_words(filters.search)]
+            old_words = [User.search_text.contains(word, autoescape=True) for word in fold_case(filters.search).split()]
+            if words:
+                statement = statement.where(or_(and_(~IS_UNFOLDED, *words), and_(IS_UNFOLDED, *old_words)))
         if filters.is_active is not MISSING:
             statement = statement.where(User.is_active == filters.is_active)
         return statement

@@ -8,10 +8,10 @@ from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, Stri
 
 from ..platform.context.claims import MAX_NAME
 from ..platform.partial import PartialUpdate
-from ..platform.text import single_line
+from ..platform.text import single_line, visible_line
 
 FullName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME), AfterValidator(single_line)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME), AfterValidator(visible_line)
 ]
 Phone = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=3, max_length=20, pattern=r"^[0-9 +().\-/]*$")
@@ -29,7 +29,9 @@ class UserFilter(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     search: SearchText | MISSING = Field(
-        default=MISSING, description="Part of an email address or a name. Upper and lower case are equal."
+        default=MISSING,
+        description="Words that the email address or the name must have, in any order, each of them whole or in part."
+        " Case and accents make no difference.",
     )
     is_active: bool | MISSING = Field(
         default=MISSING, description="`true`: only active users. `false`: only deactivated users."

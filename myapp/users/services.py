@@ -120,6 +120,23 @@ class UserService:
         return user
 
 
+@component
+class FoldedUsers:
+    """Folds the texts of users that processes of release 1.0 write while both releases run."""
+
+    def __init__(self, repo: UserRepository) -> None:
+        self._repo = repo
+
+    @transactional(read_only=True)
+    async def is_work_left(self) -> bool:
+        return await self._repo.has_unfolded()
+
+    @transactional
+    async def fold_batch(self, limit: int) -> int:
+        """Fold the texts of up to ``limit`` users and return their number."""
+        return await self._repo.fold_unfolded(limit)
+
+
 def require_found(user: User | None) -> User:
     if user is None:
         raise NotFoundError("There is no such user.")

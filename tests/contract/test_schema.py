@@ -16,7 +16,15 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TIMES = {"created_at": NOW, "updated_at": NOW}
 
 ROWS: dict[str, dict[str, Any]] = {
-    "products": {"name": "Lamp", "name_folded": "lamp", "price": 1, "version": 1, **TIMES},
+    "products": {
+        "name": "Lamp",
+        "name_folded": "lamp",
+        "name_search": "lamp",
+        "name_sort": "lamp",
+        "price": 1,
+        "version": 1,
+        **TIMES,
+    },
     "product_counts": {"slot": 99, "active": 0, "inactive": 0},
     "users": {"subject": "ann", "email": None, "name": None, **TIMES},
     "reports": {"kind": "inventory", "format": "csv", "owner": "ann", "inline": False, **TIMES},

@@ -9,7 +9,6 @@ from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import insert
 
-from myapp.platform.text import fold
 from myapp.products.models import Product
 
 from ..fixture_types import Create, Fill
@@ -37,7 +36,6 @@ def fill(container: PicoContainer) -> Fill:
         rows = [
             {
                 "name": f"Product {number:06}",
-                "name_folded": fold(f"Product {number:06}"),
                 "price": Decimal(number + 1) / 100,
                 "stock": number,
                 "active": number % 3 != 2,

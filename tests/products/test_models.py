@@ -1,11 +1,11 @@
-"""Names are folded for searching. The constraints of the table are tested in tests/contract/test_schema.py."""
+"""Release 1.0 searches in names that are folded by case. tests/contract/test_schema.py has the constraints."""
 
 import sys
 import unicodedata
 
 import pytest
 
-from myapp.platform.text import fold
+from myapp.platform.text import fold_case
 from myapp.products.models import Product
 
 WIDTH = Product.__table__.columns.name_folded.type.length
@@ -18,7 +18,7 @@ CHANGING = [
 """All characters that folding changes."""
 
 
-class TestFold:
+class TestFoldCase:
     @pytest.mark.parametrize(
         ("one", "other"),
         [
@@ -31,14 +31,14 @@ class TestFold:
         ],
     )
     def test_is_the_same_for(self, one: str, other: str) -> None:
-        assert fold(one) == fold(other)
+        assert fold_case(one) == fold_case(other)
 
     @pytest.mark.parametrize(("one", "other"), [("e", "\u00e9"), ("i", "\u0131"), ("o", "0"), ("\u00d8", "o")])
     def test_is_different_for(self, one: str, other: str) -> None:
-        assert fold(one) != fold(other)
+        assert fold_case(one) != fold_case(other)
 
     def test_never_outgrows_its_column_and_is_stable(self) -> None:
         for character in CHANGING:
-            folded = fold(character * 100)
+            folded = fold_case(character * 100)
             assert len(folded) <= WIDTH
-            assert fold(folded) == folded
+            assert fold_case(folded) == folded

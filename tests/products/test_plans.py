@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from myapp.platform.database.columns import sortable_fields
 from myapp.products.models import Product
 from myapp.products.schemas import ProductFilter
-from myapp.products.services import ProductService
+from myapp.products.services import FoldedNames, ProductService
 
 from ..conftest import build
 from ..databases import Databases
@@ -21,11 +21,14 @@ Plan = Callable[[Awaitable[Any]], Awaitable[str]]
 
 # Enough rows for PostgreSQL to prefer an index. SQLite does not look at the number.
 MANY = """
-INSERT INTO products (name, name_folded, price, stock, active, version, created_at, updated_at)
-SELECT 'Lamp ' || n, 'lamp ' || n, n, n % 500, true, 1, now() + n * interval '1 s', now() + n * interval '1 s'
+INSERT INTO products
+  (name, name_folded, name_search, name_sort, price, stock, active, version, created_at, updated_at)
+SELECT
+  'Lamp ' || n, 'lamp ' || n, 'lamp ' || n, 'lamp ' || length(n::text) || n, n, n % 500, true, 1,
+  now() + n * interval '1 s', now() + n * interval '1 s'
 FROM generate_series(1, 20000) n
 """
-INDEX = {"sqlite": "VIRTUAL TABLE INDEX", "postgresql": "ix_products_name_folded_trgm"}
+INDEX = {"sqlite": "VIRTUAL TABLE INDEX", "postgresql": "ix_products_name_search_trgm"}
 SORTING = {"sqlite": "USE TEMP B-TREE FOR ORDER BY", "postgresql": "->  Sort"}
 
 
@@ -75,10 +78,12 @@ def plan(catalogue: PicoContainer) -> Plan:
     return plan_of
 
 
-async def test_a_rare_text_is_looked_up(service: ProductService, plan: Plan, database_kind: str) -> None:
+@pytest.mark.parametrize("text", ["12345", "amp 12345", "12345 la 2345 LAMP", "\u00e1mp x 1234"])
+async def test_a_rare_text_is_looked_up(service: ProductService, plan: Plan, database_kind: str, text: str) -> None:
+    """One rare word is enough, and a word of one or two letters costs nothing beside it."""
     for limit in (1, 100):
-        assert INDEX[database_kind] in await plan(service.search("amp 12345", limit))
-    filters = ProductFilter(search="amp 12345")
+        assert INDEX[database_kind] in await plan(service.search(text, limit))
+    filters = ProductFilter(search=text)
     for sort in ([], [Sort("price", "DESC")], [Sort("name"), Sort("stock")]):
         for size in (1, 100):
             found = await plan(service.list_paged(1, size, filters, sort))
@@ -86,12 +91,20 @@ async def test_a_rare_text_is_looked_up(service: ProductService, plan: Plan, dat
 
 
 async def test_a_common_text_needs_no_sorting(service: ProductService, plan: Plan, database_kind: str) -> None:
-    assert SORTING[database_kind] not in await plan(service.search("lamp"))
+    for words in ("lamp", "lam amp"):
+        assert SORTING[database_kind] not in await plan(service.search(words))
+
+
+async def test_looking_for_unfolded_names_reads_no_others(
+    catalogue: PicoContainer, plan: Plan, database_kind: str
+) -> None:
+    names = catalogue.get(FoldedNames)
+    assert "ix_products_unfolded" in await plan(names.is_work_left())
 
 
 @pytest.mark.parametrize("field", [name for name in sortable_fields(Product) if name != "id"])
 async def test_every_sort_has_an_index(service: ProductService, plan: Plan, database_kind: str, field: str) -> None:
-    index = f"ix_products_{'name_folded' if field == 'name' else field}"
+    index = f"ix_products_{'name_sort' if field == 'name' else field}"
     for direction in ("ASC", "DESC"):
         found = await plan(service.list_paged(1, 10, sort=[Sort(field, direction)]))
         assert index in found

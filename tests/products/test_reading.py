@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
+from myapp.products.services import ProductService
+
 from ..fixture_types import Create, Fill
 from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import COLLECTION
@@ -190,6 +192,17 @@ class TestSearch:
             ("\u03bb\u03cc\u03b3\u03bf\u03c2", "\u039b\u038c\u0393\u039f\u03a3"),
             ("\u041b\u0410\u041c\u041f\u0410", "\u043b\u0430\u043c\u043f\u0430"),
             ("caf\u00e9", "CAFE\u0301"),
+            ("caf\u00e9", "cafe"),
+            ("Cafe", "caf\u00e9"),
+            ("garden hose 20 m", "garden hose 20 m "),
+            ("garden\u00a0hose  20\u202fm", "hose 20 m"),
+            ("\u0141\u00f3d\u017a lamp", "LODZ"),
+            ("Sm\u00f8rrebr\u00f8d", "smorrebrod"),
+            ("\u0130STANBUL ISPARTA", "\u0131sparta istanbul"),
+            ("t\u2010shirt \u2013 blue", "t-shirt - blue"),
+            ("O\u2019Neill 27\u2033", "o'neill 27\""),
+            ("H\u2082O \uff21\uff22\uff23 \u00bd", "h2o abc 1/2"),
+            ("\ufeffSoft\u00adware\u200b", "software"),
             ("cafe\u0301", "CAF\u00c9"),
             ("\ufb03x", "FFI"),
             ("\ud55c\uad6d", "\u1112\u1161\u11ab"),
@@ -204,21 +217,50 @@ class TestSearch:
         await create("Something else")
         assert names(await viewer.get(SEARCH, params={"q": text})) == [name]
 
-    async def test_tells_letters_with_accents_from_those_without(
-        self, viewer: httpx.AsyncClient, create: Create
-    ) -> None:
-        await create("caf\u00e9")
-        assert names(await viewer.get(SEARCH, params={"q": "cafe"})) == []
-
-    @pytest.mark.parametrize("character", ["%", "_", "\\", "/", "'", '"', "*", "?", "[", ";", "--", "\u200b", " "])
+    @pytest.mark.parametrize("character", [*"%_\\/'\"*?[;^(+:", "--", "AND", "OR"])
     async def test_takes_every_character_as_itself(
         self, viewer: httpx.AsyncClient, create: Create, character: str
     ) -> None:
         await create(f"50{character}off")
-        await create("50xoff")
+        await create("50xff")
         assert names(await viewer.get(SEARCH, params={"q": character})) == [f"50{character}off"]
         assert names(await viewer.get(SEARCH, params={"q": f"0{character}o"})) == [f"50{character}off"]
+        assert names(await viewer.get(SEARCH, params={"q": f"off {character}"})) == [f"50{character}off"]
         assert names(await viewer.get(SEARCH, params={"q": f"{character}{character}"})) == []
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("blue cotton t-shirt", "t-shirt blue", "SHIRT  blue ", " ue hir", "b t", "t-shirt xl blue", "blue blue"),
+            *("(xl) t\u2011shirt", "co\u00adtton\u00a0blue", "\u200b", " ", "\u3000blue"),
+        ],
+    )
+    async def test_finds_names_with_all_words_in_any_order(
+        self, viewer: httpx.AsyncClient, create: Create, text: str
+    ) -> None:
+        await create("Blue cotton t-shirt (XL)")
+        assert names(await viewer.get(SEARCH, params={"q": text})) == ["Blue cotton t-shirt (XL)"]
+        page = (await viewer.get(f"{COLLECTION}paged", params={"search": text})).json()
+        assert page["total"] == len(page["items"]) == 1
+
+    @pytest.mark.parametrize("text", ["blue wool", "red", "blue x", "shirt-t", "tshirt", "UNFOLDED", "unfolded", "zz"])
+    async def test_does_not_find_a_name_that_lacks_a_word(
+        self, viewer: httpx.AsyncClient, create: Create, text: str
+    ) -> None:
+        await create("Blue cotton t-shirt")
+        assert names(await viewer.get(SEARCH, params={"q": text})) == []
+
+    @pytest.mark.parametrize("separator", [" ", "\u3000", " \u200b "])
+    async def test_takes_any_number_of_words(
+        self, viewer: httpx.AsyncClient, service: ProductService, create: Create, separator: str
+    ) -> None:
+        name = " ".join("abcdefghijklmnopqrstuvwxyz0123456789")
+        await create(name)
+        assert names(await viewer.get(SEARCH, params={"q": name[:100]})) == [name]
+        assert names(await viewer.get(SEARCH, params={"q": f"{name} 1"})) == [name]
+        assert names(await viewer.get(SEARCH, params={"q": f"{name} !"})) == []
+        assert [found.name for found in await service.search(separator.join(["z", "9", "a"] * 1000))] == [name]
+        assert await service.search(separator.join(str(number) for number in range(1000, 2000))) == []
 
     async def test_takes_one_letter_and_two(self, viewer: httpx.AsyncClient, create: Create) -> None:
         await create("Lamp")

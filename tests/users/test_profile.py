@@ -65,6 +65,8 @@ class TestGet:
             ("Ann\nBcc: eve@example.com", None),
             ("Ann\u2028Lee", None),
             ("Ann\ud800", None),
+            ("\u200b\u2060", None),
+            ("\u0301", None),
             (None, None),
             (7, None),
             (True, None),
@@ -184,7 +186,9 @@ class TestPatch:
 
     @pytest.mark.one_database
     @pytest.mark.parametrize(
-        "name", ["", " ", "a" * 101, "A\x00", "A\nB", "A\x1b[31m", "A\u2029B", 7, False, ["Ann"]], ids=ascii
+        "name",
+        ["", " ", "a" * 101, "A\x00", "A\nB", "A\x1b[31m", "A\u2029B", "\u200b", "\u3164\u00ad", 7, False, ["Ann"]],
+        ids=ascii,
     )
     async def test_refuses_what_is_no_name(self, connect: Connect, name: object) -> None:
         assert_invalid(await (await connect()).patch(ME, json={"name": name}), "#/name")

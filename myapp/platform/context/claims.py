@@ -7,7 +7,7 @@ from typing import Any
 
 from pico_client_auth.errors import MissingTokenError
 
-from ..text import is_single_line
+from ..text import is_single_line, visible_length
 
 MAX_SUBJECT = 255
 """OpenID Connect Core §2."""
@@ -20,7 +20,7 @@ _claims: ContextVar[Mapping[str, Any] | None] = ContextVar("claims", default=Non
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``email`` and ``name`` are None if the claim is not one line of text or is too long for the column."""
+    """``email`` and ``name`` are None if the claim is not one visible line of text or is too long for the column."""
 
     subject: str
     email: str | None = None
@@ -47,6 +47,6 @@ def current_email() -> str | None:
 
 
 def text_of(claim: Any, max_length: int) -> str | None:
-    """Return ``claim`` without surrounding blanks, or None if it is not one line of at most ``max_length``."""
+    """Return ``claim`` without surrounding blanks, or None if it is not one visible line of at most ``max_length``."""
     text = claim.strip() if isinstance(claim, str) else ""
-    return text if 0 < len(text) <= max_length and is_single_line(text) else None
+    return text if len(text) <= max_length and is_single_line(text) and visible_length(text) else None

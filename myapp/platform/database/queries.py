@@ -21,11 +21,12 @@ NO_COLUMNS: Mapping[str, ColumnElement[Any]] = MappingProxyType({})
 
 
 def select_records(entity: Any) -> Select[Any]:
-    """Return a SELECT of all columns of ``entity``, for rows that nobody will change.
+    """Return a SELECT of the columns of ``entity`` that are not deferred, for rows that nobody will change.
 
     A row has the attributes of the entity. The session does not track it, which saves a third of the time of a read.
     """
-    return select(*entity.__table__.columns)
+    loaded = [attribute for attribute in entity.__mapper__.column_attrs if not attribute.deferred]
+    return select(*(column for attribute in loaded for column in attribute.columns))
 
 
 async def fetch_records(session: AsyncSession, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
@@ -173,7 +174,7 @@ def make_plan(cls: type, name: str) -> QueryPlan | None:
 
 
 def sort_column(entity: Any, sort: Sort, columns: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
-    known = order_column(entity, sort.field)
-    column: ColumnElement[Any] = columns.get(sort.field, known)
+    column: ColumnElement[Any] = columns.get(sort.field, order_column(entity, sort.field))
     ordered = column.desc() if sort.direction.upper() == "DESC" else column.asc()
-    return ordered.nulls_last() if known.nullable else ordered  # the default differs between the databases
+    # The default differs between the databases.
+    return ordered.nulls_last() if entity.__table__.columns[sort.field].nullable else ordered

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pico_ioc import component
 
-from ...platform.text import fold
+from ...platform.fold import sort_key
 from ...products.services import ProductService
 from ..documents.content import Chart, Column, ReportContent, Table
 from ..settings import ReportsSettings
@@ -40,7 +40,7 @@ class PriceListReport(ReportKind):
 
     async def batches(self, scope: Scope) -> AsyncIterator[Sequence[tuple[int | str, Row]]]:
         async for batch in product_batches(self._products, self._batch_size, include_inactive=False):
-            yield [(fold(item.name), (item.name, item.description, item.price, item.id)) for item in batch]
+            yield [(sort_key(item.name), (item.name, item.description, item.price, item.id)) for item in batch]
 
     def content(self, scope: Scope, rows: Spool) -> ReportContent:
         bars = [0] * len(LABELS)
