@@ -3,13 +3,14 @@
 import asyncio
 import random
 import sqlite3
-import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from benchmarks.postgres import connect
+from myapp.platform.fold import fold, sort_key
+from myapp.platform.text import fold_case
 
 COMMON_WORD = "table"
 INACTIVE_EVERY = 20
@@ -17,7 +18,8 @@ INACTIVE_EVERY = 20
 MAKES = ["Walnut", "Oak", "Steel", "Linen", "Brass", "Café", "Größe L", "Glass", "Cork", "Wool", "İznik", "Marble"]
 THINGS = ["Table", "Chair", "Lamp", "Shelf", "Desk", "Sofa", "Bench", "Mirror", "Rug", "Vase", "Clock", "Stool"]
 DESCRIPTIONS = [None, "Made to order.", "Ships flat, with the tools that it needs and a leaflet in six languages."]
-COLUMNS = ["name", "name_folded", "description", "price", "stock", "active", "version", "created_at", "updated_at"]
+COLUMNS = ["name", "name_folded", "name_search", "name_sort", "description", "price", "stock", "active", "version"]
+COLUMNS += ["created_at", "updated_at"]
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,11 +34,11 @@ def rows(count: int) -> Iterator[tuple[object, ...]]:
     chance = random.Random(1)
     for number in range(1, count + 1):
         name = f"{chance.choice(MAKES)} {chance.choice(THINGS)} {number}"
-        folded = unicodedata.normalize("NFC", name.casefold())
+        names = name, fold_case(name), fold(name), sort_key(name)
         price = Decimal(chance.randint(1, 500_000)) / 100
         created = created_at(number)
         active = number % INACTIVE_EVERY != 0
-        yield name, folded, chance.choice(DESCRIPTIONS), price, chance.randint(0, 500), active, 1, created, created
+        yield *names, chance.choice(DESCRIPTIONS), price, chance.randint(0, 500), active, 1, created, created
 
 
 def fill(database_url: str, count: int) -> None:

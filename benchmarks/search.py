@@ -17,14 +17,18 @@ BY_ID = "{id}"
 SELECTIVE = {
     "search: a word of one name": "search?q={id}",
     "search: a word of one name, limit 1": "search?q={id}&limit=1",
-    "search: a whole name": "search?q={name}",
+    "search: a whole name, of three words": "search?q={name}",
+    "search: its words in another order": "search?q={words}",
+    "search: three words, one of no name": f"search?q={catalogue.COMMON_WORD}+xylophone+oak",
     "search: a word of no name": "search?q=xylophone",
     "page: a word of one name": "paged?search={id}",
+    "page: three words of one name": "paged?search={words}",
     "page: a word of one name, by price": "paged?search={id}&sort=-price",
     "page: updated in the last minute": "paged?updated_since={recent}",
 }
 OTHERS = {
     "search: a word of every twelfth name": f"search?q={catalogue.COMMON_WORD}",
+    "search: three words of every 144th name": f"search?q={catalogue.COMMON_WORD}+oak+a",
     "search: two letters of no name": "search?q=zq",
     "page: the first": "paged",
     "page: the first by name": "paged?sort=name",
@@ -50,6 +54,7 @@ def fastest_ms(client: httpx.Client, path: str, times: int) -> float:
 def measure(client: httpx.Client, rows: int, times: int) -> None:
     product = client.get(BY_ID.format(id=rows // 2 + 1)).raise_for_status().json()
     words = {"id": product["id"], "name": quote(product["name"]), "recent": catalogue.created_at(rows - 60).isoformat()}
+    words["words"] = quote(" ".join(reversed(product["name"].split())))
     words["recent"] = quote(words["recent"])
     by_id = fastest_ms(client, BY_ID.format(**words), times * 5)
     print(f"{'read by id':46}{by_id:9.2f} ms")
