@@ -54,11 +54,11 @@ async def test_sqlite(start: Start, tmp_path: Path) -> None:
 async def test_index_for_searches(databases: Databases) -> None:
     """The documented statement creates the index that the migrations create where pg_trgm exists."""
     [statement] = re.findall(r"<!-- index -->\n```sql\n(.*?)```", TEXT, re.DOTALL)
-    definition = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_products_name_folded_trgm'"
+    definition = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_products_name_search_trgm'"
     connection = await asyncpg.connect(libpq_url(databases.migrated("postgresql")))
     try:
         migrated = await connection.fetchval(definition)
-        await connection.execute("DROP INDEX ix_products_name_folded_trgm")
+        await connection.execute("DROP INDEX ix_products_name_search_trgm")
         await connection.execute(statement)
         assert await connection.fetchval(definition) == migrated
     finally:

@@ -1,6 +1,6 @@
-"""Migrate the configured database and die of SIGKILL when a batch of events is written.
+"""Migrate the configured database and die of SIGKILL when a batch is written.
 
-``python -m tests.platform.database.die_migrating 5`` dies at the fifth batch.
+``python -m tests.platform.database.die_migrating 5 "INSERT INTO events"`` dies after the fifth such statement.
 """
 
 import os
@@ -12,12 +12,12 @@ from sqlalchemy import Engine, event
 from myapp.cli.processes import migrate
 
 
-def main(batches: int) -> None:
+def main(batches: int, beginning: str) -> None:
     written = 0
 
     def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         nonlocal written
-        written += statement.startswith("INSERT INTO events")
+        written += statement.lstrip().startswith(beginning)
         if written == batches:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -26,4 +26,4 @@ def main(batches: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

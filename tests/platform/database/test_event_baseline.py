@@ -123,7 +123,8 @@ async def test_a_killed_migration_goes_on_when_it_is_started_again(
     empty_url: str, issuer: Issuer, is_sqlite: bool
 ) -> None:
     await make_old(empty_url, [old_product(number) for number in range(1, 10_001)])
-    killed = run_module("tests.platform.database.die_migrating", "5", environment=environment_of(empty_url, issuer))
+    environment = environment_of(empty_url, issuer)
+    killed = run_module("tests.platform.database.die_migrating", "5", "INSERT INTO events", environment=environment)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert await count_baselines(empty_url) == ((0, 0) if is_sqlite else (5000, 5000))
     assert await read(empty_url, current_revision) == BEFORE
