@@ -379,6 +379,19 @@ class TestKill:
 
 
 class TestSqlite:
+    async def test_sixty_four_writers_of_one_process(
+        self, databases: Databases, issuer: Issuer, tmp_path: Path
+    ) -> None:
+        environment = {"DATABASE__URL": databases.migrated("sqlite"), "AUTH_CLIENT__ISSUER": issuer.url}
+        with serving(environment, tmp_path / "log") as server:
+            async with client_of(server, issuer) as client:
+
+                async def write() -> set[int]:
+                    return {(await client.post(PRODUCTS, json=LAMP)).status_code for _ in range(5)}
+
+                assert set().union(*await asyncio.gather(*(write() for _ in range(64)))) == {201}
+        assert "locked" not in server.output
+
     async def test_thirty_two_writers_of_four_processes(
         self, databases: Databases, issuer: Issuer, tmp_path: Path
     ) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import asyncpg
@@ -19,10 +19,13 @@ from sqlalchemy.orm.exc import StaleDataError
 from ..errors import ConflictError, DatabaseUnavailableError
 from ..pico.replacing import replaces
 from .engine import READ_ONLY, EngineSettings, create_engine
+from .turns import Turns
 
 JOINING = {"REQUIRED", "SUPPORTS", "MANDATORY"}
 COMMITTING = {"REQUIRED", "REQUIRES_NEW"}
 PROPAGATIONS = JOINING | COMMITTING | {"NOT_SUPPORTED", "NEVER"}
+
+NO_TURNS = nullcontext()
 
 CONNECTION_ERRORS = (PoolTimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
 """Errors of getting a connection. asyncpg raises its own while SQLAlchemy sets a connection up; no event sees these."""
@@ -43,10 +46,13 @@ class TransactionalSessionManager(SessionManager):
     dead session stays current and the writes of the next call are lost. It also ignores ``read_only``.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, sqlite_busy_timeout: float = EngineSettings.sqlite_busy_timeout) -> None:
         # No super().__init__(): it would create a second engine without our options.
         self._engine = engine
         options: dict[str, Any] = {READ_ONLY: True}
+        # SQLite has one writer at a time, and those that wait for its lock get it by chance. So those of this process
+        # wait here, in order and without a connection, and only processes fight for the lock.
+        self._turns = Turns(sqlite_busy_timeout) if engine.dialect.name == "sqlite" else None
         if engine.dialect.name != "sqlite":
             options["isolation_level"] = "AUTOCOMMIT"
         reading = engine.execution_options(**options)
@@ -84,34 +90,46 @@ class TransactionalSessionManager(SessionManager):
             return
 
         commits = propagation in COMMITTING and not read_only
-        session = self.create_session() if commits else self._reading_sessions()
-        _tx_context.set(TransactionContext(session))
-        try:
-            if isolation_level:
-                await session.connection(execution_options={"isolation_level": isolation_level})
+        in_turn = outer is not None and getattr(outer, "in_turn", False)
+        async with self._turns if commits and self._turns and not in_turn else NO_TURNS:
+            session = self.create_session() if commits else self._reading_sessions()
+            _tx_context.set(Transaction(session, in_turn or commits))
             try:
-                yield session
-            except Exception as error:
-                if commits and (isinstance(error, no_rollback_for) or not isinstance(error, rollback_for)):
+                if isolation_level:
+                    await session.connection(execution_options={"isolation_level": isolation_level})
+                try:
+                    yield session
+                except Exception as error:
+                    if commits and (isinstance(error, no_rollback_for) or not isinstance(error, rollback_for)):
+                        await session.commit()
+                    raise
+                if commits:
                     await session.commit()
+                elif session.new or session.dirty or session.deleted:
+                    raise ReadOnlyError("a read-only transaction ended with unsaved changes")
+            except CONNECTION_ERRORS as error:
+                await close(session)
+                raise DatabaseUnavailableError from error
+            except StaleDataError as error:
+                await close(session)
+                raise ConflictError("The resource was changed by another request.") from error
+            except BaseException:
+                await close(session)
                 raise
-            if commits:
-                await session.commit()
-            elif session.new or session.dirty or session.deleted:
-                raise ReadOnlyError("a read-only transaction ended with unsaved changes")
-        except CONNECTION_ERRORS as error:
-            await close(session)
-            raise DatabaseUnavailableError from error
-        except StaleDataError as error:
-            await close(session)
-            raise ConflictError("The resource was changed by another request.") from error
-        except BaseException:
-            await close(session)
-            raise
-        else:
-            await session.close()
-        finally:
-            _tx_context.set(outer)
+            else:
+                await session.close()
+            finally:
+                _tx_context.set(outer)
+
+
+class Transaction(TransactionContext):
+    """A transaction, and whether it or one around it has its turn to write."""
+
+    __slots__ = ("in_turn",)
+
+    def __init__(self, session: AsyncSession, in_turn: bool) -> None:
+        super().__init__(session)
+        self.in_turn = in_turn
 
 
 async def close(session: AsyncSession) -> None:
@@ -128,7 +146,7 @@ def refuse_write(_connection: object, _cursor: object, statement: str, *_: objec
 class SessionManagerFactory:
     @replaces(SessionManager)
     def create_session_manager(self, database: DatabaseSettings, engine: EngineSettings) -> SessionManager:
-        return TransactionalSessionManager(create_engine(database, engine))
+        return TransactionalSessionManager(create_engine(database, engine), engine.sqlite_busy_timeout)
 
 
 @component

@@ -30,9 +30,9 @@ Names = Callable[[], Coroutine[Any, Any, list[str]]]
 
 def session_manager(url: str, **settings: Any) -> TransactionalSessionManager:
     limits = {"max_overflow": 0, "pool_timeout": 0.3, "sqlite_busy_timeout": 0.3, "connect_timeout": 1.0} | settings
-    return TransactionalSessionManager(
-        create_engine(DatabaseSettings(url=url, pool_size=POOL_SIZE, pool_pre_ping=False), EngineSettings(**limits))
-    )
+    engine = EngineSettings(**limits)
+    database = DatabaseSettings(url=url, pool_size=POOL_SIZE, pool_pre_ping=False)
+    return TransactionalSessionManager(create_engine(database, engine), engine.sqlite_busy_timeout)
 
 
 def in_use(sessions: SessionManager) -> int:
