@@ -1,6 +1,7 @@
 """An issuer of tokens for tests: discovery and keys over real HTTP, tokens of any kind, and any fault."""
 
 import json
+import ssl
 import threading
 import time
 import uuid
@@ -21,10 +22,13 @@ AUDIENCE = "products-api"
 
 
 class Issuer:
-    """Listens on a local port from ``start`` to ``stop``. A second start uses the same port."""
+    """Listens on a local port from ``start`` to ``stop``, with ``tls`` by https. A second start uses the same port."""
 
-    def __init__(self, audience: str = AUDIENCE) -> None:
+    def __init__(self, audience: str = AUDIENCE, tls: ssl.SSLContext | None = None) -> None:
         self.audience = audience
+        self.jwks_uri: str | None = None
+        """The address of the keys in the discovery document, if they are not here."""
+        self._tls = tls
         self.requests: list[str] = []
         """The paths of all requests, in order."""
         self.keys: dict[str, RSAPrivateKey] = {}
@@ -45,7 +49,7 @@ class Issuer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     def start(self) -> "Issuer":
         issuer = self
@@ -69,6 +73,8 @@ class Issuer:
             def log_message(self, *_: Any) -> None: ...
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+        if self._tls:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._server.daemon_threads = True
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -129,7 +135,7 @@ class Issuer:
         if self.body is not None:
             return self.status, self.body
         documents = {
-            DISCOVERY: {"issuer": self.url, "jwks_uri": self.url + KEYS},
+            DISCOVERY: {"issuer": self.url, "jwks_uri": self.jwks_uri or self.url + KEYS},
             KEYS: {"keys": self.published},
         }
         if path not in documents:

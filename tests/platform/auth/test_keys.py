@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.errors import IssuerUnavailableError, StartupError
 from tests.conftest import client_of
 from tests.issuer import DISCOVERY, KEYS, Issuer, public_jwk
+from tests.platform.mail.certificates import Authority
 from tests.platform.test_urls import NO_BASES, NO_URLS
 from tests.platform.web.problems import assert_problem
 
@@ -366,6 +368,45 @@ class TestTransport:
         keys = self.keys(issuer="https://auth.example", jwks_endpoint=own_issuer.url + KEYS)
         assert await keys.get_key(next(iter(own_issuer.keys)))
         assert attacker.requests == []
+
+    @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
+    async def test_plain_http_keys_of_an_https_issuer_go_to_no_proxy(
+        self,
+        https_issuer: Issuer,
+        own_issuer: Issuer,
+        attacker: Issuer,
+        monkeypatch: pytest.MonkeyPatch,
+        variable: str,
+    ) -> None:
+        """The decision is taken for the address of the keys, not for that of the issuer."""
+        monkeypatch.setenv(variable, attacker.url)
+        keys = self.keys(issuer=https_issuer.url)
+        assert await keys.get_key(next(iter(https_issuer.keys)))
+        https_issuer.jwks_uri = own_issuer.url + KEYS
+        keys = self.keys(issuer=https_issuer.url)
+        assert await keys.get_key(next(iter(own_issuer.keys)))
+        https_issuer.jwks_uri = "http://keys.example/jwks.json"
+        with pytest.raises(IssuerUnavailableError):
+            await self.keys(issuer=https_issuer.url).get_key(next(iter(attacker.keys)))
+        with pytest.raises(IssuerUnavailableError):  # allowed, but there is no such host
+            await self.keys(("keys.example",), issuer=https_issuer.url).get_key(next(iter(attacker.keys)))
+        assert attacker.requests == []
+
+    async def test_a_certificate_must_be_good(
+        self, https_issuer: Issuer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.delenv("SSL_CERT_FILE")
+        with pytest.raises(IssuerUnavailableError):
+            await self.keys(issuer=https_issuer.url).get_key("any")
+        assert f"cannot fetch the keys of the issuer {https_issuer.url}: ConnectError: " in caplog.text
+
+    @pytest.fixture
+    def https_issuer(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+        authority = Authority(tmp_path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        running = Issuer(tls=authority.server_context("127.0.0.1")).start()
+        yield running
+        running.stop()
 
     async def test_a_redirect_is_not_followed(self, own_issuer: Issuer, attacker: Issuer) -> None:
         own_issuer.status, own_issuer.body, own_issuer.location = 302, b"", attacker.url + KEYS
