@@ -170,7 +170,7 @@ class TestCallers:
             {"scope": "products:write products:delete"},
             {"scp": ["products:write", "products:delete"]},
             {"groups": ["admin", "product-manager"]},
-            {"roles": {"admin": True}},
+            {"roles": {"admin": False, "product-manager": None, "products:delete": {}}},
             {"roles": [["admin"], ["product-manager"]]},
             {"role": ["Admin", "ADMIN", "admin ", "Product-Manager"]},
             {"realm_access": {"roles": ["admin", "product-manager"]}},
