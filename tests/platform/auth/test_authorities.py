@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 import pytest
 from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
 from pico_client_auth import TokenClaims
 from pico_client_auth.config import AuthClientSettings
 
@@ -293,6 +295,41 @@ class TestRoleClaims:
     async def test_an_audience_may_be_a_part_of_a_name(self) -> None:
         claims = {f"urn:zitadel:iam:org:project:{AUDIENCE}:roles": {"viewer": {"17": "shop.example.com"}}}
         assert await resolve(claims, role_claims=["urn:zitadel:iam:org:project:<audience>:roles"]) == ["viewer"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+    max_leaves=10,
+)
+NAMES = st.text(min_size=1).filter(str.strip)
+
+
+class TestAnyClaim:
+    """A user of an issuer may have a claim of any form."""
+
+    @given(value=JSON)
+    async def test_roles_have_no_colon_and_permissions_have_one(self, value: Any) -> None:
+        claims = dict.fromkeys(("roles", "permissions", "scope", "scp"), value)
+        found = await resolve(claims, permissions={}, scope_grants_permissions=True)
+        roles = await resolve({"roles": value}, permissions={})
+        assert all(isinstance(name, str) and name for name in found)
+        assert roles == [name for name in found if ":" not in name]
+        assert len(set(found)) == len(found)
+
+    @given(value=JSON, claims=st.dictionaries(st.text(), JSON))
+    async def test_no_path_fails(self, value: Any, claims: dict[str, Any]) -> None:
+        claims = claims | {"a": value, "a.b": value}
+        paths = ["a", "a.b", "a.b.c", "a..b", ".", "a.<audience>.b", *filter(str.strip, claims)]
+        assert isinstance(await resolve(claims, role_claims=paths), list)
+
+    @given(name=NAMES, steps=st.lists(NAMES, min_size=1, max_size=4))
+    async def test_every_name_and_every_path_is_found(self, name: str, steps: list[str]) -> None:
+        assert await resolve({name: ["viewer"]}, role_claims=[name]) == ["viewer"]
+        claims: Any = ["viewer"]
+        for step in reversed(steps):
+            claims = {step: claims}
+        assert await resolve(claims, role_claims=[".".join(steps)]) == ["viewer"]
 
 
 class TestGroups:

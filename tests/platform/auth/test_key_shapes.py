@@ -6,15 +6,18 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+from fastapi import FastAPI
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from pico_client_auth.errors import TokenInvalidError
 
 from myapp.platform.auth.published import PUBLIC_KEY_ALGORITHMS, read_key
 from myapp.platform.auth.tokens import AccessTokenValidator
 from myapp.platform.errors import IssuerUnavailableError
+from tests.conftest import client_of
 from tests.issuer import Issuer, private_key
 
-from .conftest import fetches, validator_of
+from ...fixture_types import StartContainer
+from .conftest import PROBE, caller, fetches, validator_of
 from .test_keys import NO_PAUSE, wait_for_pause
 
 RSA_KEY, OTHER_RSA_KEY = private_key(0), private_key(1)
@@ -116,6 +119,20 @@ class TestAlgorithm:
     def test_every_algorithm_may_be_accepted(self, issuer: Issuer) -> None:
         for algorithm in PUBLIC_KEY_ALGORITHMS:
             validator_of(issuer, client={"accepted_algorithms": (algorithm, algorithm)})
+
+
+class TestSetting:
+    async def test_the_operator_decides_about_keys_without_alg(
+        self, start: StartContainer, empty_database: str, own_issuer: Issuer
+    ) -> None:
+        own_issuer.published = [jwk_of(RSA_KEY)]
+        environment = {"DATABASE__URL": empty_database, "AUTH_CLIENT__ISSUER": own_issuer.url}
+        container = start(environment | {"AUTH_CLIENT__ACCEPTED_ALGORITHMS": '["PS256"]'}, modules=[PROBE])
+        async with client_of(container.get(FastAPI)) as client:
+            for algorithm, status in (("PS256", 200), ("RS256", 401), ("PS384", 401)):
+                for kid in ("k", None):
+                    response = await caller(client)(token_of(own_issuer, RSA_KEY, algorithm, kid))
+                    assert response.status_code == status
 
 
 class TestName:

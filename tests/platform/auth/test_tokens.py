@@ -52,6 +52,13 @@ def signed(issuer: Issuer, header: Any, payload: Any = None, *, key: Any = None)
     return f"{message}.{encoded(signature)}"
 
 
+def nested(depth: int) -> Any:
+    value: Any = "a"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def with_header(**members: Any) -> Make:
     return lambda issuer: signed(issuer, {"alg": "RS256", "typ": "JWT", "kid": kid_of(issuer), **members})
 
@@ -212,6 +219,9 @@ BAD_TOKENS: dict[str, Make] = {
     "sub a number": with_raw_claim("sub", 1),
     "sub an object": with_raw_claim("sub", {"id": 1}),
     "jti a number": with_raw_claim("jti", 1),
+    "aud nested": with_raw_claim("aud", nested(300)),
+    "iss nested": with_raw_claim("iss", nested(300)),
+    "typ nested": with_raw_claim("typ", nested(300)),
     # form
     "header a list": lambda issuer: signed(issuer, ["RS256"]),
     "header a string": lambda issuer: signed(issuer, "RS256"),
