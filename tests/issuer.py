@@ -31,6 +31,8 @@ class Issuer:
         self._tls = tls
         self.requests: list[str] = []
         """The paths of all requests, in order."""
+        self.authorizations: list[str | None] = []
+        """The header ``Authorization`` of all requests, in order."""
         self.keys: dict[str, RSAPrivateKey] = {}
         """The private keys by ``kid``. The last one signs."""
         self.published: list[Any] = []
@@ -57,6 +59,7 @@ class Issuer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.requests.append(self.path)
+                issuer.authorizations.append(self.headers["Authorization"])
                 issuer._answering.wait(30)
                 status, body = issuer._answer(self.path)
                 try:

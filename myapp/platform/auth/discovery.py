@@ -1,6 +1,6 @@
 """The issuer's discovery document, and the rule for URLs that carry keys or secrets."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import httpx
@@ -25,10 +25,18 @@ def discovery_url(issuer: str) -> str:
 
 async def discover(issuer: str, client: httpx.AsyncClient) -> dict[str, Any]:
     """Return the issuer's document. Raises if it cannot be fetched or names another issuer (OpenID Discovery §4.3)."""
-    document: dict[str, Any] = (await client.get(discovery_url(issuer))).raise_for_status().json()
+    document: dict[str, Any] = await fetch_json(discovery_url(issuer), client)
     if document["issuer"] != issuer:
         raise ValueError(f"the discovery document is of {shown(document['issuer'])}, not of {shown(issuer)}")
     return document
+
+
+async def fetch_json(url: str, client: httpx.AsyncClient, headers: Mapping[str, str] | None = None) -> Any:
+    """Return the JSON document at ``url``. A user name and password in it are sent, but no error repeats them."""
+    parsed = httpx.URL(url)
+    auth = httpx.BasicAuth(parsed.username, parsed.password) if parsed.userinfo else None
+    response = await client.get(parsed.copy_with(userinfo=b""), auth=auth, headers=headers)
+    return response.raise_for_status().json()
 
 
 def issuer_client(timeout: float) -> httpx.AsyncClient:

@@ -12,7 +12,7 @@ from pico_client_auth.jwks_client import JWKSClient
 from ..errors import IssuerUnavailableError
 from ..pico.replacing import replaces
 from ..text import error_summary
-from .discovery import discover, issuer_client, require_secure
+from .discovery import discover, fetch_json, issuer_client, require_secure
 from .published import PublishedKey, read_key
 from .settings import AuthSettings
 
@@ -120,8 +120,7 @@ class IssuerKeys(JWKSClient):
         async with issuer_client(self._auth.jwks_timeout) as client:
             endpoint = self._endpoint or str((await discover(self._issuer, client))["jwks_uri"])
             require_secure(endpoint, "jwks_uri", self._auth.insecure_hosts)
-            response = (await client.get(endpoint)).raise_for_status()
-            keys = response.json()["keys"]
+            keys = (await fetch_json(endpoint, client))["keys"]
             if not isinstance(keys, list):
                 raise TypeError("keys is not a list")
             return keys

@@ -8,7 +8,8 @@ from pico_client_auth.config import AuthClientSettings
 from pico_client_auth.revocation_cache import RevocationCache
 
 from ..pico.replacing import replaces
-from .discovery import issuer_client, require_secure
+from ..text import error_summary
+from .discovery import fetch_json, issuer_client, require_secure
 from .settings import AuthSettings
 
 logger = logging.getLogger(__name__)
@@ -60,10 +61,10 @@ class RevokedTokens(RevocationCache):
     async def _refresh(self) -> None:
         try:
             async with asyncio.timeout(self._timeout), issuer_client(self._timeout) as client:
-                answer = (await client.get(self._endpoint, headers=self._headers)).raise_for_status()
-                self._ids = frozenset(str(item["jti"]) for item in answer.json().get("items") or () if item.get("jti"))
+                items = (await fetch_json(self._endpoint, client, self._headers)).get("items") or ()
+                self._ids = frozenset(str(item["jti"]) for item in items if item.get("jti"))
             self._is_known = True
         except Exception as error:
             self._is_known = False
-            logger.warning("cannot fetch the list of revoked tokens: %s: %s", type(error).__name__, error)
+            logger.warning("cannot fetch the list of revoked tokens: %s", error_summary(error))
         self._fresh_until = time.monotonic() + self._ttl

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -391,6 +393,20 @@ class TestTransport:
         with pytest.raises(IssuerUnavailableError):  # allowed, but there is no such host
             await self.keys(("keys.example",), issuer=https_issuer.url).get_key(next(iter(attacker.keys)))
         assert attacker.requests == []
+
+    async def test_a_password_in_the_address_is_sent_but_not_logged(
+        self, own_issuer: Issuer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        endpoint = own_issuer.url.replace("//", "//ada:s3cr%40t@") + KEYS
+        keys = self.keys(issuer=own_issuer.url, jwks_endpoint=endpoint)
+        assert await keys.get_key(next(iter(own_issuer.keys)))
+        assert own_issuer.authorizations == ["Basic " + b64encode(b"ada:s3cr@t").decode()]
+        own_issuer.status, own_issuer.body = 404, b""
+        with pytest.raises(IssuerUnavailableError):
+            await self.keys(issuer=own_issuer.url, jwks_endpoint=endpoint).get_key("any")
+        assert "404 Not Found" in caplog.text
+        assert "s3cr" not in caplog.text
 
     async def test_a_certificate_must_be_good(
         self, https_issuer: Issuer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -108,6 +108,7 @@ class TestRevocation:
                 issuer.token("admin", jti="stolen")
             )
         assert own_issuer.requests == []
+        assert revocations.authorizations == ["Bearer s3cret"]
 
     async def test_it_can_be_fetched_again_at_once(self, issuer: Issuer, revocations: Issuer) -> None:
         settings = AuthClientSettings(issuer=issuer.url, revocation_endpoint=revocations.url)
