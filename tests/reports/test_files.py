@@ -40,7 +40,7 @@ class TestFile:
         assert response.headers["content-disposition"] == (
             f'attachment; filename="inventory-{report["created_at"][:10]}.{format}"'
         )
-        assert response.headers["cache-control"] == "private, no-store"
+        assert response.headers["cache-control"] == "no-store"
         assert response.content.startswith(beginning)
         assert len(response.content) == report["size"] == int(response.headers["content-length"])
 

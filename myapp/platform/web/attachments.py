@@ -21,13 +21,12 @@ class File(Protocol):
 
 
 def attachment(file: File) -> Response:
-    """Return a download that no cache may keep.
+    """Return a download.
 
     If the chunks fail halfway, the server closes the connection, so that no client takes a part for the whole file.
     """
     headers = {
         "Content-Disposition": f'attachment; filename="{file.name}"',
         "Content-Length": str(file.size),
-        "Cache-Control": "private, no-store",
     }
     return StreamingResponse(file.chunks, headers=headers, media_type=file.media_type)

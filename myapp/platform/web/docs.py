@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from pico_client_auth import allow_anonymous
 from pico_fastapi import FastApiConfigurer
 from pico_ioc import component
+from starlette.types import Receive, Scope, Send
 
 from .docs_login import DocsLogin, SwaggerLogin
 from .openapi import document, with_login
@@ -24,6 +25,8 @@ CONTENT_SECURITY_POLICY = (
     "img-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'"
 )
 """The pages request nothing from other hosts. ReDoc would fetch its maker's logo."""
+
+REVALIDATED = {"Cache-Control": "no-cache"}
 
 SWAGGER_UI = """<!DOCTYPE html>
 <html lang="en">
@@ -109,7 +112,7 @@ async def openapi(request: Request) -> Response:
 def with_server(request: Request, schema: dict[str, Any]) -> Response:
     root_path = request.scope["root_path"]
     servers = {"servers": [{"url": root_path}]} if root_path else {}
-    return JSONResponse(schema | servers)
+    return JSONResponse(schema | servers, headers=REVALIDATED)
 
 
 def swagger_page(request: Request, login: SwaggerLogin | None) -> HTMLResponse:
@@ -138,7 +141,9 @@ def script_safe(value: Any) -> str:
 @allow_anonymous
 async def oauth2_redirect(request: Request) -> HTMLResponse:
     """Receive the browser from the issuer's login page, and pass the code on."""
-    return confined(get_swagger_ui_oauth2_redirect_html())
+    page = confined(get_swagger_ui_oauth2_redirect_html())
+    page.headers["Cache-Control"] = "no-store"  # the code is in its address
+    return page
 
 
 @allow_anonymous
@@ -158,12 +163,20 @@ def confined(page: HTMLResponse, token_origin: str = "") -> HTMLResponse:
     """Allow requests only to this service and to the origin of the token endpoint."""
     connect = f"; connect-src 'self' {token_origin}" if token_origin else ""
     page.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY + connect
+    page.headers.update(REVALIDATED)
     return page
+
+
+class Asset(FileResponse):
+    """A file that is always sent whole: Starlette 1.10 answers a bad ``Range`` header in plain text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__({**scope, "headers": []}, receive, send)
 
 
 def asset_of(path: Path) -> Any:
     @allow_anonymous
     async def asset() -> FileResponse:
-        return FileResponse(path, headers={"Cache-Control": "public, max-age=86400"})
+        return Asset(path, headers={"Cache-Control": "public, max-age=86400", "Accept-Ranges": "none"})
 
     return asset

@@ -60,6 +60,7 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
             "content-type": "application/problem+json",
             "content-length": len(body),
             "connection": "close",
+            "cache-control": "no-store",
             "x-request-id": request_id,
         }
         status = HTTPStatus(problem.status_code)

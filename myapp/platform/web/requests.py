@@ -32,8 +32,14 @@ def request_id_of(scope: Scope) -> str:
     return request_id
 
 
+NO_STORE = (b"cache-control", b"no-store")
+
+
 class RequestMiddleware:
-    """The outermost layer: no request is left without an id, a log line and an answer."""
+    """The outermost layer: no request is left without an id, a log line and an answer.
+
+    An answer that does not say who may keep it may not be kept by anybody.
+    """
 
     def __init__(self, app: ASGIApp, fastapi: ProductsApp) -> None:
         self.app = app
@@ -58,7 +64,10 @@ class RequestMiddleware:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 info.status = message["status"]
-                message.setdefault("headers", []).append(id_header)
+                headers = message.setdefault("headers", [])
+                headers.append(id_header)
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(NO_STORE)
             elif not message.get("more_body"):
                 info.completed_at = time.perf_counter()
             await send(message)

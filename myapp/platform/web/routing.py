@@ -24,6 +24,13 @@ Endpoint = Callable[..., Any]
 
 HTTP_REQUEST = "http_request"
 
+REVALIDATED = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+"""The caching of an answer with an entity tag: only the caller's own cache keeps it, and asks before each use.
+
+Two users' answers of one URL, such as their profiles, can have the same tag. ``Vary`` keeps a browser that changes its
+user from showing the first one to the second.
+"""
+
 
 class IdConvertor(Convertor[int]):
     """Match an integer id of at most ten digits."""
@@ -54,7 +61,7 @@ class ResponseBuilder:
             return result
         headers: dict[str, str] = {}
         if self.versioned:
-            headers["ETag"] = entity_tag(result.version)
+            headers |= {"ETag": entity_tag(result.version), **REVALIDATED}
             if request.method == "GET" and is_not_modified(request, result.version):
                 return Response(status_code=304, headers=headers)
         if self.paged:
