@@ -1,10 +1,10 @@
 """The command ``authserver``. Imports are inside the commands, because the container's scan imports this module too."""
 
-import asyncio
 import os
-from typing import Annotated, Any
 
 import typer
+
+from myapp.platform.web.server_options import Host, KeepAlive, Port, ServerOptions, Workers, WorkerTimeout
 
 from .keys.commands import keys
 from .users.commands import users
@@ -22,36 +22,21 @@ def restrict_umask() -> None:
 
 @cli.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8100,
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes; they share database and keys.")] = 1,
+    host: Host = "127.0.0.1",
+    port: Port = 8100,
+    workers: Workers = 1,
+    keep_alive: KeepAlive = None,
+    worker_timeout: WorkerTimeout = None,
 ) -> None:
     """Run the auth server. All errors at start are found before the worker processes are started."""
-    import uvicorn
-    from fastapi import FastAPI
-
     from myapp.platform.startup import exit_on_startup_error
-    from myapp.platform.web.protocol import BoundedHttpToolsProtocol
+    from myapp.platform.web.server import serve as serve_application
 
-    from .boot import FOLDER, PROGRAM, create_container
+    from .boot import PROGRAM, create_container
 
-    options: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "http": BoundedHttpToolsProtocol,
-        "log_config": None,  # the application configures logging itself
-        "proxy_headers": False,  # web.trusted_proxies decides which proxies are trusted
-        "server_header": False,
-        "timeout_graceful_shutdown": 10,
-    }
     with exit_on_startup_error(PROGRAM):
-        container = create_container()
-    if workers == 1:
-        uvicorn.run(container.get(FastAPI), **options)
-    else:
-        asyncio.run(container.ashutdown())
-        application = "authserver.boot:create_app"
-        uvicorn.run(application, factory=True, app_dir=str(FOLDER.parent), workers=workers, **options)
+        options = ServerOptions(host, port, workers, keep_alive, worker_timeout)
+        serve_application(create_container, "authserver.boot:create_app", options)
 
 
 @cli.command()

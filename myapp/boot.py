@@ -23,7 +23,7 @@ from .platform.mail.settings import MailSettings
 from .platform.outbox.relay import EventRelay
 from .platform.outbox.settings import EventsSettings
 from .platform.pico.container import WEB_STACK, make_container
-from .platform.startup import startup_error
+from .platform.startup import exit_on_startup_error, startup_error
 from .platform.storage.settings import StorageSettings
 from .platform.web.app import complete
 from .platform.web.settings import WebSettings
@@ -51,6 +51,13 @@ SECTIONS: dict[str, type] = {
     "celery": CelerySection,
     "worker": WorkerSettings,
 }
+
+
+def create_app() -> FastAPI:
+    """Create the application for an ASGI server. A failure at start ends the process with one line."""
+    with exit_on_startup_error():
+        app: FastAPI = create_container().get(FastAPI)
+    return app
 
 
 def create_container(overrides: Mapping[type, Any] | None = None, modules: Sequence[str] = ()) -> PicoContainer:

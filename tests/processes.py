@@ -46,7 +46,10 @@ class Process:
 
     def terminate(self) -> None:
         """Ask the process to end (SIGTERM)."""
-        self._process.send_signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """End the process at once (SIGKILL)."""

@@ -2,17 +2,21 @@
 
 import logging
 import os
+import signal
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from billiard.util import get_logger
 from celery import Celery, Task, signals
+from celery.apps.worker import Worker
 from pico_ioc import PicoContainer, factory
 
 from myapp.boot import create_container
 from myapp.platform.broker.options import celery_options, is_file
 from myapp.platform.broker.settings import CelerySection, WorkerSettings
 from myapp.platform.pico.replacing import replaces
+from myapp.platform.signals import HANGUP, ignore_hangup
 from myapp.reports.settings import ReportsSettings
 
 from .transport import PolledTransport
@@ -21,11 +25,26 @@ STEP_TIMEOUT = 15.0
 """Seconds that one step of talking to the broker may take."""
 
 
+class ReportsWorker(Worker):  # type: ignore[misc] # Celery has no types
+    """A worker that keeps this process's handler of SIGHUP. Celery 5.7 would start itself again, even under nohup."""
+
+    def install_platform_tweaks(self, worker: Worker) -> None:
+        handler = signal.getsignal(HANGUP) if HANGUP else None
+        super().install_platform_tweaks(worker)
+        if HANGUP:
+            signal.signal(HANGUP, handler)
+
+
 class ReportsCelery(Celery):  # type: ignore[misc] # Celery has no types
     """A Celery application that is created again in each process of the pool, instead of being pickled.
 
     The processes are new interpreters (``spawn``), because the relay's thread and SQLite's locks do not survive a fork.
     """
+
+    @cached_property
+    def Worker(self) -> type[ReportsWorker]:
+        worker: type[ReportsWorker] = self.subclass_with_self(ReportsWorker)
+        return worker
 
     def __reduce__(self) -> tuple[Callable[[], Celery], tuple[()]]:
         return create_pool_celery, ()
@@ -86,4 +105,10 @@ def join_our_logging(**_: Any) -> None:
     pool.setLevel(logging.WARNING)
 
 
+def leave_hangup_to_the_worker(**_: Any) -> None:
+    """Let a process of the pool finish its report if the terminal is lost."""
+    ignore_hangup()
+
+
 signals.setup_logging.connect(join_our_logging, weak=False)
+signals.worker_process_init.connect(leave_hangup_to_the_worker, weak=False)

@@ -10,17 +10,22 @@ from pico_ioc import PicoContainer
 
 from myapp.platform.outbox.relay import EventRelay
 from myapp.platform.outbox.settings import EventsSettings
+from myapp.platform.signals import stop_on_hangup
 from myapp.platform.startup import exit_on_startup_error
 
 from .application import create_worker
 
 
 def run(concurrency: int | None) -> None:
-    """Run the worker until SIGTERM or Ctrl-C, then finish the current reports. Exit with the worker's status."""
+    """Run the worker until SIGTERM, SIGHUP or Ctrl-C, then finish the current reports.
+
+    Exit with the worker's status.
+    """
     with exit_on_startup_error():
         container = create_worker()
     options = {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
     worker = container.get(Celery).Worker(concurrency=concurrency, quiet=True, **options)
+    stop_on_hangup()
     with relay_in_thread(container):
         worker.start()
     raise SystemExit(worker.exitcode)

@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..platform.errors import StartupError
-from .processes import Host, Port
+from ..platform.signals import stop_on_hangup
+from ..platform.web.server_options import Host, Port
 
 USERS = {"viewer": "viewer", "manager": "product-manager", "admin": "admin"}
 """Demo users and the role of each."""
@@ -71,6 +72,7 @@ def demo(host: Host = "127.0.0.1", port: Port = 8000, auth_port: Port = 8100) ->
     os.environ.setdefault("REPORTS__INLINE_ROWS", INLINE_ROWS)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, interrupt)
+    stop_on_hangup()  # the processes have sessions of their own
     with exit_on_startup_error(), contextlib.suppress(KeyboardInterrupt):
         print("Starting auth server, API and worker ...", flush=True)
         log = log_file()

@@ -1,43 +1,27 @@
 """Commands that run one process of the service, or migrate its database."""
 
-import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(min=1, max=65535)]
+from ..platform.web.server_options import Host, KeepAlive, Port, ServerOptions, Workers, WorkerTimeout
 
 
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes; each has its own connection pool.")] = 1,
+    workers: Workers = 1,
+    keep_alive: KeepAlive = None,
+    worker_timeout: WorkerTimeout = None,
 ) -> None:
-    """Run the API. A failure at start is reported before any worker process is forked."""
-    import uvicorn
-    from fastapi import FastAPI
-
-    from ..boot import ROOT, create_container
+    """Run the API. A failure at start is reported before any worker process is started."""
+    from ..boot import create_container
     from ..platform.startup import exit_on_startup_error
-    from ..platform.web.protocol import BoundedHttpToolsProtocol
+    from ..platform.web.server import serve as serve_application
 
-    options: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "http": BoundedHttpToolsProtocol,
-        "log_config": None,  # the application has configured logging
-        "proxy_headers": False,  # web.trusted_proxies decides
-        "server_header": False,
-        "timeout_graceful_shutdown": 30,
-    }
     with exit_on_startup_error():
-        container = create_container()
-    if workers == 1:
-        uvicorn.run(container.get(FastAPI), **options)
-    else:
-        asyncio.run(container.ashutdown())
-        uvicorn.run("main:app", app_dir=str(ROOT), workers=workers, **options)
+        options = ServerOptions(host, port, workers, keep_alive, worker_timeout)
+        serve_application(create_container, "myapp.boot:create_app", options)
 
 
 def worker(
@@ -54,8 +38,10 @@ def worker(
 def relay() -> None:
     """Deliver events and nothing else. On SIGTERM the relay finishes the deliveries that it has begun."""
     from ..platform.outbox.relay import EventRelay
+    from ..platform.signals import stop_on_hangup
     from .application import with_application
 
+    stop_on_hangup()
     with_application(lambda container: container.get(EventRelay).run_until_signal())
 
 

@@ -76,7 +76,7 @@ class TestEveryKind:
             for code, response in problems.items():
                 with subtests.test(code):
                     assert_problem(response, response.status_code, code)
-        below_asgi = {"malformed_request", "headers_too_large"}  # tests/platform/web/test_protocol.py
+        below_asgi = {"malformed_request", "uri_too_long", "headers_too_large"}  # tests/platform/web/test_protocol.py
         assert set(problems) == {kind.code for kind in CATALOGUE} - below_asgi
 
     def requests(self, client: httpx.AsyncClient) -> dict[str, Awaitable[httpx.Response]]:

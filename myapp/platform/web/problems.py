@@ -65,6 +65,7 @@ INSUFFICIENT_SCOPE = ProblemType(403, "insufficient_scope", "Permission denied")
 ROUTE_NOT_FOUND = ProblemType(404, "route_not_found", "No such route")
 METHOD_NOT_ALLOWED = ProblemType(405, "method_not_allowed", "Method not allowed")
 BODY_TOO_LARGE = ProblemType(413, "body_too_large", "Request body too large")
+URI_TOO_LONG = ProblemType(414, "uri_too_long", "Path and query too long")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(415, "unsupported_media_type", "Unsupported media type")
 VALIDATION_FAILED = ProblemType(422, "validation_failed", "Validation failed")
 NOT_READY = ProblemType(503, "not_ready", "Not ready")
@@ -88,6 +89,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     ProblemType.of(GoneError),
     ProblemType.of(PreconditionFailedError),
     BODY_TOO_LARGE,
+    URI_TOO_LONG,
     UNSUPPORTED_MEDIA_TYPE,
     VALIDATION_FAILED,
     ProblemType.of(ConstraintViolationError),

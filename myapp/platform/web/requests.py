@@ -66,7 +66,10 @@ class RequestMiddleware:
                 info.status = message["status"]
                 headers = message.setdefault("headers", [])
                 headers.append(id_header)
-                if not any(name == b"cache-control" for name, _ in headers):
+                for name, _ in headers:
+                    if name == b"cache-control":
+                        break
+                else:
                     headers.append(NO_STORE)
             elif not message.get("more_body"):
                 info.completed_at = time.perf_counter()

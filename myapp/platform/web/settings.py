@@ -21,5 +21,8 @@ class WebSettings:
     cors_origins: list[str] = field(default_factory=list)
     trusted_proxies: list[str] = field(default_factory=list)
     max_body_bytes: Annotated[int, Field(ge=1)] = 1_048_576
+    keep_alive: Annotated[int, Field(ge=1)] = 75
+    worker_timeout: Annotated[int, Field(ge=1)] = 60
+    stop_timeout: Annotated[int, Field(ge=1)] = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_json: bool = False

@@ -2,13 +2,20 @@
 
 import asyncio
 import json
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
-from myapp.platform.web.protocol import MAX_HEADER_BYTES
+from myapp.platform.web.protocol import MAX_HEADER_BYTES, MAX_TARGET_BYTES, BoundedHttpToolsProtocol
 
 from ...conftest import serving
 
@@ -20,15 +27,16 @@ CREATE = (
 )
 
 
-async def exchange(url: str, *parts: bytes) -> tuple[int, dict[str, Any]]:
+async def exchange(url: str, *parts: bytes, pause: float = 0) -> tuple[int, dict[str, Any]]:
     """Send ``parts``, until the server closes the connection. Return status and document of the first answer."""
     host, _, port = url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         for part in parts:
-            writer.write(part)
             try:
+                writer.write(part)
                 await writer.drain()
+                await asyncio.sleep(pause)
             except ConnectionError:
                 break
         async with asyncio.timeout(5):
@@ -111,3 +119,149 @@ class TestMalformedHttp:
             )
         assert status == 422
         assert problem["errors"][0]["pointer"] == "#/description"
+
+
+class Pipe(asyncio.Transport):
+    """A transport whose reads are exactly the parts that a test gives. A socket may join or split them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = bytearray()
+        self.closed = False
+        self.protocol: asyncio.Protocol | None = None
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self.closed:
+            self.sent += data
+
+    def close(self) -> None:
+        if not self.closed and self.protocol:
+            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+async def answer_ok(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        while (await receive()).get("more_body"):
+            pass
+        await asyncio.sleep(0)  # later requests of the connection arrive before the answer
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def statuses(parts: Iterable[bytes], pauses: int = 0) -> list[int]:
+    """Return the statuses of the answers to ``parts``, each of which is one read. With pauses, answers come early."""
+    pipe = Pipe()
+    config = uvicorn.Config(answer_ok, http=BoundedHttpToolsProtocol, log_config=None, ws="none", lifespan="off")
+    protocol = BoundedHttpToolsProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    pipe.protocol = protocol
+    protocol.connection_made(pipe)
+    for part in parts:
+        if not pipe.closed:
+            protocol.data_received(part)
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+    while protocol.tasks:
+        await asyncio.wait(protocol.tasks)
+    pipe.close()
+    await asyncio.sleep(0)
+    return [int(status) for status in re.findall(rb"HTTP/1.1 (\d+) ", pipe.sent)]
+
+
+def cut(stream: bytes, places: Iterable[int]) -> Iterator[bytes]:
+    begin = 0
+    for end in [*sorted({place % len(stream) for place in places}), len(stream)]:
+        if end > begin:
+            yield stream[begin:end]
+            begin = end
+
+
+def head(size: int, first: bytes = b"GET / HTTP/1.1", more: bytes = b"") -> bytes:
+    """Return a head of exactly ``size`` bytes."""
+    begin = first + b"\r\nHost: x\r\n" + more
+    lines, rest = divmod(size - len(begin) - len(b"X-Last: \r\n\r\n"), 1000)
+    return begin + (b"X-Line: " + b"a" * 990 + b"\r\n") * lines + b"X-Last: " + b"a" * rest + b"\r\n\r\n"
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+POST = b"POST / HTTP/1.1"
+BODY = b"5\r\n\r\n\r\n.\r\n0\r\n"
+SMALL, LARGEST, TOO_LARGE = head(60), head(MAX_HEADER_BYTES), head(MAX_HEADER_BYTES + 1)
+PADDED = b"GET / HTTP/1.1\r\nHost: x\r\nX-Blank:" + b" " * MAX_HEADER_BYTES + b"a\r\n\r\n"
+LONG_TARGET = head(20_000, b"GET /" + b"a" * (MAX_TARGET_BYTES - 1) + b" HTTP/1.1")
+TOO_LONG_TARGET = head(20_000, b"GET /" + b"a" * MAX_TARGET_BYTES + b" HTTP/1.1")
+WITH_BODY = head(200, POST, b"Content-Length: 8\r\n") + b"\r\n\r\n\r\n.."
+IN_CHUNKS = head(200, POST, CHUNKED) + BODY
+STREAMS = {
+    "small": (SMALL, [200]),
+    "largest": (LARGEST, [200]),
+    "too large": (TOO_LARGE, [431]),
+    "much too large": (head(45_000), [431]),
+    "padded": (PADDED, [431]),
+    "one header": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * MAX_HEADER_BYTES + b"\r\n\r\n", [431]),
+    "no end": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * MAX_HEADER_BYTES, [431]),
+    "long target": (LONG_TARGET, [200]),
+    "too long target": (TOO_LONG_TARGET, [414]),
+    "much too long target": (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", [414]),
+    "pipelined": (SMALL + LARGEST + SMALL + LARGEST, [200] * 4),
+    "second too large": (SMALL + TOO_LARGE + SMALL, [200, 431]),
+    "third too large": (LARGEST + SMALL + head(45_000), [200, 200, 431]),
+    "second has a too long target": (SMALL + TOO_LONG_TARGET, [200, 414]),
+    "second malformed": (SMALL + b"GET\r\n\r\n", [200, 400]),
+    "after a body": (WITH_BODY + LARGEST, [200, 200]),
+    "too large after a body": (WITH_BODY + head(45_000), [200, 431]),
+    "after chunks": (IN_CHUNKS + b"\r\n" + LARGEST, [200, 200]),
+    "too large after chunks": (IN_CHUNKS + b"\r\n" + head(45_000), [200, 431]),
+    "largest and a body": (head(MAX_HEADER_BYTES, POST, b"Content-Length: 50000\r\n") + b"a" * 50_000, [200]),
+    "large trailers": (IN_CHUNKS + (b"X-Line: " + b"a" * 990 + b"\r\n") * 32 + b"\r\n", [200]),
+    "too large trailers": (IN_CHUNKS + (b"X-Line: " + b"a" * 990 + b"\r\n") * 45 + b"\r\n", [431]),
+    "second has too large trailers": (
+        SMALL + IN_CHUNKS + (b"X-Line: " + b"a" * 990 + b"\r\n") * 45 + b"\r\n" + SMALL,
+        [200, 431],
+    ),
+    "bad chunk": (head(200, POST, CHUNKED) + b"5\r\n.....\r\nzz\r\n", [400]),
+    "blank lines first": (b"\r\n\r\n" + SMALL, [200]),
+    "only blank lines": (b"\r\n" * 20_000, [431]),
+}
+
+
+class TestHowBytesArrive:
+    """The answers to a stream of bytes do not depend on the reads in which it arrives."""
+
+    @pytest.mark.parametrize("name", STREAMS)
+    async def test_makes_no_difference(self, name: str) -> None:
+        stream, expected = STREAMS[name]
+        assert await statuses([stream]) == expected
+        sizes = (1, 2, 3, 7, 1000, 4096, 32_767, 32_768, 32_769)
+        for size in sizes[0 if len(stream) < 5000 else 4 :]:
+            assert await statuses(cut(stream, range(0, len(stream), size))) == expected, size
+            assert await statuses(cut(stream, range(0, len(stream), size)), pauses=4) == expected, size
+        for place in {1, 3, 4, len(SMALL), *range(len(stream) - 6, len(stream)), *range(0, len(stream), 4999)}:
+            assert await statuses(cut(stream, [place])) == expected, place
+
+    @given(places=st.lists(st.integers(0, 10**6), max_size=12), name=st.sampled_from(sorted(STREAMS)))
+    async def test_makes_no_difference_wherever_it_is_cut(self, places: list[int], name: str) -> None:
+        stream, expected = STREAMS[name]
+        assert await statuses(cut(stream, places), pauses=len(places) % 5) == expected
+
+    async def test_makes_no_difference_over_a_socket(self, app: FastAPI) -> None:
+        request = head(45_000, b"GET /api/v1/health HTTP/1.1")
+        async with serving(app) as url:
+            for count in (1, 2, 5, 9):
+                step = len(request) // count + 1
+                parts = [request[start : start + step] for start in range(0, len(request), step)]
+                status, problem = await exchange(url, *parts, pause=0.01)
+                assert (status, problem["code"]) == (431, "headers_too_large")
