@@ -22,7 +22,7 @@ class ReportLinks:
     """Creates and verifies links. Each report has its own key: no secret is configured, and a key opens one report."""
 
     def __init__(self, web: WebSettings, settings: ReportsSettings) -> None:
-        self._public_url = web.public_url.rstrip("/")
+        self._public_url = web.public_url
         self._lifetime = timedelta(hours=settings.link_hours)
 
     def create(self, report: Report) -> str:

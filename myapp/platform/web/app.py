@@ -34,7 +34,7 @@ class AppFactory:
             redirect_slashes=False,
         )
         app.has_telemetry = has_telemetry
-        app.root_path = web.root_path.rstrip("/")  # FastAPI 0.165 deprecates it as an argument
+        app.root_path = web.root_path  # FastAPI 0.165 deprecates it as an argument
         return app
 
 
@@ -64,12 +64,10 @@ def complete(
 
 
 def check_root_path(app: FastAPI) -> None:
-    """Raise StartupError where the root path has no leading slash, or where a route begins with the root path.
+    """Raise StartupError if a route begins with the root path.
 
     The path of such a route would look like one whose prefix the proxy has not stripped.
     """
     root = app.root_path
-    if root and (
-        not root.startswith("/") or any(route.path.startswith(f"{root}/") for route in iter_routes(app.routes))
-    ):
-        raise StartupError("web.root_path (WEB__ROOT_PATH): must begin with /, and no route may begin with it")
+    if root and any(route.path.startswith(f"{root}/") for route in iter_routes(app.routes)):
+        raise StartupError("web.root_path (WEB__ROOT_PATH): no route may begin with it")

@@ -12,8 +12,19 @@ from .middleware import Layer
 from .settings import WebSettings
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-REQUEST_HEADERS = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID", "X-Requested-With"]
-"""Swagger UI sends ``X-Requested-With`` when it requests a token."""
+REQUEST_HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "If-Match",
+    "If-None-Match",
+    "X-Agent-Authorization",
+    "X-Request-ID",
+    "X-Requested-With",
+    "baggage",
+    "traceparent",
+    "tracestate",
+]
+"""Swagger UI sends ``X-Requested-With`` when it requests a token. The last three are of tracing (W3C)."""
 RESPONSE_HEADERS = [
     "Content-Disposition",
     "ETag",
@@ -55,6 +66,7 @@ class CorsConfigurer(FastApiConfigurer):
 
     def __init__(self, settings: WebSettings) -> None:
         self._origins = settings.cors_origins
+        self._headers = [*REQUEST_HEADERS, *settings.cors_headers]
 
     def configure_app(self, app: FastAPI) -> None:
         if self._origins:
@@ -62,6 +74,6 @@ class CorsConfigurer(FastApiConfigurer):
                 QuietCors,
                 allow_origins=self._origins,
                 allow_methods=METHODS,
-                allow_headers=REQUEST_HEADERS,
+                allow_headers=self._headers,
                 expose_headers=RESPONSE_HEADERS,
             )
