@@ -27,7 +27,7 @@ from .platform.startup import exit_on_startup_error, startup_error
 from .platform.storage.settings import StorageSettings
 from .platform.web.app import complete
 from .platform.web.settings import WebSettings
-from .products.settings import ProductsSettings
+from .products.settings import CatalogueSettings, ProductsSettings
 from .reports.settings import ReportsSettings
 from .users.settings import UsersSettings
 
@@ -45,6 +45,7 @@ SECTIONS: dict[str, type] = {
     "events": EventsSettings,
     "mail": MailSettings,
     "products": ProductsSettings,
+    "catalogue": CatalogueSettings,
     "users": UsersSettings,
     "reports": ReportsSettings,
     "storage": StorageSettings,

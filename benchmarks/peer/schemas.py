@@ -57,6 +57,7 @@ class ProductResponse(BaseModel):
     name: str
     description: str | None
     price: JsonPrice
+    currency: str = "EUR"
     stock: int
     active: bool
     created_at: datetime

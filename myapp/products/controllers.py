@@ -24,7 +24,7 @@ from .schemas import (
     ProductUpdate,
 )
 from .services import ProductService
-from .settings import ProductsSettings
+from .settings import CatalogueSettings, ProductsSettings
 
 PRODUCTS = TypeAdapter(list[ProductResponse])
 
@@ -50,8 +50,9 @@ class ProductListQuery(ProductFilter, PageQuery):
 
 @controller(prefix="/api/v1/products", tags=["Products"], scope="singleton")
 class ProductController:
-    def __init__(self, service: ProductService, settings: ProductsSettings) -> None:
+    def __init__(self, service: ProductService, settings: ProductsSettings, catalogue: CatalogueSettings) -> None:
         self._service = service
+        self.response_context = catalogue.currency
         self._batch_size = settings.list_batch_size
 
     @get("/", response_model=list[ProductResponse])
@@ -59,7 +60,7 @@ class ProductController:
     async def list_products(self, include_inactive: IncludeInactive = False) -> Response:
         """List all products, sorted by id. The answer is streamed, so the list can have any length."""
         batch_after = partial(self._service.list_active, limit=self._batch_size, include_inactive=include_inactive)
-        return await stream_list(PRODUCTS, batch_after, self._batch_size)
+        return await stream_list(PRODUCTS, batch_after, self._batch_size, self.response_context)
 
     @get("/paged", response_model=PageResponse[ProductResponse], paged=True)
     @read_inactive

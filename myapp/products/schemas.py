@@ -119,13 +119,21 @@ class ProductUpdate(PartialUpdate):
     active: bool | MISSING = MISSING
 
 
+def currency_of_catalogue(_: str, info: ValidationInfo) -> str:
+    """Return the currency of all prices, which the controller gives as context."""
+    return str(info.context)
+
+
 class ProductResponse(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
 
     id: int
     name: str
     description: str | None
     price: Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+    currency: Annotated[str, BeforeValidator(currency_of_catalogue)] = Field(
+        default_factory=str, validate_default=True, description="The currency of all prices (ISO 4217)."
+    )
     stock: int
     active: bool
     created_at: datetime

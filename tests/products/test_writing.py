@@ -39,7 +39,7 @@ class TestCreate:
         assert response.status_code == 201
         product = response.json()
         added = {name: product[name] for name in ("id", "created_at", "updated_at")}
-        assert product == {**sent, "active": True, **added}
+        assert product == {**sent, "currency": "EUR", "active": True, **added}
         assert response.headers["location"] == path_of(product)
         found = await manager.get(response.headers["location"])
         assert found.json() == product

@@ -113,21 +113,23 @@ ReadBatch = Callable[[int], Awaitable[Sequence[Any]]]
 """Returns the rows after an id, in id order. Fewer rows than the batch size, or none, mean the end of the list."""
 
 
-async def stream_list(adapter: TypeAdapter[list[Any]], batch_after: ReadBatch, batch_size: int) -> Response:
-    """Return all rows as a JSON array that is read batch by batch.
+async def stream_list(
+    adapter: TypeAdapter[list[Any]], batch_after: ReadBatch, batch_size: int, context: Any = None
+) -> Response:
+    """Return all rows as a JSON array that is read batch by batch. Validators of ``adapter`` can read ``context``.
 
     The first batch is read before the answer begins, so its errors become problems. After a later error the server
     closes the connection; the client has then received an incomplete array, which is not valid JSON.
     """
     first = await batch_after(0)
     if len(first) < batch_size:
-        return Response(dump_list(adapter, first), media_type="application/json")
+        return Response(dump_list(adapter, first, context), media_type="application/json")
 
     async def chunks() -> AsyncIterator[bytes]:
         batch = first
         opening = b"["
         while batch:
-            yield opening + dump_list(adapter, batch)[1:-1]
+            yield opening + dump_list(adapter, batch, context)[1:-1]
             opening = b","
             batch = await batch_after(batch[-1].id) if len(batch) == batch_size else []
         yield b"]"
@@ -135,5 +137,5 @@ async def stream_list(adapter: TypeAdapter[list[Any]], batch_after: ReadBatch, b
     return StreamingResponse(chunks(), media_type="application/json")
 
 
-def dump_list(adapter: TypeAdapter[list[Any]], rows: Sequence[Any]) -> bytes:
-    return adapter.dump_json(adapter.validate_python(rows, from_attributes=True))
+def dump_list(adapter: TypeAdapter[list[Any]], rows: Sequence[Any], context: Any) -> bytes:
+    return adapter.dump_json(adapter.validate_python(rows, from_attributes=True, context=context))

@@ -56,7 +56,7 @@ class ResponseBuilder:
     versioned: bool
     paged: bool
 
-    def build(self, request: Request, result: Any) -> Response:
+    def build(self, request: Request, result: Any, context: Any) -> Response:
         if isinstance(result, Response):
             return result
         headers: dict[str, str] = {}
@@ -71,7 +71,8 @@ class ResponseBuilder:
             return Response(status_code=self.status_code, headers=headers)
         if self.status_code in WITH_LOCATION:
             headers["Location"] = f"{request.scope['root_path']}{route_path(request)}{result.id}"
-        body = self.adapter.dump_json(self.adapter.validate_python(result, from_attributes=True), by_alias=True)
+        content = self.adapter.validate_python(result, from_attributes=True, context=context)
+        body = self.adapter.dump_json(content, by_alias=True)
         return Response(body, self.status_code, headers, media_type="application/json")
 
 
@@ -101,7 +102,8 @@ class Verb:
         answer with status 201 or 202 has a ``Location``: the collection's path and the result's ``id``. A ``paged``
         method returns a ``Page``, which becomes a ``PageResponse`` with a ``Link`` header. ``files`` are the media
         types of a method that returns a file as a Response. ``errors`` are the problems that only this route can
-        answer with; the others are derived from its signature and its access rule.
+        answer with; the others are derived from its signature and its access rule. If the controller has the attribute
+        ``response_context``, validators of ``response_model`` can read it as their context.
         """
         builder = ResponseBuilder(status_code, response_model and TypeAdapter(response_model), versioned, paged)
 
@@ -132,7 +134,8 @@ def endpoint_of(method: Endpoint, signature: inspect.Signature, builder: Respons
     @functools.wraps(method)
     async def endpoint(self: object, **arguments: Any) -> Response:
         request: Request = arguments[own_request] if own_request else arguments.pop(HTTP_REQUEST)
-        return builder.build(request, await method(self, **arguments))
+        result = await method(self, **arguments)
+        return builder.build(request, result, getattr(self, "response_context", None))
 
     setattr(endpoint, QUERY_NAMES, frozenset(query_names(signature)))
     request = inspect.Parameter(HTTP_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
