@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..platform.database.columns import money_fields
 from ..platform.events.event import DomainEvent
 from ..platform.events.fields import Fields, changed_fields, fields_of
 from .models import Product
@@ -66,6 +67,9 @@ class ProductStockLow(ProductEvent):
 
 CHANGES = (ProductCreated, ProductUpdated, ProductActivated, ProductDeactivated, ProductDeleted)
 """The events that make up the history of a product."""
+
+MONEY_FIELDS = money_fields(Product)
+"""The fields that are amounts of money, in the currency of the catalogue."""
 
 
 def created_event(product: Product) -> ProductCreated:

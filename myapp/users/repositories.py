@@ -1,6 +1,8 @@
 """All queries for users."""
 
 import uuid
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, query, repository
 from pydantic import MISSING
@@ -82,6 +84,11 @@ class UserRepository:
     async def find_status(self, subject: str) -> bool | None:
         """Return whether the user is active, or None if there is no such user."""
         return await get_session(self._manager).scalar(STATUS, {"subject": subject})
+
+    async def find_names(self, subjects: Collection[str]) -> Sequence[Any]:
+        """Return subject, name and email of the users with one of ``subjects``."""
+        statement = select(User.subject, User.name, User.email).where(User.subject.in_(subjects))
+        return (await get_session(self._manager).execute(statement)).all()
 
     async def find_paged(self, filters: UserFilter, page: PageRequest) -> Page[User]:
         return await fetch_page(get_session(self._manager), User, self._filtered(filters), page)

@@ -1,6 +1,6 @@
 """The rules for users."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from pico_ioc import component
@@ -81,6 +81,12 @@ class UserService:
     async def is_active(self, subject: str) -> bool:
         """Return whether the caller is active. A caller without a row counts as active."""
         return await self._repo.find_status(subject) is not False
+
+    @transactional(read_only=True)
+    async def names_of(self, subjects: Collection[str]) -> dict[str, str]:
+        """Return the name, or else the email address, of each user of ``subjects`` who has one."""
+        users = await self._repo.find_names(subjects)
+        return {subject: name or email for subject, name, email in users if name or email}
 
     @transactional(read_only=True)
     async def get_by_id(self, user_id: UUID) -> User:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from pico_ioc import PicoContainer
 from pypdf import PdfReader
 
@@ -16,7 +17,9 @@ from myapp.reports.making import ReportMaker
 from myapp.reports.schemas import Kind
 from myapp.reports.services import ReportService
 
+from ..conftest import client_of
 from ..fixture_types import Create, Fill, Make
+from ..issuer import Issuer
 from .conftest import REPORTS
 
 PRODUCTS = "/api/v1/products/"
@@ -76,7 +79,8 @@ class TestInventory:
         await manager.patch(f"{PRODUCTS}{gone['id']}/deactivate")
         text = await pdf("inventory")
         assert "Value of the stock" in text
-        assert "5,200.00" in text
+        assert "5,200.00 EUR" in text
+        assert "Price (EUR)" in text
         low = text.rpartition("Low stock")[2]
         assert "Scarce" in low
         assert "Plenty" not in low
@@ -109,9 +113,9 @@ class TestPriceList:
         for price in (9.99, 10, 5000):
             await create(price=price)
         text = await pdf("price-list")
-        assert "Products by price" in text
-        assert "9.99" in text
-        assert "5,000.00" in text
+        assert "Products by price (EUR)" in text
+        assert "9.99 EUR" in text
+        assert "5,000.00 EUR" in text
 
 
 class TestActivity:
@@ -124,10 +128,31 @@ class TestActivity:
         found = [row[1:] for row in await rows("activity") if row[3] == str(lamp["id"])]
         who, id = "product-manager-1", str(lamp["id"])
         assert found == [
-            [who, "created", id, "name: Desk; description: nothing; price: 10.0; stock: 50; active: yes"],
-            [who, "updated", id, "description: nothing → Solid; price: 10.0 → 12.5"],
+            [who, "created", id, "name: Desk; description: nothing; price: 10.00 EUR; stock: 50; active: yes"],
+            [who, "updated", id, "description: nothing → Solid; price: 10.00 EUR → 12.50 EUR"],
             [who, "deactivated", id, "active: yes → no"],
             [who, "activated", id, "active: no → yes"],
+        ]
+
+    async def test_names_who_is_known(
+        self, app: FastAPI, issuer: Issuer, manager: httpx.AsyncClient, rows: Rows, create: Create
+    ) -> None:
+        """By name, else by address, else by the subject of the token."""
+        known = {
+            "named": {"name": "Ada Lovelace", "email": "ada@example.com"},
+            "addressed": {"email": "grace@example.com"},
+            "nameless": {},
+        }
+        for subject, claims in known.items():
+            async with client_of(app, issuer.token("product-manager", sub=subject, **claims)) as client:
+                await client.get("/api/v1/me")
+                await client.post(PRODUCTS, json={"name": f"By {subject}", "price": 1})
+        await create("By a stranger")
+        assert [row[1] for row in await rows("activity")][1:] == [
+            "Ada Lovelace",
+            "grace@example.com",
+            "nameless",
+            "product-manager-1",
         ]
 
     async def test_has_those_of_its_period(self, manager: httpx.AsyncClient, rows: Rows, create: Create) -> None:

@@ -3,6 +3,8 @@
 from functools import cache
 from typing import Any
 
+from .types import Money
+
 BOOKKEEPING = {"bookkeeping": True}
 """The ``info`` of a column that the service maintains itself. Events do not record it, nor the primary key."""
 
@@ -23,6 +25,11 @@ def recorded_fields(entity: Any) -> tuple[str, ...]:
     """Return the names of the columns that events record, in the order of the table: all but key and bookkeeping."""
     columns = entity.__table__.columns
     return tuple(column.name for column in columns if not (column.primary_key or column.info.get("bookkeeping")))
+
+
+def money_fields(entity: Any) -> frozenset[str]:
+    """Return the names of the columns that hold amounts of money."""
+    return frozenset(column.name for column in entity.__table__.columns if isinstance(column.type, Money))
 
 
 def order_column(entity: Any, field: str) -> Any:

@@ -3,9 +3,9 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from .content import Chart
+from .content import CellKind, Chart
 from .page import ACCENT, CONTENT_WIDTH, GREY, INK, SMALL, TINT, to_color
-from .typeface import Typeface
+from .typeface import Line, Typeface
 
 if TYPE_CHECKING:
     from reportlab.graphics.shapes import Drawing
@@ -30,7 +30,7 @@ def draw_chart(chart: Chart, face: Typeface) -> "Drawing":
     drawing = Drawing(CONTENT_WIDTH, height_of(chart))
     heights = [bar_length(value) for value in chart.values]
     if not heights:
-        draw_label(drawing, face, 0, 6, "Nothing to show.", GREY)
+        draw_label(drawing, 0, 6, face.line("Nothing to show."), GREY)
     elif len(heights) <= MAX_HORIZONTAL_BARS:
         draw_horizontal_bars(drawing, chart, heights, face)
     else:
@@ -46,15 +46,9 @@ def draw_horizontal_bars(drawing: "Drawing", chart: Chart, heights: list[float],
     for row, (name, value, height) in enumerate(zip(chart.labels, chart.values, heights, strict=True)):
         y = drawing.height - BAR_HEIGHT * (row + 1)
         length = width * (abs(height) / most)
-        draw_label(drawing, face, 0, y + 7, face.wrap(name, SMALL, LABEL_WIDTH - 8, 1)[0])
+        draw_label(drawing, 0, y + 7, face.wrap(name, SMALL, LABEL_WIDTH - 8, 1)[0])
         drawing.add(Rect(LABEL_WIDTH, y + 3, length, BAR_HEIGHT - 7, fillColor=to_color(ACCENT), strokeColor=None))
-        draw_label(
-            drawing,
-            face,
-            LABEL_WIDTH + length + 5,
-            y + 7,
-            face.wrap(format_number(value or 0), SMALL, VALUE_WIDTH - 5, 1)[0],
-        )
+        draw_label(drawing, LABEL_WIDTH + length + 5, y + 7, face.line(format_number(value or 0, chart.kind)))
 
 
 def draw_vertical_bars(drawing: "Drawing", chart: Chart, heights: list[float], face: Typeface) -> None:
@@ -68,7 +62,7 @@ def draw_vertical_bars(drawing: "Drawing", chart: Chart, heights: list[float], f
     bars.groupSpacing = 2
     step = math.ceil(len(heights) / MAX_LABELS)
     width = bars.width / MAX_LABELS
-    names = [face.wrap(name, SMALL, width, 1)[0] for name in chart.labels]
+    names = [face.simple(name)[: int(width / SMALL * 2)] for name in chart.labels]
     bars.categoryAxis.categoryNames = ["" if index % step else name for index, name in enumerate(names)]
     bars.categoryAxis.visibleTicks = False
     bars.valueAxis.visibleGrid = True
@@ -83,10 +77,12 @@ def draw_vertical_bars(drawing: "Drawing", chart: Chart, heights: list[float], f
     drawing.add(bars)
 
 
-def draw_label(drawing: "Drawing", face: Typeface, x: float, y: float, printable: str, colour: str = INK) -> None:
+def draw_label(drawing: "Drawing", x: float, y: float, line: Line, colour: str = INK) -> None:
     from reportlab.graphics.shapes import String
 
-    drawing.add(String(x, y, printable, fontName=face.name, fontSize=SMALL, fillColor=to_color(colour)))
+    for font, text, width in line.runs:
+        drawing.add(String(x, y, text, fontName=font, fontSize=SMALL, fillColor=to_color(colour)))
+        x += width * SMALL / 1000
 
 
 def bar_length(value: Any) -> float:
@@ -95,6 +91,7 @@ def bar_length(value: Any) -> float:
     return height if math.isfinite(height) else 0.0
 
 
-def format_number(value: Any) -> str:
-    """Return the number with thousands separators, and with two decimals unless they are zero."""
-    return f"{value:,.2f}".removesuffix(".00")
+def format_number(value: Any, kind: CellKind = "integer") -> str:
+    """Return the number with thousands separators, and with two decimals if it is an amount or not whole."""
+    text = f"{value:,.2f}"
+    return text if kind == "money" else text.removesuffix(".00")

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any, Literal
 
-CellKind = Literal["text", "integer", "money", "moment"]
+CellKind = Literal["text", "id", "integer", "money", "moment"]
+
+NUMBERS = ("id", "integer", "money")
 
 
 @dataclass(frozen=True)
 class Column:
     """A column of a table. A cell may be None.
 
-    ``kind`` decides how a cell is written: ``money`` with two decimals, ``moment`` (an aware datetime) in UTC.
+    ``kind`` decides how a cell is written: ``id`` is a number that names something, ``integer`` one that counts;
+    ``money`` has two decimals, ``moment`` (an aware datetime) is in UTC.
     ``weight`` is the relative width of the column on a page.
     """
 
@@ -36,6 +40,7 @@ class Chart:
     title: str
     labels: Sequence[str]
     values: Sequence[Any]
+    kind: CellKind = "integer"
 
 
 @dataclass(frozen=True)
@@ -47,3 +52,17 @@ class ReportContent:
     facts: Sequence[tuple[str, str]] = ()
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = field(default=())
+
+
+def format_value(kind: CellKind, value: Any) -> str:
+    """Return ``value`` as people read it. Only what can be counted has thousands separators."""
+    if value is None:
+        return ""
+    match kind:
+        case "integer":
+            return f"{value:,}"
+        case "money":
+            return f"{value:,.2f}"
+        case "moment":
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return str(value)

@@ -1,12 +1,13 @@
 """The pages of a PDF report: size, colours, header and footer."""
 
-import threading
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .typeface import Typeface, typefaces
+from .fonts import LOCK
+from .typeface import MAX_TEXT, Line, typefaces
 
 if TYPE_CHECKING:
     from reportlab.graphics.shapes import Drawing
@@ -25,8 +26,16 @@ STRIPE = "#f6f8fa"
 
 SMALL = 7.5
 
-REPORTLAB_LOCK = threading.Lock()
-"""Held while a font is loaded and a document is saved: both move the file position that all threads share."""
+UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Placed(NamedTuple):
+    """A line with its left end, its base line and its font size, in points."""
+
+    x: float
+    y: float
+    size: float
+    line: Line
 
 
 @cache
@@ -45,10 +54,9 @@ class Pages:
         from reportlab.pdfgen.canvas import Canvas
 
         rl_config.useA85 = 0  # binary streams instead of text: smaller and faster
-        with REPORTLAB_LOCK:
-            self.regular, self.bold = typefaces()
+        self.regular, self.bold = typefaces()
         self._canvas = Canvas(str(path), pagesize=(WIDTH, HEIGHT), pageCompression=1, lang="en")
-        self._canvas.setTitle(self.regular.printable(title))
+        self._canvas.setTitle(metadata(title))
         self._canvas.setCreator("Products API")
         self._canvas.setAuthor("Products API")
         self._title = self.regular.wrap(title, SMALL, CONTENT_WIDTH * 0.75, 1)[0]
@@ -59,35 +67,52 @@ class Pages:
         """Write the file. All pages refer to a form with the number of pages, which is known only now."""
         self._end_page()
         self._canvas.beginForm("pages", 0, 0, 60, 12)
-        self.text(0, 3, f"of {self._number}", self.regular, SMALL, GREY)
+        self.text(0, 3, self.regular.line(f"of {self._number}"), SMALL, GREY)
         self._canvas.endForm()
-        with REPORTLAB_LOCK:
+        with LOCK:  # saving moves the file position of a font
             self._canvas.save()
 
     def next_page(self) -> None:
         self._end_page()
         self._number += 1
         self.y = TOP
-        self.text(MARGIN, HEIGHT - 40, self._title, self.regular, SMALL, GREY)
+        self.text(MARGIN, HEIGHT - 40, self._title, SMALL, GREY)
 
     def bookmark(self, title: str) -> None:
         """Add an entry for this page to the outline."""
         key = f"page {self._number} {self.y}"
         self._canvas.bookmarkPage(key)
-        self._canvas.addOutlineEntry(self.regular.printable(title) or "-", key, 0)
+        self._canvas.addOutlineEntry(metadata(title) or "-", key, 0)
 
-    def text(self, x: float, y: float, printable: str, face: Typeface, size: float, colour: str = INK) -> None:
-        self.texts([(x, y, printable)], face, size, colour)
+    def text(self, x: float, y: float, line: Line, size: float, colour: str = INK) -> None:
+        self.texts([Placed(x, y, size, line)], colour)
 
-    def texts(self, texts: Iterable[tuple[float, float, str]], face: Typeface, size: float, colour: str = INK) -> None:
-        """Draw many texts, each with its left end and base line. Much faster than one call for each text."""
-        drawn = self._canvas.beginText()
-        drawn.setFont(face.name, size)
-        drawn.setFillColor(to_color(colour))
-        for x, y, printable in texts:
+    def texts(self, lines: Iterable[Placed], colour: str = INK) -> None:
+        """Draw many lines. This is much faster than one call for each."""
+        drawn = self._begin_text(colour)
+        current = None
+        for x, y, size, line in lines:
+            if line.actual_text:
+                self._canvas.drawText(drawn)
+                self._canvas.addLiteral(f"/Span <</ActualText <feff{line.actual_text.encode('utf-16-be').hex()}>>> BDC")
+                drawn, current = self._begin_text(colour), None
             drawn.setTextOrigin(x, y)
-            drawn.textOut(printable)
+            for font, text, _ in line.runs:  # each begins where the one before ends
+                # reportlab 5.1.0 fails at a raised glyph at the start of a text, unless the font is set before.
+                if (font, size) != current or type(text) is not str:
+                    drawn.setFont(font, size)
+                    current = font, size
+                drawn.textOut(text)
+            if line.actual_text:
+                self._canvas.drawText(drawn)
+                self._canvas.addLiteral("EMC")
+                drawn, current = self._begin_text(colour), None
         self._canvas.drawText(drawn)
+
+    def _begin_text(self, colour: str) -> Any:
+        drawn = self._canvas.beginText()
+        drawn.setFillColor(to_color(colour))
+        return drawn
 
     def box(self, x: float, y: float, width: float, height: float, colour: str) -> None:
         self._canvas.setFillColor(to_color(colour))
@@ -107,11 +132,16 @@ class Pages:
 
     def _end_page(self) -> None:
         self.rule(BOTTOM - 14)
-        label = f"Page {self._number} "
+        label = self.regular.line(f"Page {self._number} ")
         end = WIDTH - MARGIN - 24
-        self.text(end - self.regular.width(label, SMALL), BOTTOM - 26, label, self.regular, SMALL, GREY)
+        self.text(end - label.width * SMALL / 1000, BOTTOM - 26, label, SMALL, GREY)
         self._canvas.saveState()
         self._canvas.translate(end, BOTTOM - 29)
         self._canvas.doForm("pages")
         self._canvas.restoreState()
         self._canvas.showPage()
+
+
+def metadata(text: str) -> str:
+    """Return ``text`` for the title and the outline, which a viewer draws with fonts of its own."""
+    return UNWRITABLE.sub("\ufffd", text[:MAX_TEXT])

@@ -21,9 +21,10 @@ MIN_TABLE_HEIGHT = 150.0
 def write_pdf(content: ReportContent, path: Path, on_rows: Callable[[int], None]) -> None:
     """Write all of ``content``. The file appears at the end.
 
-    Text is never treated as markup. A character that the font lacks is drawn as a question mark in a diamond. Only the
-    first lines of a long cell are drawn. Times are in UTC. ``on_rows`` is called with the number of rows written, after
-    each page and at the end. If it raises, writing stops. 100,000 rows need about 10 MB of file and 90 MB of memory.
+    Text is never treated as markup. Scripts are shaped and run in their direction. A character that no font has is
+    drawn as a question mark in a diamond. Only the first lines of a long cell are drawn; numbers are never broken.
+    Times are in UTC. ``on_rows`` is called with the number of rows written, after each page and at the end. If it
+    raises, writing stops. 100,000 rows need about 10 MB of file and 90 MB of memory.
     """
     pages = Pages(path, content.title)
     draw_title(pages, content)
@@ -46,10 +47,10 @@ def draw_title(pages: Pages, content: ReportContent) -> None:
     pages.box(0, TOP + 22, WIDTH, 60, ACCENT)
     pages.y = TOP - 40
     for line in pages.bold.wrap(content.title, TITLE, CONTENT_WIDTH, MAX_LINES):
-        pages.text(MARGIN, pages.y, line, pages.bold, TITLE, ACCENT)
+        pages.text(MARGIN, pages.y, line, TITLE, ACCENT)
         pages.y -= TITLE * 1.25
     for line in pages.regular.wrap(content.subtitle, SUBTITLE, CONTENT_WIDTH, MAX_LINES):
-        pages.text(MARGIN, pages.y, line, pages.regular, SUBTITLE, GREY)
+        pages.text(MARGIN, pages.y, line, SUBTITLE, GREY)
         pages.y -= SUBTITLE * 1.4
     pages.y -= 22
     for name, value in content.facts:
@@ -62,9 +63,9 @@ def draw_fact(pages: Pages, name: str, value: str) -> None:
     if pages.y - FACT_LINE * len(lines) < BOTTOM:
         pages.next_page()
     pages.rule(pages.y + 14)
-    pages.text(MARGIN, pages.y, pages.bold.wrap(name, FACT, CONTENT_WIDTH * 0.35, 1)[0], pages.bold, FACT)
+    pages.text(MARGIN, pages.y, pages.bold.wrap(name, FACT, CONTENT_WIDTH * 0.35, 1)[0], FACT)
     for line in lines:
-        pages.text(MARGIN + CONTENT_WIDTH * 0.38, pages.y, line, pages.regular, FACT)
+        pages.text(MARGIN + CONTENT_WIDTH * 0.38, pages.y, line, FACT)
         pages.y -= FACT_LINE
     pages.y -= 3
 
@@ -80,5 +81,5 @@ def draw_titled_chart(pages: Pages, chart: Chart) -> None:
 def draw_heading(pages: Pages, title: str) -> None:
     pages.bookmark(title)
     pages.y -= HEADING
-    pages.text(MARGIN, pages.y, pages.bold.wrap(title, HEADING, CONTENT_WIDTH, 1)[0], pages.bold, HEADING)
+    pages.text(MARGIN, pages.y, pages.bold.wrap(title, HEADING, CONTENT_WIDTH, 1)[0], HEADING)
     pages.y -= 14

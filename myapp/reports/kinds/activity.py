@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from pico_ioc import component
 
 from ...platform.events.history import EventHistory
-from ...products.events import CHANGES
+from ...products.events import CHANGES, MONEY_FIELDS
+from ...products.settings import CatalogueSettings
+from ...users.services import UserService
 from ..documents.content import Chart, Column, ReportContent, Table
 from ..settings import ReportsSettings
 from ..spool import Row, Spool
@@ -18,7 +20,7 @@ COLUMNS = (
     Column("When", "moment", 1.2),
     Column("Who", weight=1.2),
     Column("What", weight=0.9),
-    Column("Product", "integer", 0.7),
+    Column("Product", "id", 0.7),
     Column("Fields", weight=3.2),
 )
 WHEN, WHO, WHAT = range(3)
@@ -32,8 +34,12 @@ MAX_DAILY_BARS = 62
 class ActivityReport(ReportKind):
     name: ClassVar[str] = "activity"
 
-    def __init__(self, history: EventHistory, settings: ReportsSettings) -> None:
+    def __init__(
+        self, history: EventHistory, users: UserService, catalogue: CatalogueSettings, settings: ReportsSettings
+    ) -> None:
         self._history = history
+        self._users = users
+        self._currency = catalogue.currency
         self._batch_size = settings.batch_size
 
     async def count(self, scope: Scope, at_most: int | None = None) -> int:
@@ -41,16 +47,19 @@ class ActivityReport(ReportKind):
 
     async def batches(self, scope: Scope) -> AsyncIterator[Sequence[tuple[int | str, Row]]]:
         after_id, size = 0, self._batch_size
+        names: dict[str, str] = {}
         while batch := await self._history.find_between(after_id, *period_of(scope), size):
+            if unknown := {event.actor for event in batch} - names.keys():
+                names |= dict.fromkeys(unknown, "") | await self._users.names_of(unknown)
             yield [
                 (
                     event.id,
                     (
                         event.occurred_at,
-                        event.actor,
+                        names[event.actor] or event.actor,
                         verb(event.type),
                         int(event.aggregate_id),
-                        describe_changes(event.payload),
+                        describe_changes(event.payload, self._currency),
                     ),
                 )
                 for event in batch
@@ -89,22 +98,24 @@ def verb(event_type: str) -> str:
     return event_type.partition(".")[2]
 
 
-def describe_changes(payload: Mapping[str, Any]) -> str:
+def describe_changes(payload: Mapping[str, Any], currency: str) -> str:
     """Return the changed fields, such as ``stock: 3 → 4``; for a created or deleted product all of its fields."""
     before, after = payload["before"], payload["after"]
-    return "; ".join(f"{field}: {describe_change(before, after, field)}" for field in before | after)
+    return "; ".join(
+        f"{field}: "
+        + " → ".join(format_field(field, fields[field], currency) for fields in (before, after) if field in fields)
+        for field in before | after
+    )
 
 
-def describe_change(before: Mapping[str, Any], after: Mapping[str, Any], field: str) -> str:
-    return " → ".join(format_value(fields[field]) for fields in (before, after) if field in fields)
-
-
-def format_value(value: Any) -> str:
+def format_field(name: str, value: Any, currency: str) -> str:
     match value:
         case None:
             return "nothing"
         case bool():
             return "yes" if value else "no"
+        case int() | float() if name in MONEY_FIELDS:
+            return f"{value:,.2f} {currency}"
     return str(value)
 
 

@@ -8,21 +8,13 @@ from typing import ClassVar
 from pico_ioc import component
 
 from ...products.services import ProductService
-from ...products.settings import ProductsSettings
+from ...products.settings import CatalogueSettings, ProductsSettings
 from ..documents.content import Chart, Column, ReportContent, Table
 from ..settings import ReportsSettings
 from ..spool import Row, Spool
 from .kind import ReportKind, Scope, format_moment
 from .products import product_batches
 
-COLUMNS = (
-    Column("Id", "integer", 0.6),
-    Column("Name", weight=2.6),
-    Column("Price", "money"),
-    Column("Stock", "integer", 0.8),
-    Column("Value", "money", 1.2),
-    Column("Active", weight=0.6),
-)
 ID, NAME, PRICE, STOCK, VALUE, ACTIVE = range(6)
 MAX_BARS = 10
 """The most products in the chart."""
@@ -32,9 +24,16 @@ MAX_BARS = 10
 class InventoryReport(ReportKind):
     name: ClassVar[str] = "inventory"
 
-    def __init__(self, products: ProductService, catalogue: ProductsSettings, settings: ReportsSettings) -> None:
-        self._products = products
-        self._low_stock = catalogue.low_stock_threshold
+    def __init__(
+        self,
+        service: ProductService,
+        products: ProductsSettings,
+        catalogue: CatalogueSettings,
+        settings: ReportsSettings,
+    ) -> None:
+        self._products = service
+        self._low_stock = products.low_stock_threshold
+        self._currency = catalogue.currency
         self._batch_size = settings.batch_size
 
     async def count(self, scope: Scope, at_most: int | None = None) -> int:
@@ -54,6 +53,14 @@ class InventoryReport(ReportKind):
             pieces += row[STOCK]
             value += row[VALUE]
             low += self._is_low(row)
+        columns = (
+            Column("Id", "id", 0.6),
+            Column("Name", weight=2.6),
+            Column(f"Price ({self._currency})", "money", 1.1),
+            Column("Stock", "integer", 0.9),
+            Column(f"Value ({self._currency})", "money", 1.3),
+            Column("Active", weight=0.6),
+        )
         dearest = heapq.nlargest(MAX_BARS, rows, key=lambda row: row[VALUE])
         return ReportContent(
             "Inventory",
@@ -62,13 +69,20 @@ class InventoryReport(ReportKind):
                 ("Products", f"{len(rows):,}"),
                 ("of them active", f"{active:,}"),
                 ("Pieces in stock", f"{pieces:,}"),
-                ("Value of the stock", f"{value:,.2f}"),
+                ("Value of the stock", f"{value:,.2f} {self._currency}"),
                 (f"Active with a stock of {self._low_stock} or less", f"{low:,}"),
             ],
-            [Chart("Most value in stock", [row[NAME] for row in dearest], [row[VALUE] for row in dearest])],
             [
-                Table("Products", COLUMNS, rows),
-                Table("Low stock", COLUMNS, (row for row in rows if self._is_low(row))),
+                Chart(
+                    f"Most value in stock ({self._currency})",
+                    [row[NAME] for row in dearest],
+                    [row[VALUE] for row in dearest],
+                    "money",
+                )
+            ],
+            [
+                Table("Products", columns, rows),
+                Table("Low stock", columns, (row for row in rows if self._is_low(row))),
             ],
         )
 

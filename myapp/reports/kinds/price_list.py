@@ -9,18 +9,13 @@ from pico_ioc import component
 
 from ...platform.fold import sort_key
 from ...products.services import ProductService
+from ...products.settings import CatalogueSettings
 from ..documents.content import Chart, Column, ReportContent, Table
 from ..settings import ReportsSettings
 from ..spool import Row, Spool
 from .kind import ReportKind, Scope, format_moment
 from .products import product_batches
 
-COLUMNS = (
-    Column("Name", weight=2.2),
-    Column("Description", weight=3.2),
-    Column("Price", "money"),
-    Column("Id", "integer", 0.6),
-)
 PRICE = 2
 BOUNDS = (10, 50, 100, 500, 1000)
 """The prices that separate the bars of the chart."""
@@ -31,8 +26,9 @@ LABELS = ["under 10", "10 to 50", "50 to 100", "100 to 500", "500 to 1,000", "1,
 class PriceListReport(ReportKind):
     name: ClassVar[str] = "price-list"
 
-    def __init__(self, products: ProductService, settings: ReportsSettings) -> None:
+    def __init__(self, products: ProductService, catalogue: CatalogueSettings, settings: ReportsSettings) -> None:
         self._products = products
+        self._currency = catalogue.currency
         self._batch_size = settings.batch_size
 
     async def count(self, scope: Scope, at_most: int | None = None) -> int:
@@ -53,11 +49,20 @@ class PriceListReport(ReportKind):
             highest = price if highest is None else max(highest, price)
         facts = [("Products", f"{len(rows):,}")]
         if lowest is not None:
-            facts += [("Lowest price", f"{lowest:,.2f}"), ("Highest price", f"{highest:,.2f}")]
+            facts += [
+                ("Lowest price", f"{lowest:,.2f} {self._currency}"),
+                ("Highest price", f"{highest:,.2f} {self._currency}"),
+            ]
+        columns = (
+            Column("Name", weight=2.2),
+            Column("Description", weight=3.2),
+            Column(f"Price ({self._currency})", "money", 1.1),
+            Column("Id", "id", 0.6),
+        )
         return ReportContent(
             "Price list",
             f"Active products on {format_moment(scope.now)}",
             facts,
-            [Chart("Products by price", LABELS, bars)],
-            [Table("Products", COLUMNS, rows)],
+            [Chart(f"Products by price ({self._currency})", LABELS, bars)],
+            [Table("Products", columns, rows)],
         )
