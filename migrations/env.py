@@ -17,8 +17,9 @@ from sqlalchemy import Connection
 from myapp.boot import ROOT, settings_of
 from myapp.platform.database import types
 from myapp.platform.database.engine import EngineSettings
-from myapp.platform.database.migrations import lock, make_folder, migration_engine
+from myapp.platform.database.migrations import lock, migration_engine
 from myapp.platform.database.numbering import number_revisions
+from myapp.platform.database.preconditions import make_folder
 from myapp.platform.database.triggers import TriggerKeeper
 
 for models in sorted(ROOT.glob("myapp/**/models.py")):  # autogenerate compares with the metadata they fill
@@ -64,9 +65,10 @@ def migrate(connection: Connection) -> None:
 
 
 async def migrate_alone() -> None:
-    url = settings_of(DatabaseSettings).url
+    settings = settings_of(EngineSettings)
+    url = settings.migration_url or settings_of(DatabaseSettings).url
     make_folder(url)
-    async with migration_engine(url, settings_of(EngineSettings)) as engine, engine.connect() as connection:
+    async with migration_engine(url, settings) as engine, engine.connect() as connection:
         await connection.run_sync(lock)
         await connection.run_sync(migrate)
         await connection.commit()

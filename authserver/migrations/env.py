@@ -12,8 +12,9 @@ import authserver.users.models  # noqa: F401 - both fill the metadata that autog
 from authserver.boot import settings_of
 from authserver.schema import AuthBase
 from myapp.platform.database.engine import EngineSettings
-from myapp.platform.database.migrations import lock, make_folder, migration_engine
+from myapp.platform.database.migrations import lock, migration_engine
 from myapp.platform.database.numbering import number_revisions
+from myapp.platform.database.preconditions import make_folder
 
 
 def migrate(connection: Connection) -> None:
@@ -31,9 +32,10 @@ def migrate(connection: Connection) -> None:
 
 
 async def migrate_alone() -> None:
-    url = settings_of(DatabaseSettings).url
+    settings = settings_of(EngineSettings)
+    url = settings.migration_url or settings_of(DatabaseSettings).url
     make_folder(url)
-    async with migration_engine(url, settings_of(EngineSettings)) as engine, engine.connect() as connection:
+    async with migration_engine(url, settings) as engine, engine.connect() as connection:
         await connection.run_sync(lock)
         await connection.run_sync(migrate)
         await connection.commit()

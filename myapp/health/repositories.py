@@ -1,22 +1,23 @@
-"""The revision of the schema."""
+"""The schema: its revision, its tables, and the rights of this role."""
 
 from contextlib import suppress
-from typing import Any
 
-from pico_sqlalchemy import SessionManager, get_session, repository, transactional
-from sqlalchemy import Select, false
+from pico_sqlalchemy import AppBase, SessionManager, get_session, repository, transactional
+from sqlalchemy import false, select
 from sqlalchemy.exc import DBAPIError
 
 from ..platform.database.revisions import REVISIONS
-
-WRITABLE: Select[tuple[Any]] = REVISIONS.where(false()).with_for_update()
-"""Locks no row, but PostgreSQL refuses it while it is read-only."""
+from ..platform.database.rights import missing_objects
+from ..platform.errors import DatabaseUnavailableError
 
 
 @repository
 class SchemaRepository:
     def __init__(self, manager: SessionManager) -> None:
         self._manager = manager
+        self._missing = missing_objects(AppBase.metadata, manager.engine.dialect.name)
+        # Locks no row of any table, but PostgreSQL refuses it while it is read-only.
+        self._lock = select(AppBase.metadata.sorted_tables[0]).where(false()).with_for_update()
 
     @transactional(read_only=True)
     async def revisions(self) -> tuple[str, ...]:
@@ -27,7 +28,15 @@ class SchemaRepository:
             return ()
 
     @transactional(read_only=True)
+    async def missing(self) -> list[str]:
+        """Return the tables that are missing and, on PostgreSQL, the rights that this role lacks."""
+        try:
+            return list(await get_session(self._manager).scalars(self._missing))
+        except DBAPIError as error:
+            raise DatabaseUnavailableError from error.orig
+
+    @transactional(read_only=True)
     async def check_writable(self) -> None:
         """Raise DatabaseUnavailableError if the server takes no writes, such as the old one after a failover."""
         with suppress(DBAPIError):  # the table is missing, or the role may not update it
-            await get_session(self._manager).execute(WRITABLE)
+            await get_session(self._manager).execute(self._lock)

@@ -154,6 +154,10 @@ def installed_version() -> str:
 def make_parent(file: Path, setting: str) -> None:
     """Create the folder of ``file``; its own parent must exist. Raises StartupError, which names the setting."""
     try:
-        file.parent.mkdir(exist_ok=True)
+        if not file.parent.is_dir():
+            file.parent.mkdir()
+    except FileExistsError as error:
+        if not file.parent.is_dir():  # not made by another process in the meantime
+            raise StartupError(f"{setting}: {file.parent} is no folder") from error
     except OSError as error:
         raise StartupError(f"{setting}: the folder {file.parent}: {error.strerror}") from error

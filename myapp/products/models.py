@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, Row
 from sqlalchemy.orm import deferred, validates
 
 from ..platform.database.columns import BOOKKEEPING, sortable
+from ..platform.database.rights import RIGHTS
 from ..platform.database.types import Money, UtcDateTime, as_created, utc_now
 from ..platform.fold import MAX_FOLD, MAX_SORT_KEY, fold, sort_key
 from ..platform.text import fold_case
@@ -109,6 +110,7 @@ class ProductCount(AppBase):
     """The number of products: the sum over all rows. Triggers keep it (migration 0010), so it is always exact."""
 
     __tablename__ = "product_counts"
+    __table_args__ = ({"info": {RIGHTS: ("SELECT", "UPDATE")}},)
 
     slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     active: Mapped[int] = mapped_column(BigInteger, nullable=False)

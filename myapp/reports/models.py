@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, Lar
 
 from ..platform.context.claims import MAX_EMAIL, MAX_SUBJECT
 from ..platform.database.columns import sortable
+from ..platform.database.rights import RIGHTS
 from ..platform.database.types import UtcDateTime, as_created, sql_one_of, utc_now
 
 ReportFormat = Literal["pdf", "csv"]
@@ -44,6 +45,7 @@ class Report(AppBase):
         Index("ix_reports_created_at", "created_at", "id"),
         Index("ix_reports_lease_until", "lease_until", sqlite_where=AWAITED, postgresql_where=AWAITED),
         Index("ix_reports_expires_at", "expires_at", sqlite_where=DONE, postgresql_where=DONE),
+        {"info": {RIGHTS: ("SELECT", "INSERT", "UPDATE")}},
     )
 
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)

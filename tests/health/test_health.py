@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import os
+import shutil
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -16,6 +19,7 @@ from myapp.platform.errors import DatabaseUnavailableError
 from ..conftest import client_of
 from ..fixture_types import StartContainer
 from ..issuer import Issuer
+from ..platform.database.conftest import execute, new_roles, only_postgresql, only_sqlite
 from ..platform.web.problems import assert_problem
 
 LIVE = "/api/v1/health"
@@ -54,7 +58,7 @@ class TestReady:
         container = start({"DATABASE__URL": database_url})
         async with container.get(SessionManager).engine.begin() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-        await self.assert_down(container, "migrations (the schema has revision", caplog)
+        await assert_down(container, "migrations (the schema has revision", caplog)
 
     async def test_is_down_without_a_schema(
         self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
@@ -62,7 +66,7 @@ class TestReady:
         container = start({"DATABASE__URL": database_url})
         async with container.get(SessionManager).engine.begin() as connection:
             await connection.execute(text("DROP TABLE alembic_version"))
-        await self.assert_down(container, "migrations (the schema has revision", caplog)
+        await assert_down(container, "migrations (the schema has revision", caplog)
 
     async def test_is_down_while_the_database_does_not_answer(
         self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
@@ -70,11 +74,11 @@ class TestReady:
         class Unreachable(SchemaRepository):
             def __init__(self) -> None: ...
 
-            async def revisions(self) -> tuple[str, ...]:
+            async def missing(self) -> list[str]:
                 raise DatabaseUnavailableError
 
         container = start({"DATABASE__URL": database_url}, overrides={SchemaRepository: Unreachable()})
-        await self.assert_down(container, "database", caplog)
+        await assert_down(container, "database", caplog)
 
     @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
     async def test_is_down_while_the_server_takes_no_writes(
@@ -113,7 +117,7 @@ class TestReady:
             }
         )
         own_issuer.stop()
-        await self.assert_down(container, "keys", caplog)
+        await assert_down(container, "keys", caplog)
         own_issuer.start()
         async with client_of(container.get(FastAPI)) as client:
             assert (await client.get(READY)).status_code == 200
@@ -134,10 +138,122 @@ class TestReady:
         async with client_of(container.get(FastAPI)) as client:
             assert (await client.get(READY)).status_code == 200
 
-    async def assert_down(self, container: PicoContainer, missing: str, caplog: pytest.LogCaptureFixture) -> None:
-        """The answer says only that the service is down. The log says what is missing."""
-        caplog.set_level(logging.WARNING)
+
+class TestRights:
+    """Readiness asks for what requests need, not only whether the database answers."""
+
+    @pytest.fixture
+    def restricted(self, database_url: str) -> Iterator[str]:
+        """The URL of the database for a role that may do everything but change the schema."""
+        with new_roles() as create:
+            url = create(database_url)
+            grant_all(database_url, url)
+            yield url
+
+    @only_postgresql
+    async def test_is_up_for_a_role_that_may_only_use_the_tables(self, start: StartContainer, restricted: str) -> None:
+        async with client_of(start({"DATABASE__URL": restricted}).get(FastAPI)) as client:
+            assert (await client.get(READY)).status_code == 200
+
+    @only_postgresql
+    async def test_is_up_with_the_least_rights(self, start: StartContainer, database_url: str, restricted: str) -> None:
+        role = make_url(restricted).username
+        execute(
+            database_url,
+            f'REVOKE ALL ON events, alembic_version FROM "{role}"',
+            f'GRANT SELECT ON alembic_version TO "{role}"',
+            f'GRANT SELECT, INSERT ON events TO "{role}"',
+            f'REVOKE DELETE ON reports, event_counts FROM "{role}"',
+        )
+        async with client_of(start({"DATABASE__URL": restricted}).get(FastAPI)) as client:
+            assert (await client.get(READY)).status_code == 200
+
+    @only_postgresql
+    async def test_is_down_for_a_role_that_lacks_one(
+        self,
+        start: StartContainer,
+        database_url: str,
+        restricted: str,
+        caplog: pytest.LogCaptureFixture,
+        subtests: pytest.Subtests,
+    ) -> None:
+        container = start({"DATABASE__URL": restricted})
+        for statement, missing in (
+            ("REVOKE ALL ON products FROM {role}", "DELETE on products, INSERT on products"),
+            ("REVOKE INSERT ON events FROM {role}", "INSERT on events"),
+            ("REVOKE DELETE ON users FROM {role}", "DELETE on users"),
+            ("REVOKE UPDATE ON event_deliveries FROM {role}", "UPDATE on event_deliveries"),
+            ("REVOKE ALL ON SEQUENCE products_id_seq FROM {role}", "USAGE on the sequence of products"),
+            ("REVOKE ALL ON alembic_version FROM {role}", "SELECT on alembic_version"),
+            ("DROP TABLE event_counts", "the table event_counts"),
+        ):
+            with subtests.test(missing):
+                grant_all(database_url, restricted)
+                async with client_of(container.get(FastAPI)) as client:
+                    assert (await client.get(READY)).status_code == 200
+                execute(database_url, statement.format(role=f'"{make_url(restricted).username}"'))
+                caplog.clear()
+                for _ in range(3):
+                    await assert_down(container, f"database ({missing}", caplog)
+                assert len([message for message in caplog.messages if "not ready" in message]) == 1
+
+
+@only_sqlite
+class TestFile:
+    async def test_is_down_when_a_table_is_missing(
+        self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        container = start({"DATABASE__URL": database_url})
+        async with container.get(SessionManager).engine.begin() as connection:
+            await connection.execute(text("DROP TABLE event_counts"))
+        await assert_down(container, "database (the table event_counts)", caplog)
+
+    async def test_is_down_when_it_was_deleted(
+        self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        container = start({"DATABASE__URL": database_url})
+        file = make_url(database_url).database or ""
+        os.rename(file, f"{file}.away")
+        await assert_down(container, f"database ({file} was deleted)", caplog)
+        os.rename(f"{file}.away", file)
         async with client_of(container.get(FastAPI)) as client:
-            problem = assert_problem(await client.get(READY), 503, "not_ready")
-        assert problem["detail"] == "down"
-        assert [message for message in caplog.messages if message.startswith(f"not ready: {missing}")]
+            assert (await client.get(READY)).status_code == 200
+
+    async def test_is_down_when_it_was_replaced(
+        self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        container = start({"DATABASE__URL": database_url})
+        file = make_url(database_url).database or ""
+        shutil.copy(file, f"{file}.new")
+        os.rename(f"{file}.new", file)
+        await assert_down(container, f"database ({file} was replaced", caplog)
+
+    async def test_is_down_when_it_is_damaged(
+        self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        container = start({"DATABASE__URL": database_url})
+        shutil.copy(__file__, str(make_url(database_url).database))
+        await assert_down(container, "database (", caplog)
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write every file")
+    async def test_is_down_when_it_cannot_be_written(
+        self, start: StartContainer, database_url: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        container = start({"DATABASE__URL": database_url})
+        file = make_url(database_url).database or ""
+        os.chmod(file, 0o444)
+        await assert_down(container, f"database ({file} cannot be read and written", caplog)
+
+
+def grant_all(url: str, role_url: str) -> None:
+    role = make_url(role_url).username
+    execute(url, *(f'GRANT ALL ON ALL {kind} IN SCHEMA public TO "{role}"' for kind in ("TABLES", "SEQUENCES")))
+
+
+async def assert_down(container: PicoContainer, missing: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The answer says only that the service is down. The log says what is missing."""
+    caplog.set_level(logging.WARNING)
+    async with client_of(container.get(FastAPI)) as client:
+        problem = assert_problem(await client.get(READY), 503, "not_ready")
+    assert problem["detail"] == "down"
+    assert [message for message in caplog.messages if message.startswith(f"not ready: {missing}")]

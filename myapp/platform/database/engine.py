@@ -7,16 +7,26 @@ from typing import Annotated, Any
 from pico_ioc import configured
 from pico_sqlalchemy.config import DatabaseSettings
 from pydantic import Field
-from sqlalchemy import Connection, NullPool, event, make_url
-from sqlalchemy.exc import ArgumentError, InvalidatePoolError
+from sqlalchemy import Connection, NullPool, event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..config import Seconds
 from ..errors import StartupError
 from .faults import translate_faults
+from .url import DatabaseAddress, parse_url
 
 READ_ONLY = "read_only"
 """Execution option of connections that only read: on SQLite they begin no transaction."""
+
+WITHOUT_SESSION: dict[str, Any] = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": str,
+}
+"""Arguments for asyncpg and SQLAlchemy behind a pooler that may give each transaction another session.
+
+Prepared statements then have no name, and asyncpg sends them again whenever they are used."""
 
 
 @configured(target="self", prefix="engine", mapping="tree")
@@ -30,29 +40,25 @@ class EngineSettings:
     command_timeout: Seconds = 2.0
     sqlite_busy_timeout: Seconds = 3.0
     null_pool: bool = False
+    transaction_pooler: bool = False
     migrate_on_start: bool = True
+    migration_url: str = ""
     startup_timeout: Seconds = 10.0
 
 
-def driver_arguments(url: str, settings: EngineSettings) -> dict[str, Any]:
-    """Return the arguments for the driver's ``connect``. Raises StartupError if ``url`` names no supported database."""
-    try:
-        driver = make_url(url).drivername
-    except (ArgumentError, ValueError):  # ValueError: the port is not a number
-        driver = ""
-    match driver:
-        case "postgresql+asyncpg":
-            return {
-                "timeout": settings.connect_timeout,
-                "command_timeout": settings.command_timeout,
-                "server_settings": server_settings(settings),
-            }
-        case "sqlite+aiosqlite" if make_url(url).database not in (None, "", ":memory:"):
-            # isolation_level None: begin_immediate begins transactions, not the driver.
-            return {"timeout": settings.sqlite_busy_timeout, "isolation_level": None}
-    raise StartupError(
-        "database.url (DATABASE__URL): must be sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME"
-    )
+def driver_arguments(address: DatabaseAddress, settings: EngineSettings) -> dict[str, Any]:
+    """Return the arguments for the driver's ``connect``."""
+    if address.sqlite_file:
+        # isolation_level None: begin_immediate begins transactions, not the driver.
+        return {"timeout": settings.sqlite_busy_timeout, "isolation_level": None}
+    arguments = {
+        "timeout": settings.connect_timeout,
+        "command_timeout": settings.command_timeout,
+        **address.arguments,
+    }
+    if settings.transaction_pooler:
+        return arguments | WITHOUT_SESSION
+    return arguments | {"server_settings": server_settings(settings) | arguments.get("server_settings", {})}
 
 
 def server_settings(settings: EngineSettings) -> dict[str, str]:
@@ -102,11 +108,12 @@ def create_engine(database: DatabaseSettings, settings: EngineSettings) -> Async
             "pool_pre_ping": database.pool_pre_ping,
         }
     )
+    address = parse_url(database.url)
     engine = create_async_engine(
-        database.url,
+        address.url,
         echo=database.echo,
         hide_parameters=True,  # clients sent these values: they do not belong in the log
-        connect_args=driver_arguments(database.url, settings),
+        connect_args=driver_arguments(address, settings),
         **pool,
     )
     translate_faults(engine.sync_engine)

@@ -28,6 +28,8 @@ VICTIM_SQLSTATES = ("40001", "40P01")
 # Transient: also out of resources, operator intervention (with the time limit of a statement), a read-only server, lock
 # not available.
 TRANSIENT_SQLSTATES = (*LOST_SQLSTATES, *VICTIM_SQLSTATES, "53", "57", READ_ONLY_SQLSTATE, "55P03")
+POOLER_SQLSTATES = ("26000", "42P05")
+"""A prepared statement is missing or there already: a pooler in transaction mode has changed the server's session."""
 # SQLite's primary result codes of transient errors: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN
 # (https://sqlite.org/rescode.html).
 TRANSIENT_SQLITE_CODES = {5, 6, 8, 10, 13, 14}
@@ -105,7 +107,7 @@ def is_victim(error: DatabaseUnavailableError) -> bool:
     return error.__cause__ is not None and sqlstate_of(error.__cause__) in VICTIM_SQLSTATES
 
 
-def sqlstate_of(error: BaseException) -> str:
+def sqlstate_of(error: BaseException | None) -> str:
     """Return PostgreSQL's code of ``error``, or an empty string."""
     return getattr(error, "sqlstate", None) or ""
 

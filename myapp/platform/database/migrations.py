@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Collection
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -13,17 +12,18 @@ from alembic.config import Config
 from alembic.util import CommandError
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
-from sqlalchemy import Connection, NullPool, make_url
+from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from ..config import make_parent
 from ..errors import StartupError
 from ..pico.replacing import replaces
 from ..text import error_summary
 from .engine import EngineSettings, driver_arguments, server_keepalive
-from .faults import is_transient
+from .preconditions import check_preconditions, make_folder
 from .revisions import Revisions, SchemaState, revisions_of
+from .url import SETTING, parse_url
+from .waiting import wait_for_database
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ MIGRATION_LOCK = 7_265_337_465_215
 
 NO_TIME_LIMITS = {"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 """Settings of a connection that migrates, whatever the limits of the role or of the database."""
+MIGRATION_SETTING = "engine.migration_url (ENGINE__MIGRATION_URL)"
 
 LOCK_PAUSE = 0.1
 """Seconds between two attempts to take the lock."""
@@ -65,19 +66,39 @@ class LockedMigrator(AlembicMigrator):
         return self.revisions.state(self._found)
 
     async def _start(self, migrate: bool) -> None:
-        async with migration_engine(self._database.url, self._engine) as engine:
-            make_folder(self._database.url)
-            await wait_for_database(engine, self._engine.startup_timeout)
-            self._found = await found_revisions(engine)
-            self._require_known()
+        url, settings = self._database.url, self._engine
+        if settings.migration_url:
+            parse_url(settings.migration_url, MIGRATION_SETTING)
+        make_folder(url)
+        async with migration_engine(url, settings) as engine:
+            await wait_for_database(engine, settings.startup_timeout)
+            await check_preconditions(engine, settings.transaction_pooler)
+            await self._look(engine)
             if migrate and not self._is_done():
-                await upgrade(engine, self.config(), self._database.migrations_target, self.revisions)
-                self._found = await found_revisions(engine)
-                self._require_known()
+                await self._upgrade(engine)
+                await self._look(engine)
+                if settings.migration_url and not self._is_done():
+                    raise StartupError(f"{MIGRATION_SETTING}: names another database than database.url")
 
-    def _require_known(self) -> None:
+    async def _upgrade(self, engine: AsyncEngine) -> None:
+        arguments = self.config(), self._database.migrations_target, self.revisions
+        if not self._engine.transaction_pooler and not self._engine.migration_url:
+            await upgrade(engine, *arguments)
+            return
+        if not self._engine.migration_url:
+            raise StartupError(
+                f"{MIGRATION_SETTING}: {self.description}, but the lock of migrations needs a session: "
+                "set the address of the server itself, without the pooler"
+            )
+        async with migration_engine(self._engine.migration_url, self._engine, MIGRATION_SETTING) as other:
+            await wait_for_database(other, self._engine.startup_timeout, MIGRATION_SETTING)
+            await upgrade(other, *arguments)
+
+    async def _look(self, engine: AsyncEngine) -> None:
+        """Read the revisions of the schema. Raises StartupError if this release cannot tell what they mean."""
+        self._found = await found_revisions(engine)
         if self.revisions.state(self._found) is SchemaState.UNKNOWN:
-            raise StartupError(f"database.url (DATABASE__URL): {self.description}")
+            raise StartupError(f"{SETTING}: {self.description}")
 
     def _is_done(self) -> bool:
         state, target = self.revisions.state(self._found), self._database.migrations_target
@@ -123,14 +144,17 @@ def warn_if_ahead(migrator: AlembicMigrator) -> None:
 class migration_engine:
     """Open an engine for a few statements, without a pool or a time limit on statements. Dispose of it at the end."""
 
-    def __init__(self, url: str, settings: EngineSettings) -> None:
-        arguments = driver_arguments(url, settings)
-        if url.startswith("sqlite"):
+    def __init__(self, url: str, settings: EngineSettings, setting: str = SETTING) -> None:
+        address = parse_url(url, setting)
+        arguments = driver_arguments(address, settings)
+        if address.sqlite_file:
             arguments["timeout"] = 60.0  # seconds to wait while another process migrates
         else:
             del arguments["command_timeout"]
-            arguments["server_settings"] = {**NO_TIME_LIMITS, **server_keepalive(settings)}
-        self._engine = create_async_engine(url, poolclass=NullPool, connect_args=arguments)
+            through_pooler = settings.transaction_pooler and setting == SETTING
+            limits = {} if through_pooler else NO_TIME_LIMITS | server_keepalive(settings)  # a pooler refuses them
+            arguments["server_settings"] = limits | address.arguments.get("server_settings", {})
+        self._engine = create_async_engine(address.url, poolclass=NullPool, connect_args=arguments)
 
     async def __aenter__(self) -> AsyncEngine:
         return self._engine
@@ -142,49 +166,13 @@ class migration_engine:
             await asyncio.sleep(0.1)
 
 
-def make_folder(url: str) -> None:
-    """Create the folder of SQLite's file; its parent must exist. Raises StartupError."""
-    parsed = make_url(url)
-    if parsed.drivername == "sqlite+aiosqlite" and parsed.database:
-        make_parent(Path(parsed.database), "database.url (DATABASE__URL)")
-
-
-async def wait_for_database(engine: AsyncEngine, seconds: float) -> None:
-    """Wait until the database accepts a connection.
-
-    Raises StartupError after ``seconds``. Raises it at once if waiting cannot help: wrong credentials, no such
-    database, an option that the driver does not know.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            async with asyncio.timeout(max(deadline - time.monotonic(), 0.1)), engine.connect() as connection:
-                await enable_wal(connection)
-                return
-        except Exception as error:
-            cause = getattr(error, "orig", None) or error
-            if not is_transient(cause):
-                raise StartupError(f"database.url (DATABASE__URL): {error_summary(cause)}") from error
-            if time.monotonic() >= deadline:
-                raise StartupError(
-                    f"database.url (DATABASE__URL): no connection within {seconds:g} s ({type(cause).__name__})"
-                ) from error
-        await asyncio.sleep(0.2)
-
-
-async def enable_wal(connection: AsyncConnection) -> None:
-    """Put SQLite in WAL mode: readers and the writer do not block each other. The file keeps the mode."""
-    if connection.dialect.name == "sqlite":
-        await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-
-
 async def found_revisions(engine: AsyncEngine) -> tuple[str, ...]:
     """Return the revisions of the schema. Raises StartupError if they cannot be read."""
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(revisions_of)
     except DBAPIError as error:
-        raise StartupError(f"database.url (DATABASE__URL): {error_summary(error.orig)}") from error
+        raise StartupError(f"{SETTING}: {error_summary(error.orig)}") from error
 
 
 async def upgrade(engine: AsyncEngine, config: Config, target: str, revisions: Revisions) -> None:
@@ -195,7 +183,7 @@ async def upgrade(engine: AsyncEngine, config: Config, target: str, revisions: R
     except CommandError as error:  # the target is a revision that this release does not know
         raise unusable_migrations(error) from error
     except DBAPIError as error:
-        raise StartupError(f"database.url (DATABASE__URL): migration failed: {error_summary(error.orig)}") from error
+        raise StartupError(f"{SETTING}: migration failed: {error_summary(error.orig)}") from error
 
 
 def upgrade_if_known(config: Config, target: str, revisions: Revisions) -> None:

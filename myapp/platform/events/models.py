@@ -7,6 +7,7 @@ from pico_sqlalchemy import AppBase, Mapped, mapped_column
 from sqlalchemy import JSON, BigInteger, Index, Integer, String, UniqueConstraint
 
 from ..context.claims import MAX_SUBJECT
+from ..database.rights import RIGHTS
 from ..database.types import UtcDateTime, utc_now
 
 MAX_NAME = 64
@@ -29,7 +30,7 @@ class Event(AppBase):
         UniqueConstraint("aggregate", "aggregate_id", "version", "type", name="uq_events_aggregate_version_type"),
         Index("ix_events_aggregate", "aggregate", "aggregate_id", "id"),
         Index("ix_events_occurred_at", "occurred_at", "id"),
-        {"sqlite_autoincrement": True},
+        {"sqlite_autoincrement": True, "info": {RIGHTS: ("SELECT", "INSERT")}},
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -81,8 +82,14 @@ def is_sqlite(database_kind: str) -> bool:
 
 
 @pytest.fixture
-def postgres_role(databases: Databases) -> Iterator[Callable[..., str]]:
+def postgres_role() -> Iterator[Callable[..., str]]:
     """``postgres_role(url, "CONNECTION LIMIT 2")`` returns ``url`` with a new role that may only connect."""
+    with new_roles() as create:
+        yield create
+
+
+@contextmanager
+def new_roles() -> Iterator[Callable[..., str]]:
     roles: list[tuple[str, str]] = []
 
     def create(url: str, options: str = "", password: str = "secret") -> str:

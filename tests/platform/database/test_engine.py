@@ -11,7 +11,7 @@ from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import NullPool, event, make_url, text
 
 from myapp.boot import create_container
-from myapp.platform.database.engine import EngineSettings, create_engine, driver_arguments
+from myapp.platform.database.engine import EngineSettings, create_engine
 from myapp.platform.database.sessions import TransactionalSessionManager
 from myapp.platform.errors import DatabaseUnavailableError, StartupError
 from myapp.products.services import ProductService
@@ -23,27 +23,6 @@ from .conftest import execute, only_postgresql, only_sqlite, session_manager
 
 
 class TestUrl:
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "",
-            "products.db",
-            "None",
-            "mysql+aiomysql://user:secret@host/name",
-            "postgresql://user:secret@host/name",
-            "postgresql+psycopg://user:secret@host/name",
-            "sqlite:///products.db",
-            "sqlite+aiosqlite://",
-            "sqlite+aiosqlite:///",
-            "sqlite+aiosqlite:///:memory:",
-            "postgresql+asyncpg://user:secret@host:port/name",
-        ],
-    )
-    def test_of_another_database_it_is_refused(self, url: str) -> None:
-        with pytest.raises(StartupError, match=r"database\.url .*DATABASE__URL") as raised:
-            driver_arguments(url, EngineSettings())
-        assert "secret" not in str(raised.value)
-
     def test_an_unlimited_pool_is_refused(self) -> None:
         with pytest.raises(StartupError, match=r"database\.pool_size"):
             create_engine(DatabaseSettings(url="sqlite+aiosqlite:///products.db", pool_size=0), EngineSettings())
