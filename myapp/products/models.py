@@ -107,7 +107,7 @@ ProductRecord = Row[Any]
 
 
 class ProductCount(AppBase):
-    """The number of products: the sum over all rows. Triggers keep it (migration 0010), so it is always exact."""
+    """The number of products: the sum over all rows. Triggers keep it (migration 0013), so it is always exact."""
 
     __tablename__ = "product_counts"
     __table_args__ = ({"info": {RIGHTS: ("SELECT", "UPDATE")}},)

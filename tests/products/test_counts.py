@@ -98,7 +98,7 @@ async def test_begin_with_the_products_that_are_there(
     start: StartContainer, database_kind: str, databases: Databases
 ) -> None:
     url = databases.empty(database_kind)
-    migrate(url, target="0009")
+    migrate(url, target="0012")
     container = start({"DATABASE__URL": url, "ENGINE__MIGRATE_ON_START": "false", "EVENTS__RELAY": "false"})
     async with container.get(SessionManager).engine.begin() as connection:
         await connection.execute(insert(Product), [{**ROW, "active": flag} for flag in (True, True, False)])

@@ -4,14 +4,14 @@ Triggers of ``products`` keep the counts, so they are exact in each transaction 
 included. On PostgreSQL the counts are spread over several rows: otherwise writers would wait for each other. Counting
 locks the table against writers for a moment, 0.1 s for a million products.
 
-Revision: 0010, after 0009
+Revision: 0013, after 0012
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
