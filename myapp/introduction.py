@@ -16,7 +16,10 @@ refused with 412. Send it as `If-None-Match`, and an unchanged resource is not s
 
 GROUPS = [
     {"name": "Products", "description": "Read, search and change the catalogue."},
-    {"name": "Reports", "description": "Ask for a PDF or CSV report, follow its progress, and fetch the file."},
+    {
+        "name": "Reports",
+        "description": "Ask for a report as PDF, CSV or XLSX, follow its progress, and fetch the file.",
+    },
     {"name": "Users", "description": "See and change your own profile, or as an administrator those of all users."},
     {"name": "Events", "description": "See events that a handler could not process, and deliver them again."},
     {"name": "Analytics", "description": "Count what happened, day by day."},

@@ -10,6 +10,7 @@ from ..platform.events.handler import EventHandler
 from ..platform.mail.addresses import address
 from ..platform.mail.composer import Attachment
 from ..reports.events import ReportFailed, ReportFinished
+from ..reports.files import MEDIA_TYPES
 from ..reports.services import ReportService
 from ..reports.settings import ReportsSettings
 from .notifier import Notifier
@@ -48,5 +49,6 @@ class ReportMail(EventHandler):
 
 
 def attachment(event: RecordedEvent, content: bytes) -> Attachment:
-    name = f"{event.payload['kind']}-{event.occurred_at:%Y-%m-%d}.{event.payload['format']}"
-    return Attachment(name, content)
+    format = event.payload["format"]
+    name = f"{event.payload['kind']}-{event.occurred_at:%Y-%m-%d}.{format}"
+    return Attachment(name, content, MEDIA_TYPES[format].partition(";")[0])

@@ -12,7 +12,11 @@ from ..platform.storage.files import Storage
 from .models import Report
 from .states import ReportStates
 
-MEDIA_TYPES = {"pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
+MEDIA_TYPES: dict[str, str] = {
+    "pdf": "application/pdf",
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 EXPIRED = "The report has expired."
 
 

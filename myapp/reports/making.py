@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -133,14 +134,9 @@ def write(kind: ReportKind, scope: Scope, spool: Spool, path: Path, attempt: Att
 
 
 def load_writer(format: str) -> Writer:
-    """Import the writer of ``format`` when it is needed: reportlab is large."""
-    if format == "pdf":
-        from .documents.pdf import write_pdf
-
-        return write_pdf
-    from .documents.csv import write_csv
-
-    return write_csv
+    """Import the writer of ``format`` when it is needed: their libraries are large."""
+    writer: Writer = getattr(import_module(f"{__package__}.documents.{format}"), f"write_{format}")
+    return writer
 
 
 async def run_in_thread(attempt: Attempt, work: Callable[[], int]) -> int:

@@ -13,7 +13,7 @@ from ..platform.database.columns import sortable
 from ..platform.database.rights import RIGHTS
 from ..platform.database.types import UtcDateTime, as_created, sql_one_of, utc_now
 
-ReportFormat = Literal["pdf", "csv"]
+ReportFormat = Literal["pdf", "csv", "xlsx"]
 ReportState = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
 
 MAX_ERROR = 500

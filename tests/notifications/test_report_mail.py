@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from pico_ioc import PicoContainer
 
+from myapp.reports.files import MEDIA_TYPES
 from myapp.reports.services import ReportService
 
 from ..conftest import client_of
@@ -38,7 +39,9 @@ async def ada(app: FastAPI, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.mark.parametrize(("file_format", "media_type"), [("pdf", "application/pdf"), ("csv", "text/csv")])
+@pytest.mark.parametrize(
+    ("file_format", "media_type"), [("pdf", "application/pdf"), ("csv", "text/csv"), ("xlsx", MEDIA_TYPES["xlsx"])]
+)
 async def test_has_a_small_file_with_it(
     ada: httpx.AsyncClient, container: PicoContainer, mail_server: MailServer, file_format: str, media_type: str
 ) -> None:

@@ -28,7 +28,11 @@ class TestFile:
 
     @pytest.mark.parametrize(
         ("format", "media_type", "beginning"),
-        [("pdf", "application/pdf", b"%PDF-"), ("csv", "text/csv; charset=utf-8", b"\xef\xbb\xbfId,Name,")],
+        [
+            ("pdf", "application/pdf", b"%PDF-"),
+            ("csv", "text/csv; charset=utf-8", b"\xef\xbb\xbfId,Name,"),
+            ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", b"PK"),
+        ],
     )
     async def test_is_an_attachment(
         self, manager: httpx.AsyncClient, make: Make, format: str, media_type: str, beginning: bytes

@@ -50,7 +50,7 @@ class TestInline:
         [logged] = [vars(record) for record in caplog.records if record.getMessage().startswith("POST ")]
         assert logged["duration_ms"] <= waited * 1000 + 1
 
-    @pytest.mark.parametrize("format", ["pdf", "csv"])
+    @pytest.mark.parametrize("format", ["pdf", "csv", "xlsx"])
     async def test_up_to_so_many_rows(
         self, start: StartContainer, database_url: str, issuer: Issuer, format: str
     ) -> None:

@@ -88,7 +88,7 @@ class TestInventory:
 
     async def test_of_nothing(self, manager: httpx.AsyncClient, reports: ReportService) -> None:
         for kind in ("inventory", "price-list", "activity"):
-            for format in ("pdf", "csv"):
+            for format in ("pdf", "csv", "xlsx"):
                 report = (await manager.post(REPORTS, json={"kind": kind, "format": format})).json()
                 made = (await manager.get(REPORTS + report["id"])).json()
                 assert (made["state"], made["rows"], made["progress"]) == ("done", 0, 100)

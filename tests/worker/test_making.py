@@ -36,7 +36,7 @@ async def test_reports_are_made_and_the_worker_ends(
     """
     worker = start_worker(settings | {"WEB__LOG_JSON": "true"})
     await reports.fill(3)
-    for report in [await reports.request(format) for format in ("pdf", "csv", "csv")]:
+    for report in [await reports.request(format) for format in ("pdf", "csv", "xlsx")]:
         assert (report.state, report.inline) == ("queued", False)
         done = await reports.wait_until(report, "done", "failed")
         assert (done.state, done.attempts, done.rows, done.progress) == ("done", 1, 3, 100)

@@ -21,10 +21,11 @@ SEVEN_BIT = SMTP.clone(cte_type="7bit")
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file of a mail. The media type comes from the extension of ``name``."""
+    """A file of a mail. Without ``media_type``, the type comes from the extension of ``name``."""
 
     name: str
     content: bytes
+    media_type: str | None = None
 
 
 @component
@@ -51,6 +52,8 @@ class Composer:
         message.set_content(SURROGATE.sub("\ufffd", text))
         if attachment:
             name = header_text(attachment.name)
-            maintype, _, subtype = (guess_type(name)[0] or "application/octet-stream").partition("/")
+            maintype, _, subtype = (
+                attachment.media_type or guess_type(name)[0] or "application/octet-stream"
+            ).partition("/")
             message.add_attachment(attachment.content, maintype=maintype, subtype=subtype, filename=name)
         return message
