@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pico_sqlalchemy import SessionManager, get_session, query, repository
 from sqlalchemy import select, update
 
+from myapp.platform.database.sessions import wait_for_row
 from myapp.platform.text import fold_case
 
 from .models import User
@@ -26,7 +27,9 @@ class UserRepository:
 
     async def lock_by_username(self, username: str) -> User | None:
         """Return the user and lock the row until the transaction ends."""
-        statement = select(User).where(User.username_folded == fold_case(username)).with_for_update()
+        folded = fold_case(username)
+        await wait_for_row(self._manager, User, folded)
+        statement = select(User).where(User.username_folded == folded).with_for_update()
         return (await get_session(self._manager).scalars(statement)).first()
 
     async def list_all(self) -> Sequence[User]:

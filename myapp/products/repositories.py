@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import undefer
 
 from ..platform.database.queries import PagedQuery, fetch_records, first_rows, select_records, total_of
+from ..platform.database.sessions import wait_for_row
 from ..platform.fold import fold, search_words, sort_key
 from ..platform.lists import MAX_INTEGER
 from ..platform.text import fold_case, is_storable
@@ -118,6 +119,7 @@ class ProductRepository:
 
     async def lock_by_id(self, id: int) -> Product | None:
         """Return the product and lock its row until the transaction ends."""
+        await wait_for_row(self._manager, Product, id)
         found = await get_session(self._manager).scalars(BY_ID.with_for_update(), {"id": id})
         return found.first()
 

@@ -9,6 +9,7 @@ from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, repo
 from sqlalchemy import case, literal_column, or_, select, update
 
 from ..platform.database.queries import fetch_page
+from ..platform.database.sessions import wait_for_row
 from .models import Report
 from .schemas import ReportFilter
 
@@ -32,6 +33,7 @@ class ReportRepository:
 
     async def lock_by_id(self, id: uuid.UUID) -> Report | None:
         """Return the report and lock its row until the transaction ends."""
+        await wait_for_row(self._manager, Report, id)
         return await get_session(self._manager).get(Report, id, with_for_update=True)
 
     async def find_paged(self, owner: str | None, filters: ReportFilter, page: PageRequest) -> Page[Report]:

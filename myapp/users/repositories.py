@@ -10,6 +10,7 @@ from sqlalchemy import Select, and_, bindparam, literal_column, or_, select, upd
 
 from ..platform.context.claims import Caller
 from ..platform.database.queries import fetch_page
+from ..platform.database.sessions import wait_for_row
 from ..platform.database.upsert import insert_into
 from ..platform.fold import search_words
 from ..platform.text import fold_case
@@ -75,10 +76,12 @@ class UserRepository:
 
     async def lock_by_subject(self, subject: str) -> User | None:
         """Return the user and lock the row until the transaction ends."""
+        await wait_for_row(self._manager, User, subject)
         return await self._first(select(User).where(User.subject == subject).with_for_update())
 
     async def lock_by_id(self, id: uuid.UUID) -> User | None:
         """Return the user and lock the row until the transaction ends."""
+        await wait_for_row(self._manager, User, id)
         return await self._first(select(User).where(User.id == id).with_for_update())
 
     async def find_status(self, subject: str) -> bool | None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Hashable
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any
+from weakref import WeakValueDictionary
 
 import asyncpg
 from pico_ioc import cleanup, component, factory
@@ -46,13 +47,16 @@ class TransactionalSessionManager(SessionManager):
     dead session stays current and the writes of the next call are lost. It also ignores ``read_only``.
     """
 
-    def __init__(self, engine: AsyncEngine, sqlite_busy_timeout: float = EngineSettings.sqlite_busy_timeout) -> None:
+    def __init__(self, engine: AsyncEngine, patience: float = EngineSettings.sqlite_busy_timeout) -> None:
+        """``patience`` is how many seconds a writer waits for its turn while no other writer gets on."""
         # No super().__init__(): it would create a second engine without our options.
         self._engine = engine
+        self._patience = patience
         options: dict[str, Any] = {READ_ONLY: True}
         # SQLite has one writer at a time, and those that wait for its lock get it by chance. So those of this process
         # wait here, in order and without a connection, and only processes fight for the lock.
-        self._turns = Turns(sqlite_busy_timeout) if engine.dialect.name == "sqlite" else None
+        self._turns = Turns(patience) if engine.dialect.name == "sqlite" else None
+        self._turns_of_rows = WeakValueDictionary[tuple[Hashable, ...], Turns]()
         if engine.dialect.name != "sqlite":
             options["isolation_level"] = "AUTOCOMMIT"
         reading = engine.execution_options(**options)
@@ -90,10 +94,12 @@ class TransactionalSessionManager(SessionManager):
             return
 
         commits = propagation in COMMITTING and not read_only
-        in_turn = outer is not None and getattr(outer, "in_turn", False)
-        async with self._turns if commits and self._turns and not in_turn else NO_TURNS:
+        async with AsyncExitStack() if commits else NO_TURNS as turns:
             session = self.create_session() if commits else self._reading_sessions()
-            _tx_context.set(Transaction(session, in_turn or commits))
+            transaction = Transaction(session, turns, in_turn=getattr(outer, "in_turn", False))
+            if self._turns:
+                await transaction.wait_for_turn(self._turns)
+            _tx_context.set(transaction)
             try:
                 if isolation_level:
                     await session.connection(execution_options={"isolation_level": isolation_level})
@@ -121,15 +127,39 @@ class TransactionalSessionManager(SessionManager):
             finally:
                 _tx_context.set(outer)
 
+    async def wait_for_row(self, *row: Hashable) -> None:
+        """Wait while another transaction of this process that has called this for the same ``row`` is open.
+
+        Call it before a statement that locks one row. Writers that wait for a row then hold no connection, so
+        writers of other rows and readers have enough of them, however many wait.
+        """
+        transaction = _tx_context.get()
+        if isinstance(transaction, Transaction) and not transaction.session.in_transaction():
+            await transaction.wait_for_turn(self._turns_of_rows.setdefault(row, Turns(self._patience)))
+
 
 class Transaction(TransactionContext):
-    """A transaction, and whether it or one around it has its turn to write."""
+    """The current transaction and the turn to write that it has until its end."""
 
-    __slots__ = ("in_turn",)
+    __slots__ = ("_turns", "in_turn")
 
-    def __init__(self, session: AsyncSession, in_turn: bool) -> None:
+    def __init__(self, session: AsyncSession, turns: AsyncExitStack | None, *, in_turn: bool) -> None:
         super().__init__(session)
+        self._turns = turns
         self.in_turn = in_turn
+        """Whether this transaction or one around it has its turn."""
+
+    async def wait_for_turn(self, turns: Turns) -> None:
+        """Wait, unless this transaction only reads or has a turn already: nobody who waits holds what others need."""
+        if self._turns is not None and not self.in_turn:
+            await self._turns.enter_async_context(turns)
+            self.in_turn = True
+
+
+async def wait_for_row(manager: SessionManager, *row: Hashable) -> None:
+    """Call ``TransactionalSessionManager.wait_for_row``, from repositories, which know pico-sqlalchemy's class."""
+    if isinstance(manager, TransactionalSessionManager):
+        await manager.wait_for_row(*row)
 
 
 async def close(session: AsyncSession) -> None:
@@ -142,11 +172,17 @@ def refuse_write(_connection: object, _cursor: object, statement: str, *_: objec
         raise ReadOnlyError("a read-only transaction tried to write")
 
 
+def create_session_manager(database: DatabaseSettings, settings: EngineSettings) -> TransactionalSessionManager:
+    engine = create_engine(database, settings)
+    is_sqlite = engine.dialect.name == "sqlite"
+    return TransactionalSessionManager(engine, settings.sqlite_busy_timeout if is_sqlite else settings.command_timeout)
+
+
 @factory
 class SessionManagerFactory:
     @replaces(SessionManager)
     def create_session_manager(self, database: DatabaseSettings, engine: EngineSettings) -> SessionManager:
-        return TransactionalSessionManager(create_engine(database, engine), engine.sqlite_busy_timeout)
+        return create_session_manager(database, engine)
 
 
 @component

@@ -14,8 +14,8 @@ from pico_sqlalchemy import AppBase, SessionManager
 from pico_sqlalchemy.config import DatabaseSettings
 from sqlalchemy import make_url, select
 
-from myapp.platform.database.engine import EngineSettings, create_engine
-from myapp.platform.database.sessions import TransactionalSessionManager
+from myapp.platform.database.engine import EngineSettings
+from myapp.platform.database.sessions import TransactionalSessionManager, create_session_manager
 from myapp.products.models import Product
 from tests.conftest import build
 from tests.databases import Databases, empty_tables, in_thread, libpq_url
@@ -33,7 +33,7 @@ def session_manager(url: str, **settings: Any) -> TransactionalSessionManager:
     limits = {"max_overflow": 0, "pool_timeout": 0.3, "sqlite_busy_timeout": 0.3, "connect_timeout": 1.0} | settings
     engine = EngineSettings(**limits)
     database = DatabaseSettings(url=url, pool_size=POOL_SIZE, pool_pre_ping=False)
-    return TransactionalSessionManager(create_engine(database, engine), engine.sqlite_busy_timeout)
+    return create_session_manager(database, engine)
 
 
 def in_use(sessions: SessionManager) -> int:

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,7 @@ from sqlalchemy import make_url, select, text, update
 
 from myapp.platform.database.engine import EngineSettings
 from myapp.platform.database.migrations import migration_engine
-from myapp.platform.database.sessions import TransactionalSessionManager
+from myapp.platform.database.sessions import TransactionalSessionManager, wait_for_row
 from myapp.platform.errors import DatabaseUnavailableError
 from myapp.products.models import Product
 from tests.databases import Databases, empty_tables, libpq_url
@@ -74,6 +75,7 @@ async def sessions(own_url: str) -> AsyncIterator[Sessions]:
 
 async def write(sessions: Sessions, name: str) -> None:
     async with sessions.transaction() as session:
+        await wait_for_row(sessions, name)
         await session.execute(select(Product).where(Product.name == name).with_for_update())
         await session.execute(update(Product).where(Product.name == name).values(stock=Product.stock + 1))
 
@@ -127,6 +129,42 @@ class TestLocks:
                     await asyncio.sleep(0.02)
                 assert {type(result) for result in await refused} == {DatabaseUnavailableError}
         await write(sessions, "locked")
+
+    async def test_more_writers_of_a_locked_row_than_connections(self, sessions: Sessions, onlooker: Onlooker) -> None:
+        """Those that wait for the row wait without a connection."""
+        async with onlooker.connection.transaction():
+            await onlooker.connection.execute("SELECT * FROM products WHERE name = 'locked' FOR UPDATE")
+            refused = asyncio.gather(
+                *(write(sessions, "locked") for _ in range(10 * POOL_SIZE)), return_exceptions=True
+            )
+            while not refused.done():
+                async with asyncio.timeout(10):  # without waiting for one of the others
+                    await write(sessions, "free")
+                    await read(sessions)
+                assert await onlooker.sessions("wait_event_type = 'Lock'") <= 1
+                await asyncio.sleep(0.02)
+            assert {type(result) for result in await refused} == {DatabaseUnavailableError}
+        await asyncio.gather(*(write(sessions, "locked") for _ in range(10 * POOL_SIZE)))
+
+    async def test_a_row_is_waited_for_once(self, sessions: Sessions) -> None:
+        """Nobody waits for a turn who has one, or a connection, or a transaction around it: others may need these."""
+        async with sessions.transaction():
+            await sessions.wait_for_row("one")
+            async with asyncio.timeout(0.3):
+                await sessions.wait_for_row("one")
+                async with sessions.transaction(propagation="REQUIRES_NEW"):
+                    await sessions.wait_for_row("one")
+        async with sessions.transaction() as session:
+            await sessions.wait_for_row("one")
+            async with asyncio.timeout(5):
+                await asyncio.create_task(self.lock_after_a_statement(sessions), context=Context())
+            await session.execute(text("SELECT 1"))
+
+    async def lock_after_a_statement(self, sessions: Sessions) -> None:
+        async with sessions.transaction() as session:
+            await session.execute(text("SELECT 1"))
+            async with asyncio.timeout(0.3):
+                await sessions.wait_for_row("one")
 
     async def test_a_locked_table(self, sessions: Sessions, onlooker: Onlooker) -> None:
         """As during ALTER TABLE: everybody waits who reads this table."""
