@@ -1,6 +1,7 @@
 """Real server processes: ``uvicorn main:app`` as an operator runs it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import httpx
 from myapp.boot import ROOT, SECTIONS
 
 from .databases import free_port
+
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ ")
 
 LIVENESS = "/api/v1/health"
 
@@ -31,6 +34,12 @@ class Process:
     @property
     def output(self) -> str:
         return self._output.read_text(encoding="utf-8", errors="replace")
+
+    def assert_all_lines_have_utc(self) -> None:
+        """Check that each line begins with a time in UTC, whichever library wrote it."""
+        lines = self.output.splitlines()
+        assert lines
+        assert [line for line in lines if not LINE.match(line)] == []
 
     @property
     def running(self) -> bool:

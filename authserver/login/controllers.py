@@ -9,7 +9,7 @@ from pico_fastapi import controller
 
 from myapp.platform.errors import DatabaseUnavailableError, DomainError
 from myapp.platform.web.operations import problem_entries
-from myapp.platform.web.problems import BODY_TOO_LARGE, INTERNAL_ERROR, VALIDATION_FAILED
+from myapp.platform.web.problems import BODY_TOO_LARGE, INTERNAL_ERROR, UNSUPPORTED_ENCODING, VALIDATION_FAILED
 from myapp.platform.web.routing import post
 from myapp.platform.web.settings import WebSettings
 
@@ -48,6 +48,8 @@ TOKEN_ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": TokenError, "description": "`temporarily_unavailable`"},
 }
 
+TOKEN_PROBLEMS = [BODY_TOO_LARGE, UNSUPPORTED_ENCODING, VALIDATION_FAILED, INTERNAL_ERROR]
+
 ClientAddress = Annotated[str, Depends(client_address)]
 
 
@@ -70,7 +72,7 @@ class LoginController:
     @post(
         "/token",
         response_model=TokenResponse,
-        responses=TOKEN_ERRORS | problem_entries([BODY_TOO_LARGE, VALIDATION_FAILED, INTERNAL_ERROR]),
+        responses=TOKEN_ERRORS | problem_entries(TOKEN_PROBLEMS),
         openapi_extra={"requestBody": TOKEN_FORM},
     )
     @allow_anonymous

@@ -192,3 +192,11 @@ class TestBrowser:
     async def test_another_origin_may_not(self, client: httpx.AsyncClient) -> None:
         response = await client.get("/health", headers={"Origin": "https://evil.example"})
         assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("path", ["/token", "/login"])
+async def test_a_compressed_body_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.post(path, content=b"x", headers={"Content-Encoding": "gzip"})
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_encoding")
+    assert response.headers["accept-encoding"] == "identity"

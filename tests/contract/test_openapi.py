@@ -161,7 +161,7 @@ class TestOperations:
             with subtests.test(" ".join(route)):
                 rule = RULES[route]
                 scopes = [] if rule == ANY_TOKEN else [rule]
-                assert operation.get("security") == (None if rule == PUBLIC else [{"bearer": scopes}, {"login": []}])
+                assert operation["security"] == ([] if rule == PUBLIC else [{"bearer": scopes}, {"login": []}])
                 needs = {PUBLIC: "Open to everybody.", ANY_TOKEN: "Needs a valid token."}.get(rule, f"Needs `{rule}`.")
                 assert operation["description"].endswith(needs)
 
@@ -180,7 +180,12 @@ class TestOperations:
                     assert "not_found" in declared
                     assert method in ("GET", "POST") or "precondition_failed" in declared
                 if "requestBody" in operation:
-                    assert {"malformed_body", "unsupported_media_type", "body_too_large"} <= declared
+                    assert {
+                        "malformed_body",
+                        "unsupported_media_type",
+                        "unsupported_encoding",
+                        "body_too_large",
+                    } <= declared
                 for status in operation["responses"]:
                     for code in codes(operation, int(status)):
                         assert known[code] == int(status)

@@ -99,6 +99,7 @@ class TestEveryKind:
             "gone": client.get("/faulty/errors/gone"),
             "precondition_failed": client.get("/faulty/errors/precondition"),
             "body_too_large": client.post(PRODUCTS, content=b" " * (2**20 + 1), headers=json),
+            "unsupported_encoding": client.post(PRODUCTS, content="x", headers=json | {"Content-Encoding": "gzip"}),
             "unsupported_media_type": client.post(PRODUCTS, content="x", headers={"Content-Type": "text/plain"}),
             "validation_failed": client.get(PRODUCTS, params={"x": "1"}),
             "constraint_violation": client.get("/faulty/errors/constraint"),

@@ -10,8 +10,8 @@ from myapp.cli.demo import own_command, screen, shown, watch
 from myapp.platform.errors import StartupError
 
 LOG = """\
-2026-11-26 06:09:29,052 INFO myapp.requests [-] GET /api/v1/products/ 200 2.0ms sub=-
-2026-11-26 06:09:29,053 ERROR myapp.requests [-] the request failed
+2026-11-26T06:09:29.052Z INFO myapp.requests [-] GET /api/v1/products/ 200 2.0ms sub=-
+2026-11-26T06:09:29.053Z ERROR myapp.requests [-] the request failed
 Traceback (most recent call last):
   File "x.py", line 1, in <module>
 """

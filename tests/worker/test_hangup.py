@@ -44,6 +44,7 @@ class TestWorker:
         assert "Restarting" not in worker.output
         assert "Traceback" not in worker.output
         assert "WorkerLostError" not in worker.output
+        worker.assert_all_lines_have_utc()
 
     def test_ignores_it_under_nohup(
         self, nohup: None, start_worker: Callable[..., Worker], settings: dict[str, str]
@@ -60,6 +61,7 @@ class TestRelay:
         relay.send(signal.SIGHUP)
         assert relay.wait(60) == 0
         assert "the relay has ended" in relay.output
+        relay.assert_all_lines_have_utc()
 
     def test_ignores_it_under_nohup(self, nohup: None, relay: Process) -> None:
         relay.send(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""The maximum size of a request body."""
+"""What no request body may be: larger than a limit, or compressed."""
 
 from fastapi import FastAPI
 from pico_fastapi import FastApiConfigurer
@@ -7,12 +7,19 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .middleware import Layer
-from .problems import BODY_TOO_LARGE, HttpProblem
+from .operations import TAKES_BODY
+from .problems import BODY_TOO_LARGE, UNSUPPORTED_ENCODING, HttpProblem
+from .requests import request_info
 from .settings import WebSettings
+
+PLAIN = {"", "identity", "utf-8"}
+"""Codings of a body that is not encoded. Some clients write the charset here, and were always understood."""
 
 
 class BodyLimitMiddleware:
     """Refuse a body of more than ``limit`` bytes. A body with a ``Content-Length`` is refused before it is read.
+
+    Refuse an encoded body too, if the route takes one (RFC 9110 §12.5.3).
 
     Starlette 1.10's own limit always answers in plain text, even if there is an exception handler.
     """
@@ -25,12 +32,16 @@ class BodyLimitMiddleware:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
-        length = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        length = headers.get("content-length", "")
         if length.isdecimal():
             if len(length) > 18 or int(length) > self._limit:
                 raise self._too_large()
+            if int(length):
+                refuse_encoded(scope, headers)
             await self.app(scope, receive, send)
             return
+        refuse_encoded(scope, headers)
         total = 0
 
         async def receive_counted() -> Message:
@@ -45,6 +56,15 @@ class BodyLimitMiddleware:
 
     def _too_large(self) -> HttpProblem:
         return HttpProblem(BODY_TOO_LARGE, f"The body must not be larger than {self._limit} bytes.")
+
+
+def refuse_encoded(scope: Scope, headers: Headers) -> None:
+    if "content-encoding" not in headers or not getattr(request_info(scope).target.endpoint, TAKES_BODY, False):
+        return
+    codings = {coding.strip().lower() for value in headers.getlist("content-encoding") for coding in value.split(",")}
+    if not codings <= PLAIN:
+        detail = "The request body must not be encoded."
+        raise HttpProblem(UNSUPPORTED_ENCODING, detail, {"Accept-Encoding": "identity"})
 
 
 @component

@@ -1,6 +1,7 @@
-"""Log lines as text or JSON, each with the id of its request."""
+"""Log lines as text or JSON, each with the id of its request. Times are UTC."""
 
 import logging
+import time
 
 from fastapi import FastAPI
 from pico_fastapi import FastApiConfigurer
@@ -12,6 +13,14 @@ from .settings import WebSettings
 
 TEXT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 FIELDS = "%(levelname)s %(name)s %(message)s %(request_id)s"
+
+
+class UtcFormatter(logging.Formatter):
+    """Write times as RFC 3339 has them: ``2026-11-26T05:58:35.235Z``."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
 
 
 class RequestIdFilter(logging.Filter):
@@ -35,7 +44,7 @@ def configure_logging(settings: WebSettings) -> None:
     handler = logging.StreamHandler()
     handler.set_name("products-api")
     handler.addFilter(RequestIdFilter())
-    handler.setFormatter(JsonFormatter(FIELDS, timestamp=True) if settings.log_json else logging.Formatter(TEXT))
+    handler.setFormatter(JsonFormatter(FIELDS, timestamp=True) if settings.log_json else UtcFormatter(TEXT))
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if other.get_name() != handler.get_name()] + [handler]
     root.setLevel(settings.log_level)

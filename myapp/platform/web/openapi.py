@@ -56,7 +56,7 @@ def document(app: FastAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any
             components["securitySchemes"] = dict(security_schemes)
         if LOGIN in security_schemes:
             for operation in operations(schema):
-                if "security" in operation:
+                if operation.get("security"):
                     operation["security"].append({LOGIN: []})
         app.openapi_schema = schema
     return app.openapi_schema

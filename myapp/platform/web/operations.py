@@ -25,6 +25,9 @@ PARAMETER_PERMISSION = "_pico_parameter_permission"
 pico-fastapi copies attributes that begin with ``_pico_`` to the endpoint of the route.
 """
 
+TAKES_BODY = "_pico_takes_body"
+"""The marker of a method that reads the body of its request."""
+
 LINK = "Links to the first, previous, next and last page (RFC 8288)"
 
 POSITION = "x-position"
@@ -65,7 +68,7 @@ def describe(
         "responses": entries,
         "openapi_extra": {POSITION: (method.__module__, inspect.unwrap(method).__code__.co_firstlineno)}
         | ({"parameters": parameters} if parameters else {})
-        | ({} if is_public(method) else {"security": security_requirements(method)}),
+        | {"security": security_requirements(method)},
         **({"response_class": Response} if files else {}),
     }
 
@@ -91,11 +94,13 @@ def access_rule(method: Callable[..., Any]) -> str:
 
 
 def security_requirements(method: Callable[..., Any]) -> list[dict[str, list[str]]]:
-    """Return the access rule as OpenAPI's security requirements.
+    """Return the access rule as OpenAPI's security requirements; a public route has none.
 
     OpenAPI 3.1 lets a bearer scheme list the required roles. Of several entries, one is enough. Groups and an agent's
     scopes are not roles of the caller, so they are not listed.
     """
+    if is_public(method):
+        return []
     return [{"bearer": [name]} for name in sorted(getattr(method, PICO_REQUIRED_ROLES, ()))] or [{"bearer": []}]
 
 
@@ -126,7 +131,7 @@ def problem_responses(
     if not is_read:
         kinds.append(problems.BODY_TOO_LARGE)
     if "body" in signature.parameters:
-        kinds += [problems.MALFORMED_BODY, problems.UNSUPPORTED_MEDIA_TYPE]
+        kinds += [problems.MALFORMED_BODY, problems.UNSUPPORTED_MEDIA_TYPE, problems.UNSUPPORTED_ENCODING]
     return problem_entries(kinds)
 
 

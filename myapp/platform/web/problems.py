@@ -67,6 +67,7 @@ METHOD_NOT_ALLOWED = ProblemType(405, "method_not_allowed", "Method not allowed"
 BODY_TOO_LARGE = ProblemType(413, "body_too_large", "Request body too large")
 URI_TOO_LONG = ProblemType(414, "uri_too_long", "Path and query too long")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(415, "unsupported_media_type", "Unsupported media type")
+UNSUPPORTED_ENCODING = ProblemType(415, "unsupported_encoding", "Unsupported content encoding")
 VALIDATION_FAILED = ProblemType(422, "validation_failed", "Validation failed")
 NOT_READY = ProblemType(503, "not_ready", "Not ready")
 HEADERS_TOO_LARGE = ProblemType(431, "headers_too_large", "Request headers too large")
@@ -91,6 +92,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     BODY_TOO_LARGE,
     URI_TOO_LONG,
     UNSUPPORTED_MEDIA_TYPE,
+    UNSUPPORTED_ENCODING,
     VALIDATION_FAILED,
     ProblemType.of(ConstraintViolationError),
     HEADERS_TOO_LARGE,
@@ -201,7 +203,8 @@ def invalid_request(error: RequestValidationError) -> HttpProblem:
     if any(fault["type"] == "json_invalid" for fault in faults):
         return HttpProblem(MALFORMED_BODY, "The request body is not valid JSON.")
     if isinstance(error.body, bytes):
-        return HttpProblem(UNSUPPORTED_MEDIA_TYPE, "The request body must be application/json.")
+        accepted = {"Accept": "application/json"}
+        return HttpProblem(UNSUPPORTED_MEDIA_TYPE, "The request body must be application/json.", accepted)
     errors = [field_error(fault["loc"], fault["type"], fault["msg"]) for fault in faults[:MAX_ERRORS]]
     return HttpProblem(VALIDATION_FAILED, "The request is not valid.", errors=errors)
 

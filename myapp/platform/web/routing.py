@@ -15,7 +15,7 @@ from fastapi import Request, Response
 from pydantic import TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 
-from .operations import WITH_LOCATION, Errors, describe
+from .operations import TAKES_BODY, WITH_LOCATION, Errors, describe
 from .paging import page_content, page_links
 from .preconditions import entity_tag, is_not_modified
 from .query import QUERY_NAMES, query_names
@@ -121,7 +121,9 @@ class Verb:
             )
             extra = described["openapi_extra"] | options.get("openapi_extra", {})
             given = {"status_code": status_code, "response_model": response_model, **options, "openapi_extra": extra}
-            return self._register(path, **described | given)(endpoint_of(method, signature, builder))
+            endpoint = endpoint_of(method, signature, builder)
+            setattr(endpoint, TAKES_BODY, "body" in signature.parameters or "requestBody" in extra)
+            return self._register(path, **described | given)(endpoint)
 
         return decorate
 

@@ -1,6 +1,9 @@
 """Bodies that are too large, have the wrong media type, or are not JSON."""
 
+import gzip
+import zlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +19,7 @@ pytestmark = pytest.mark.one_database
 PRODUCTS = "/api/v1/products/"
 JSON = {"Content-Type": "application/json"}
 LIMIT = 2**20
+NOBODY = "00000000-0000-4000-8000-000000000000"
 LAMP = b'{"name": "Lamp", "price": 1}'
 
 
@@ -150,4 +154,53 @@ class TestJson:
         headers = {} if content_type is None else {"Content-Type": content_type}
         response = await manager.post(PRODUCTS, content=LAMP, headers=headers)
         assert_problem(response, 415, "unsupported_media_type")
+        assert response.headers["accept"] == "application/json"
+        assert "accept-encoding" not in response.headers
         assert (await manager.get(PRODUCTS)).json() == []
+
+
+class TestEncoding:
+    @pytest.mark.parametrize(
+        "coding", ["gzip", "GZIP", "x-gzip", "br", "zstd", "deflate", "compress", "identity, gzip", "x"]
+    )
+    async def test_of_a_body_is_refused(self, manager: httpx.AsyncClient, coding: str) -> None:
+        for content in (gzip.compress(LAMP), zlib.compress(LAMP), LAMP, chunks(10, 2)):
+            response = await manager.post(PRODUCTS, content=content, headers=JSON | {"Content-Encoding": coding})
+            assert_problem(response, 415, "unsupported_encoding")
+            assert response.headers["accept-encoding"] == "identity"
+            assert "accept" not in response.headers
+
+    async def test_is_refused_in_any_of_several_headers(self, manager: httpx.AsyncClient) -> None:
+        headers = [("Content-Type", "application/json"), ("Content-Encoding", "identity"), ("Content-Encoding", "gzip")]
+        assert_problem(await manager.post(PRODUCTS, content=LAMP, headers=headers), 415, "unsupported_encoding")
+
+    @pytest.mark.parametrize("coding", ["identity", "Identity", "identity, identity", "", "utf-8", "UTF-8"])
+    async def test_that_changes_nothing_is_accepted(self, manager: httpx.AsyncClient, coding: str) -> None:
+        headers = JSON | {"Content-Encoding": coding}
+        assert (await manager.post(PRODUCTS, content=LAMP, headers=headers)).status_code == 201
+
+    async def test_is_refused_by_every_route_that_takes_a_body(
+        self, app: FastAPI, issuer: Issuer, subtests: pytest.Subtests
+    ) -> None:
+        async with client_of(app, issuer.token(roles=["admin", "product-manager"])) as client:
+            client.headers.update(JSON | {"Content-Encoding": "gzip"})
+            for path, item in app.openapi()["paths"].items():
+                for method, operation in item.items():
+                    with subtests.test(f"{method} {path}"):
+                        path = path.replace("{user_id}", NOBODY).replace("{report_id}", NOBODY)
+                        path = path.replace("{product_id}", "7").replace("{event_id}", "7")
+                        response = await client.request(method, path, content=b"x")
+                        if "requestBody" in operation:
+                            assert_problem(response, 415, "unsupported_encoding")
+                        else:
+                            assert response.status_code != 415
+
+    async def test_needs_permission_first(self, viewer: httpx.AsyncClient, anonymous: httpx.AsyncClient) -> None:
+        request: dict[str, Any] = {"content": b"x", "headers": JSON | {"Content-Encoding": "gzip"}}
+        assert_problem(await anonymous.post(PRODUCTS, **request), 401, "missing_token")
+        assert_problem(await viewer.post(PRODUCTS, **request), 403, "insufficient_scope")
+
+    async def test_without_a_body_means_nothing(self, admin: httpx.AsyncClient) -> None:
+        path = "/api/v1/admin/events/2147483647/redeliver"
+        response = await admin.post(path, headers={"Content-Encoding": "gzip"})
+        assert_problem(response, 404, "not_found")

@@ -4,7 +4,9 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -178,8 +180,31 @@ class TestLogLines:
         async with client_of(app, issuer.token("viewer", sub="ann")) as client:
             await client.get(PRODUCTS, headers={"X-Request-ID": "request-1"})
         [line] = capsys.readouterr().err.splitlines()
-        pattern = r"\S+ \S+ INFO myapp\.requests \[request-1\] GET /api/v1/products/ 200 \d+\.\d+ms sub=ann"
+        pattern = r"\S+Z INFO myapp\.requests \[request-1\] GET /api/v1/products/ 200 \d+\.\d+ms sub=ann"
         assert re.fullmatch(pattern, line), line
+
+    @pytest.mark.parametrize("json_lines", ["true", "false"])
+    async def test_have_the_time_in_utc(
+        self,
+        start: StartContainer,
+        shared_url: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        json_lines: str,
+    ) -> None:
+        with monkeypatch.context() as zone:
+            zone.setenv("TZ", "Asia/Kathmandu")
+            time.tzset()
+            app = start({"DATABASE__URL": shared_url, "WEB__LOG_JSON": json_lines}).get(FastAPI)
+            capsys.readouterr()
+            async with client_of(app) as client:
+                await client.get(HEALTH)
+            line = capsys.readouterr().err
+        time.tzset()
+        written = json.loads(line)["timestamp"] if json_lines == "true" else line.partition(" ")[0]
+        moment = datetime.fromisoformat(written)
+        assert moment.utcoffset() == timedelta(0)
+        assert abs(datetime.now(UTC) - moment) < timedelta(minutes=1)
 
     async def test_json(
         self, start: StartContainer, shared_url: str, issuer: Issuer, capsys: pytest.CaptureFixture[str]

@@ -167,7 +167,7 @@ class TestProcess:
         server.send(signal.SIGHUP)
         assert server.wait(60) == -signal.SIGTERM
         assert "Application shutdown complete" in server.output
-        assert "Traceback" not in server.output
+        server.assert_all_lines_have_utc()
 
     @needs_ipv6
     def test_under_nohup_ignores_hangup(self, nohup: None, start_api: Start, start_auth_server: Start) -> None:
@@ -196,7 +196,7 @@ class TestWorkers:
         server.terminate()
         assert server.wait(60) == 0
         assert "died" not in server.output
-        assert "Traceback" not in server.output
+        server.assert_all_lines_have_utc()
 
     def test_under_nohup_stay_on_hangup(self, nohup: None, start_api: Start) -> None:
         server = start_api("--workers", "2", "--worker-timeout", "90")
