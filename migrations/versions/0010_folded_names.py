@@ -17,6 +17,7 @@ from contextlib import nullcontext
 import sqlalchemy as sa
 from alembic import op
 
+from myapp.platform.database.online_schema import alter, create_index
 from myapp.platform.fold import fold, sort_key
 
 revision = "0010"
@@ -104,15 +105,16 @@ def expand_postgresql() -> None:
     """Add columns and trigger. An interrupted run may have added them already."""
     for name, length, default in (("name_search", 1800, UNFOLDED), ("name_sort", 300, "")):
         column = f"{name} varchar({length}) COLLATE \"C\" NOT NULL DEFAULT '{default}'"
-        op.execute(f"ALTER TABLE products ADD COLUMN IF NOT EXISTS {column}")
+        alter(op.get_bind(), f"ALTER TABLE products ADD COLUMN IF NOT EXISTS {column}")
     op.execute(POSTGRESQL_TRIGGER)
-    op.execute(
+    alter(
+        op.get_bind(),
         "CREATE OR REPLACE TRIGGER products_unfold_name BEFORE UPDATE OF name ON products FOR EACH ROW"
         f" WHEN ({RENAMED.format(same='NOT DISTINCT FROM', not_same='DISTINCT FROM')})"
-        " EXECUTE FUNCTION unfold_product_name()"
+        " EXECUTE FUNCTION unfold_product_name()",
     )
     # A large enough sample to tell a word in 1% of the names from one in 0.1%.
-    op.execute("ALTER TABLE products ALTER COLUMN name_search SET STATISTICS 500")
+    alter(op.get_bind(), "ALTER TABLE products ALTER COLUMN name_search SET STATISTICS 500")
 
 
 def expand_sqlite() -> None:
@@ -139,16 +141,12 @@ def folded(id: int, name: str) -> dict[str, object]:
 
 
 def index_postgresql() -> None:
-    """Build the indexes while release 1.0 writes. An interrupted build leaves an invalid index: remove it."""
     connection = op.get_bind()
     has_trigrams = connection.scalar(sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"))
     if not has_trigrams:
         logging.getLogger("alembic.migration").warning("no trigram index for searches: there is no pg_trgm")
-    invalid = sa.text("SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
     for name, definition in (INDEXES | TRIGRAMS if has_trigrams else INDEXES).items():
-        if connection.scalar(invalid, {"name": name}):
-            op.execute(f"DROP INDEX CONCURRENTLY {name}")
-        op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON products {definition}")
+        create_index(connection, name, f"products {definition}")
     op.execute("ANALYZE products")
 
 

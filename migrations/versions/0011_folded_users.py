@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from myapp.platform.database.online_schema import alter, create_index
 from myapp.platform.fold import fold, sort_key
 
 revision = "0011"
@@ -21,6 +22,7 @@ depends_on = None
 BATCH = 2000
 UNFOLDED = "UNFOLDED"
 IS_UNFOLDED = f"search_fold = '{UNFOLDED}'"
+INDEX = "ix_users_unfolded"
 COLUMNS = {"search_fold": 6400, "email_sort": 300, "name_sort": 300}
 
 USERS = sa.table(
@@ -74,11 +76,13 @@ def upgrade() -> None:
         add_columns(is_postgresql)
         if is_postgresql:
             op.execute(FUNCTION)
-            op.execute(POSTGRESQL_TRIGGER)
+            alter(op.get_bind(), POSTGRESQL_TRIGGER)
         fold_users()
-        if not is_postgresql:
+        if is_postgresql:
+            create_index(op.get_bind(), INDEX, f"users (id) WHERE {IS_UNFOLDED}")
+        else:
             op.execute(SQLITE_TRIGGER)
-        op.execute(f"CREATE INDEX IF NOT EXISTS ix_users_unfolded ON users (id) WHERE {IS_UNFOLDED}")
+            op.execute(f"CREATE INDEX {INDEX} ON users (id) WHERE {IS_UNFOLDED}")
 
 
 def add_columns(is_postgresql: bool) -> None:
@@ -86,7 +90,11 @@ def add_columns(is_postgresql: bool) -> None:
     if_not_exists, collation = ("IF NOT EXISTS", 'COLLATE "C"') if is_postgresql else ("", "")
     for name, length in COLUMNS.items():
         rule = f"NOT NULL DEFAULT '{UNFOLDED}'" if name == "search_fold" else collation
-        op.execute(f"ALTER TABLE users ADD COLUMN {if_not_exists} {name} VARCHAR({length}) {rule}")
+        statement = f"ALTER TABLE users ADD COLUMN {if_not_exists} {name} VARCHAR({length}) {rule}"
+        if is_postgresql:
+            alter(op.get_bind(), statement)
+        else:
+            op.execute(statement)
 
 
 def fold_users() -> None:
@@ -114,6 +122,6 @@ def downgrade() -> None:
     else:
         op.execute("DROP TRIGGER users_unfold ON users")
         op.execute("DROP FUNCTION unfold_user")
-    op.execute("DROP INDEX ix_users_unfolded")
+    op.execute(f"DROP INDEX {INDEX}")
     for name in COLUMNS:
         op.drop_column("users", name)

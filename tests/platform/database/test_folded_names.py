@@ -1,8 +1,11 @@
 """Migrations 0010 and 0011: names of release 1.0 are folded anew."""
 
+import asyncio
 import signal
+import time
 from typing import Any
 
+import asyncpg
 import pytest
 from alembic import command
 from sqlalchemy import Connection, text
@@ -10,7 +13,7 @@ from sqlalchemy import Connection, text
 from myapp.platform.database.migrations import current_revision, lock
 from myapp.platform.fold import fold, sort_key
 from myapp.platform.text import fold_case
-from tests.databases import Databases
+from tests.databases import Databases, libpq_url
 from tests.issuer import Issuer
 
 from .conftest import only_postgresql
@@ -128,6 +131,28 @@ async def test_an_interrupted_migration_can_have_left_anything(empty_url: str) -
 
 
 @pytest.mark.slow
+@only_postgresql
+async def test_it_waits_for_a_long_transaction_without_stopping_others(empty_url: str) -> None:
+    """A backup, for example, reads the table for hours."""
+    await make_old(empty_url, NAMES)
+    backup, other = await asyncpg.connect(libpq_url(empty_url)), await asyncpg.connect(libpq_url(empty_url))
+    transaction = backup.transaction()
+    await transaction.start()
+    await backup.execute("LOCK TABLE products IN ACCESS SHARE MODE")
+    migrating = asyncio.create_task(asyncio.to_thread(migrate, empty_url))
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        await other.fetch("SELECT * FROM products", timeout=2)
+        await asyncio.sleep(0.05)
+    assert not migrating.done()
+    await transaction.rollback()
+    await migrating
+    await assert_folded(empty_url)
+    await backup.close()
+    await other.close()
+
+
+@pytest.mark.slow
 async def test_a_killed_migration_goes_on_when_it_is_started_again(
     empty_url: str, issuer: Issuer, is_sqlite: bool
 ) -> None:
@@ -145,8 +170,8 @@ async def test_a_killed_migration_goes_on_when_it_is_started_again(
 
 
 @pytest.mark.slow
-async def test_eight_processes_at_once_on_an_old_database(empty_url: str, issuer: Issuer) -> None:
+async def test_processes_at_once_on_an_old_database(empty_url: str, issuer: Issuer) -> None:
     await make_old(empty_url, [f"N\u00e4me {number}" for number in range(2500)])
-    started = run_module("tests.platform.database.start_together", "8", environment=environment_of(empty_url, issuer))
+    started = run_module("tests.platform.database.start_together", "4", environment=environment_of(empty_url, issuer))
     assert started.returncode == 0, started.stderr
     await assert_folded(empty_url)
