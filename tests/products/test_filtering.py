@@ -210,6 +210,29 @@ class TestSort:
         pages = [names(await viewer.get(PAGED, params=params | {"page": n, "page_size": 1})) for n in (1, 2, 3)]
         assert [name for page in pages for name in page] == expected
 
+    async def test_names_are_in_the_order_that_people_expect(
+        self, viewer: httpx.AsyncClient, manager: httpx.AsyncClient, create: Create
+    ) -> None:
+        expected = [
+            "A-9",
+            "a-0010",
+            "A-100",
+            "\u00c4pfel 2",
+            "apfel 10",
+            "\u00d8l",
+            "OL",
+            "Zebra",
+            "\u03b1\u03b2",
+            "\u65e5\u672c",
+        ]
+        for name in reversed(expected):
+            await create(name, price=1 if name == "\u00d8l" else 2)
+        assert names(await viewer.get(PAGED, params={"sort": "name,price"})) == expected
+        assert names(await viewer.get(PAGED, params={"sort": "-name,-price"})) == expected[::-1]
+        (last,) = (await viewer.get(PAGED, params={"search": "zebra"})).json()["items"]
+        await manager.put(f"{COLLECTION}{last['id']}", json={"name": "a-11"})
+        assert names(await viewer.get(PAGED, params={"sort": "name"})).index("a-11") == 2
+
     @pytest.mark.one_database
     @pytest.mark.parametrize("sort", NO_ORDERS)
     async def test_refuses_what_is_no_order(self, viewer: httpx.AsyncClient, sort: str) -> None:
