@@ -1,7 +1,8 @@
 """The SQLAlchemy engine: supported databases, time limits, and settings of each new connection."""
 
-import math
+import uuid
 from dataclasses import dataclass
+from itertools import count, repeat
 from typing import Annotated, Any
 
 from pico_ioc import configured
@@ -14,10 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from ..config import Seconds
 from ..errors import StartupError
 from .faults import translate_faults
+from .session_settings import keepalive, set_for_sessions, time_limits
 from .url import DatabaseAddress, parse_url
 
 READ_ONLY = "read_only"
 """Execution option of connections that only read: on SQLite they begin no transaction."""
+
+statement_names = map("products_api_{}_{}".format, repeat(uuid.uuid4().hex), count())
+"""Names of prepared statements, which no other process uses.
+
+asyncpg counts from one in each process. Behind a pooler that mixes sessions, a process could then execute a statement
+of another one. With these names it fails.
+"""
 
 WITHOUT_SESSION: dict[str, Any] = {
     "statement_cache_size": 0,
@@ -51,47 +60,13 @@ def driver_arguments(address: DatabaseAddress, settings: EngineSettings) -> dict
     if address.sqlite_file:
         # isolation_level None: begin_immediate begins transactions, not the driver.
         return {"timeout": settings.sqlite_busy_timeout, "isolation_level": None}
-    arguments = {
+    return {
         "timeout": settings.connect_timeout,
         "command_timeout": settings.command_timeout,
+        "prepared_statement_name_func": statement_names.__next__,
         **address.arguments,
+        **(WITHOUT_SESSION if settings.transaction_pooler else {}),
     }
-    if settings.transaction_pooler:
-        return arguments | WITHOUT_SESSION
-    return arguments | {"server_settings": server_settings(settings) | arguments.get("server_settings", {})}
-
-
-def server_settings(settings: EngineSettings) -> dict[str, str]:
-    """Return the settings that the PostgreSQL server gets for each connection when it is opened.
-
-    The server ends a statement a little before the client gives up. Otherwise the client would drop the connection, and
-    the server would not notice before the statement ends: such sessions would add up beside those of the pool.
-    """
-    return {
-        "statement_timeout": milliseconds(settings.command_timeout * 0.9),
-        # Shorter, so that the log names the reason, but longer than PostgreSQL's deadlock_timeout of one second.
-        "lock_timeout": milliseconds(settings.command_timeout * 0.75),
-        "idle_in_transaction_session_timeout": milliseconds(settings.command_timeout * 5),
-        **server_keepalive(settings),
-        # Plan a statement for the values of each call, which costs some 50 µs. Otherwise, after five calls, PostgreSQL
-        # may choose one plan for all values, which would read the whole table for a rare word as for a common one.
-        "plan_cache_mode": "force_custom_plan",
-    }
-
-
-def server_keepalive(settings: EngineSettings) -> dict[str, str]:
-    """Return settings that end a session whose client has vanished from the network. They do not limit statements."""
-    seconds = settings.command_timeout * 5
-    return {
-        "tcp_user_timeout": milliseconds(seconds),
-        "tcp_keepalives_idle": str(math.ceil(seconds)),
-        "tcp_keepalives_interval": str(math.ceil(settings.command_timeout)),
-        "tcp_keepalives_count": "5",
-    }
-
-
-def milliseconds(seconds: float) -> str:
-    return str(max(1, round(seconds * 1000)))  # 0 would mean no limit
 
 
 def create_engine(database: DatabaseSettings, settings: EngineSettings) -> AsyncEngine:
@@ -122,6 +97,9 @@ def create_engine(database: DatabaseSettings, settings: EngineSettings) -> Async
         event.listen(engine.sync_engine, "begin", begin_immediate)
     else:
         event.listen(engine.sync_engine, "checkout", discard_closed)
+        if not settings.transaction_pooler:
+            limits = time_limits(settings.command_timeout) | keepalive(settings.command_timeout)
+            set_for_sessions(engine.sync_engine, address, limits)
     return engine
 
 

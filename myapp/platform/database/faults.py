@@ -25,11 +25,15 @@ READ_ONLY_SQLSTATE = "25006"
 LOST_SQLSTATES = ("08", "57P", "25P03", "25P04")
 # The transaction was rolled back in favour of another one: serialisation failure, deadlock.
 VICTIM_SQLSTATES = ("40001", "40P01")
+# A prepared statement is missing, or there already: a pooler in transaction mode has changed the session.
+POOLER_SQLSTATES = ("26000", "42P05")
+POOLER_FOUND = (
+    "a pooler in transaction mode stands before the database: "
+    "set engine.transaction_pooler (ENGINE__TRANSACTION_POOLER), or use its session mode"
+)
 # Transient: also out of resources, operator intervention (with the time limit of a statement), a read-only server, lock
 # not available.
-TRANSIENT_SQLSTATES = (*LOST_SQLSTATES, *VICTIM_SQLSTATES, "53", "57", READ_ONLY_SQLSTATE, "55P03")
-POOLER_SQLSTATES = ("26000", "42P05")
-"""A prepared statement is missing or there already: a pooler in transaction mode has changed the server's session."""
+TRANSIENT_SQLSTATES = (*LOST_SQLSTATES, *VICTIM_SQLSTATES, "53", "57", READ_ONLY_SQLSTATE, "55P03", *POOLER_SQLSTATES)
 # SQLite's primary result codes of transient errors: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN
 # (https://sqlite.org/rescode.html).
 TRANSIENT_SQLITE_CODES = {5, 6, 8, 10, 13, 14}
@@ -77,6 +81,8 @@ def translate(context: ExceptionContext) -> BaseException | None:
         elif is_useless(error, context.connection):
             context.is_disconnect = True  # SQLAlchemy then replaces this connection and all older ones of the pool
         logger.warning("the database did not answer: %s", error_summary(error))
+        if sqlstate_of(error) in POOLER_SQLSTATES:
+            logger.error(POOLER_FOUND)
         unavailable = DatabaseUnavailableError()
         unavailable.__cause__ = error
         return unavailable

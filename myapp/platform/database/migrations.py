@@ -19,9 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from ..errors import StartupError
 from ..pico.replacing import replaces
 from ..text import error_summary
-from .engine import EngineSettings, driver_arguments, server_keepalive
+from .engine import EngineSettings, driver_arguments
 from .preconditions import check_preconditions, make_folder
 from .revisions import Revisions, SchemaState, revisions_of
+from .session_settings import NO_TIME_LIMITS, keepalive, set_for_sessions
 from .url import SETTING, parse_url
 from .waiting import wait_for_database
 
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 MIGRATION_LOCK = 7_265_337_465_215
 """Key of PostgreSQL's advisory lock: any number that no other program locks in this database."""
 
-NO_TIME_LIMITS = {"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0"}
-"""Settings of a connection that migrates, whatever the limits of the role or of the database."""
 MIGRATION_SETTING = "engine.migration_url (ENGINE__MIGRATION_URL)"
 
 LOCK_PAUSE = 0.1
@@ -151,10 +150,10 @@ class migration_engine:
             arguments["timeout"] = 60.0  # seconds to wait while another process migrates
         else:
             del arguments["command_timeout"]
-            through_pooler = settings.transaction_pooler and setting == SETTING
-            limits = {} if through_pooler else NO_TIME_LIMITS | server_keepalive(settings)  # a pooler refuses them
-            arguments["server_settings"] = limits | address.arguments.get("server_settings", {})
         self._engine = create_async_engine(address.url, poolclass=NullPool, connect_args=arguments)
+        if not address.sqlite_file and not (settings.transaction_pooler and setting == SETTING):
+            limits = NO_TIME_LIMITS | keepalive(settings.command_timeout)
+            set_for_sessions(self._engine.sync_engine, address, limits)
 
     async def __aenter__(self) -> AsyncEngine:
         return self._engine

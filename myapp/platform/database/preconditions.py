@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..config import make_parent
 from ..errors import StartupError
-from .faults import POOLER_SQLSTATES, sqlstate_of
+from .faults import POOLER_FOUND, POOLER_SQLSTATES, sqlstate_of
 from .url import SETTING, parse_url
 
 SESSION = "SELECT pg_backend_pid(), pg_postmaster_start_time()"
@@ -108,7 +108,4 @@ async def shares_sessions(engine: AsyncEngine, first: AsyncConnection) -> bool:
 
 
 def pooler_found(setting: str = SETTING) -> StartupError:
-    return StartupError(
-        f"{setting}: a pooler in transaction mode stands before the database: "
-        "set engine.transaction_pooler (ENGINE__TRANSACTION_POOLER), or use its session mode"
-    )
+    return StartupError(f"{setting}: {POOLER_FOUND}")

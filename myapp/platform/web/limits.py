@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .middleware import Layer
 from .operations import TAKES_BODY
 from .problems import BODY_TOO_LARGE, UNSUPPORTED_ENCODING, HttpProblem
-from .requests import request_info
+from .request_info import request_info
 from .settings import WebSettings
 
 PLAIN = {"", "identity", "utf-8"}
