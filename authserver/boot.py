@@ -88,7 +88,7 @@ def start(modules: Sequence[str]) -> PicoContainer:
 
 
 def source() -> SettingsSource:
-    path = Path(os.environ.get("AUTHSERVER_CONFIG", FOLDER / "application.yaml"))
+    path = Path(os.environ.get("AUTHSERVER_CONFIG") or FOLDER / "application.yaml")
     return SettingsSource(path, SECTIONS, ENV_PREFIX)
 
 

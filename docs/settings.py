@@ -30,8 +30,10 @@ worker and the relay, and [`authserver/application.yaml`](../authserver/applicat
 
 - An environment variable overrides a key: `SECTION__KEY`, for the auth server `AUTHSERVER__SECTION__KEY`.
 - Lists and mappings are written as JSON in the environment: `WEB__CORS_ORIGINS='["https://shop.example.com"]'`.
+  All other values are taken as they are: a password may look like JSON.
+- An empty environment variable counts as unset. To empty a setting, such as `mail.username`, write `""` into the file.
 - A relative path is relative to the file, not to the working directory.
-- `PRODUCTS_API_CONFIG` and `AUTHSERVER_CONFIG` name other files.
+- `PRODUCTS_API_CONFIG` and `AUTHSERVER_CONFIG` name other files. If they are empty, they count as unset too.
 - An unknown section, an unknown key or a wrong value stops the start with one line that names the key and its variable.
 - All times are in seconds unless the text says otherwise.
 """

@@ -82,7 +82,7 @@ def create_container(overrides: Mapping[type, Any] | None = None, modules: Seque
 
 
 def settings_source() -> SettingsSource:
-    return SettingsSource(Path(os.environ.get("PRODUCTS_API_CONFIG", ROOT / "application.yaml")), SECTIONS)
+    return SettingsSource(Path(os.environ.get("PRODUCTS_API_CONFIG") or ROOT / "application.yaml"), SECTIONS)
 
 
 def settings_of(section: type[SettingsT]) -> SettingsT:

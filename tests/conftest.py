@@ -30,7 +30,7 @@ for profile, examples in {"quick": 6, "gate": 60}.items():
         deadline=None,  # a shared machine may be slow at any moment
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "quick")
 
 
 @pytest.fixture(scope="session")

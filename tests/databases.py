@@ -112,7 +112,7 @@ class Databases:
             return f"sqlite+aiosqlite:///{file}"
         source = f'TEMPLATE "{make_url(template).database}"' if template else "TEMPLATE template0 ENCODING 'UTF8'"
         self._admin(f'CREATE DATABASE "{name}" {source}')
-        if "TEST_DATABASE_URL" in os.environ:  # a server that we started is removed as a whole
+        if os.environ.get("TEST_DATABASE_URL"):  # a server that we started is removed as a whole
             self._resources.callback(self._admin, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         return make_url(self.postgres_url).set(database=name).render_as_string(hide_password=False)
 

@@ -68,8 +68,11 @@ def demo(host: Host = "127.0.0.1", port: Port = 8000, auth_port: Port = 8100) ->
     token = [*own_command(), "token", *([] if issuer == usual_issuer else ["--issuer", issuer])]
     origins = {api, f"http://127.0.0.1:{port}", f"http://localhost:{port}"}
     os.environ |= {"AUTHSERVER__ISSUER__URL": issuer, "AUTH_CLIENT__ISSUER": issuer, "WEB__PUBLIC_URL": api}
-    os.environ.setdefault("AUTHSERVER__WEB__CORS_ORIGINS", json.dumps(sorted(origins)))
-    os.environ.setdefault("REPORTS__INLINE_ROWS", INLINE_ROWS)
+    for name, value in (
+        ("AUTHSERVER__WEB__CORS_ORIGINS", json.dumps(sorted(origins))),
+        ("REPORTS__INLINE_ROWS", INLINE_ROWS),
+    ):
+        os.environ[name] = os.environ.get(name) or value
     logging.getLogger("alembic").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, interrupt)
     stop_on_hangup()  # the processes have sessions of their own

@@ -3,10 +3,12 @@
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import Enum, auto
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from pico_ioc.config_sources import TreeSource
@@ -34,7 +36,8 @@ class SettingsSource(TreeSource):
     """The merged, checked and typed settings of one application.
 
     ``sections`` maps the name of each section to its dataclass. Every section and key must be known, and every value
-    must have the type of its field. In the environment, lists and mappings are written as JSON. A relative path (in
+    must have the type of its field. In the environment, lists and mappings are written as JSON, and an empty variable
+    counts as unset. A relative path (in
     ``database.url``, ``database.migrations_path`` or a key of the type RelativePath) starts at the folder of the YAML
     file, never at the working directory.
 
@@ -87,23 +90,30 @@ class SettingsSource(TreeSource):
         return {str(name): section for name, section in tree.items()}
 
     def _environment(self) -> Iterable[tuple[list[str], Any]]:
-        """Yield the overrides of known sections. Other variables with two underscores belong to other programs."""
+        """Yield the overrides of known sections. Other variables with two underscores belong to other programs.
+
+        An empty variable counts as unset, because compose files and service managers cannot always leave one out.
+        """
         for name, value in sorted(os.environ.items()):
             if not name.startswith(self._env_prefix):
                 continue
             keys = name.removeprefix(self._env_prefix).lower().split("__")
-            if len(keys) < 2 or keys[0] not in self._sections:
+            if len(keys) < 2 or keys[0] not in self._sections or not value:
                 continue
-            yield keys, self._parse(name, value)
+            yield keys, self._parse(name, keys, value)
 
-    @staticmethod
-    def _parse(name: str, value: str) -> Any:
-        if value[:1] not in ("[", "{"):
+    def _parse(self, name: str, keys: list[str], value: str) -> Any:
+        """Read ``value`` as the type of its setting says. Only that decides: a password may look like JSON."""
+        syntax = syntax_of(type_at(self._sections, keys))
+        if syntax is Syntax.TEXT:  # pydantic makes numbers and booleans of it
             return value
         try:
             return json.loads(value)
         except ValueError as error:
-            raise ConfigurationError(f"{name}: is not valid JSON") from error
+            if syntax is Syntax.BOTH:
+                return value
+            key = ".".join(keys)
+            raise ConfigurationError(f'{key} ({name}): must be a list or a mapping in JSON, such as ["a"]') from error
 
     def _check(self, name: str, section: object) -> dict[str, Any]:
         if not isinstance(section, dict):
@@ -137,6 +147,41 @@ class SettingsSource(TreeSource):
                     section = tree.setdefault(name, {})
                     place = section.get(field.name, field.default)
                     section[field.name] = place if "://" in place else str(folder / place)
+
+
+class Syntax(Enum):
+    """How the environment writes a value."""
+
+    TEXT = auto()
+    JSON = auto()
+    BOTH = auto()
+    """JSON where it is valid, otherwise text."""
+
+
+def type_at(sections: Mapping[str, type], keys: Sequence[str]) -> Any:
+    """Return the type of the setting with these keys. For an unknown setting, return ``str``."""
+    found: Any = sections[keys[0]]
+    for key in keys[1:]:
+        if dataclasses.is_dataclass(found):
+            found = get_type_hints(found).get(key, str)
+        elif get_origin(found) in (dict, Mapping):
+            found = get_args(found)[1]
+        else:
+            return str
+    return found
+
+
+def syntax_of(kind: Any) -> Syntax:
+    if kind in (Any, object):
+        return Syntax.BOTH
+    if get_origin(kind) in (Union, UnionType):
+        choices = {syntax_of(choice) for choice in get_args(kind) if choice is not NoneType}
+        return choices.pop() if len(choices) == 1 else Syntax.BOTH
+    kind = get_origin(kind) or kind
+    if dataclasses.is_dataclass(kind):
+        return Syntax.JSON
+    is_text = not isinstance(kind, type) or issubclass(kind, str | bytes) or not issubclass(kind, Collection)
+    return Syntax.TEXT if is_text else Syntax.JSON
 
 
 def as_mapping(value: Any) -> Any:

@@ -32,7 +32,6 @@ class TestFailure:
             ("AUTHSERVER__ISSUER__URL", "https://login.example.com "),
             ("AUTHSERVER__ISSUER__URL", "https://ada:secret@login.example.com"),
             ("AUTHSERVER__ISSUER__URL", "ftp://login.example.com"),
-            ("AUTHSERVER__ISSUER__AUDIENCE", ""),
             ("AUTHSERVER__ISSUER__NAME", "unknown key"),
             ("AUTHSERVER__LOGIN__MAX_FAILURES", "many"),
             ("AUTHSERVER__LOGIN__LOCK_SECONDS", "0"),
@@ -64,6 +63,11 @@ class TestFailure:
 
 
 class TestSettings:
+    def test_empty_variables_count_as_unset(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AUTHSERVER_CONFIG", "")
+        monkeypatch.setenv("AUTHSERVER__ISSUER__AUDIENCE", "")
+        assert settings_of(IssuerSettings).audience == "products-api"
+
     def test_they_are_not_those_of_the_api(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DATABASE__URL", "mysql://the.api/its")
         monkeypatch.setenv("WEB__LOG_LEVEL", "LOUD")

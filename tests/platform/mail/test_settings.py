@@ -24,7 +24,7 @@ def test_addresses_may_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
     ("variable", "value"),
     [
         ("MAIL__SENDER", "nobody"),
-        ("MAIL__SENDER", ""),
+        ("MAIL__SENDER", " "),
         ("MAIL__ALERTS_TO", '["ops@example.com", "ops"]'),
         ("MAIL__TRANSPORT", "pigeon"),
         ("MAIL__TLS", "yes"),
