@@ -103,11 +103,11 @@ class TestPriceList:
             await create(name, price=5, description='Good, "cheap"\nand new')
         found = await rows("price-list")
         names = [row[0] for row in found]
-        assert names[:3] == ["apple", "apple", "Lamp"]
-        assert names[3:-3] == [f"Product {number:06}" for number in range(25) if number % 3 != 2]
-        assert names[-3:] == ["zebra", "Zoo", "Äpfel"]
-        assert found[0][1:3] == ['Good, "cheap"\nand new', "5.00"]
-        assert int(found[0][3]) < int(found[1][3])
+        assert names[:4] == ["Äpfel", "apple", "apple", "Lamp"]
+        assert names[4:-2] == [f"Product {number:06}" for number in range(25) if number % 3 != 2]
+        assert names[-2:] == ["zebra", "Zoo"]
+        assert found[1][1:3] == ['Good, "cheap"\nand new', "5.00"]
+        assert int(found[1][3]) < int(found[2][3])
 
     async def test_has_a_chart_of_prices(self, pdf: Pdf, create: Create) -> None:
         for price in (9.99, 10, 5000):
