@@ -70,3 +70,20 @@ class Report(AppBase):
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+
+    @property
+    def waiting_since(self) -> datetime | None:
+        """The time since which it is queued. A report is not updated while it is queued."""
+        return self.updated_at if self.state == "queued" else None
+
+    @property
+    def detail(self) -> str | None:
+        """What a queued report waits for. It depends on the row only: it must not change within a version."""
+        if self.state != "queued":
+            return None
+        since = f"since {self.updated_at:%Y-%m-%d %H:%M:%S} UTC"
+        if self.attempts:
+            return f"Attempt {self.attempts} had a temporary fault. The report waits for the next attempt {since}."
+        if self.inline:
+            return f"The report waits {since} for the process that took the request. If that ends, a worker makes it."
+        return f"The report waits {since} for a worker. If that is long ago, perhaps no worker is running."

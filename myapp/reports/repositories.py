@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, repository
-from sqlalchemy import case, literal_column, or_, select, update
+from sqlalchemy import case, func, literal_column, or_, select, update
 
 from ..platform.database.queries import fetch_page
 from ..platform.database.sessions import wait_for_row
@@ -113,6 +113,17 @@ class ReportRepository:
             .execution_options(synchronize_session=False)
         )
         await get_session(self._manager).execute(statement)
+
+    async def count_waiting(self, before: datetime) -> tuple[int, datetime | None]:
+        """Count the reports that are queued since before ``before``. Return the time of the oldest, too.
+
+        ``lease_until`` is there for the index: it is set in every queued report.
+        """
+        statement = select(func.count(), func.min(Report.updated_at)).where(
+            Report.state == "queued", Report.lease_until.is_not(None), Report.updated_at < before
+        )
+        count, oldest = (await get_session(self._manager).execute(statement)).one()
+        return count, oldest
 
     async def find_uncleared(self, now: datetime, limit: int) -> Sequence[Report]:
         """Return failed and cancelled reports that may still have a file in the storage."""

@@ -72,7 +72,8 @@ class ReportResponse(BaseModel):
     """``progress`` is in percent, ``size`` is in bytes.
 
     ``rows`` is the number of rows in the file; before there is a file, it is the number of rows read so far. ``error``
-    is the reason of a failure.
+    is the reason of a failure. ``waiting_since`` and ``detail`` tell since when a queued report waits, and for what;
+    they are null in other states.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -88,6 +89,8 @@ class ReportResponse(BaseModel):
     rows: int
     size: int | None
     error: str | None
+    waiting_since: datetime | None
+    detail: str | None
     attempts: int
     created_at: datetime
     updated_at: datetime

@@ -95,6 +95,13 @@ class ReportStates:
         await self._repo.mark_sent(report_ids, utc_now() + timedelta(seconds=self._settings.requeue_after))
 
     @transactional(read_only=True)
+    async def count_waiting(self, seconds: float) -> tuple[int, float]:
+        """Return how many reports are queued for more than ``seconds``, and for how many seconds the oldest is."""
+        now = utc_now()
+        count, oldest = await self._repo.count_waiting(now - timedelta(seconds=seconds))
+        return count, (now - oldest).total_seconds() if oldest else 0.0
+
+    @transactional(read_only=True)
     async def find_uncleared(self, limit: int) -> Sequence[Report]:
         return await self._repo.find_uncleared(utc_now(), limit)
 

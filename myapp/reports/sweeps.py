@@ -1,5 +1,7 @@
 """Periodic jobs for reports that a crash has left behind, and for files that have expired."""
 
+import logging
+import time
 import uuid
 from typing import ClassVar
 
@@ -8,10 +10,15 @@ from pico_ioc import component
 from ..platform.outbox.sweeps import Sweep
 from .files import ReportFiles
 from .queue import ReportQueue
+from .settings import ReportsSettings
 from .states import ReportStates
+
+logger = logging.getLogger(__name__)
 
 LIMIT = 50
 """The most reports of one sweep."""
+PAUSE = 60.0
+"""Seconds between two warnings of waiting reports. A report may wait that long, or ``reports.requeue_after``."""
 
 
 @component
@@ -33,6 +40,26 @@ class LeftBehindSweep(Sweep):
         finally:
             if sent:
                 await self._states.mark_sent(sent)
+
+
+@component
+class WaitingSweep(Sweep):
+    """Warns, at most once a minute, that reports wait and nobody makes them."""
+
+    interval: ClassVar[float] = 5.0
+
+    def __init__(self, states: ReportStates, settings: ReportsSettings) -> None:
+        self._states = states
+        self._patience = min(settings.requeue_after, PAUSE)
+        self._next_at = 0.0
+
+    async def sweep(self) -> None:
+        if time.monotonic() < self._next_at:
+            return
+        count, seconds = await self._states.count_waiting(self._patience)
+        if count:
+            self._next_at = time.monotonic() + PAUSE
+            logger.warning("reports that wait to be made: %s, the oldest for %.0f seconds", count, seconds)
 
 
 @component

@@ -1,13 +1,19 @@
 """Reading reports: a single one, and the list."""
 
+import uuid
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 from fastapi import FastAPI
+from pico_ioc import PicoContainer
 
 from myapp.platform.database.types import utc_now
+from myapp.reports.states import ReportStates
+from myapp.reports.sweeps import LeftBehindSweep
 
 from ..conftest import client_of
-from ..fixture_types import Ask, Rewrite
+from ..fixture_types import Ask, Make, Rewrite
 from ..issuer import Issuer
 from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import REPORTS
@@ -57,6 +63,56 @@ class TestOne:
         assert (await manager.get(path, headers={"If-None-Match": etag})).status_code == 304
         await manager.post(path + "/cancel")
         assert (await manager.get(path, headers={"If-None-Match": etag})).status_code == 200
+
+
+class TestWaiting:
+    """``waiting_since`` and ``detail`` of a report that nobody makes."""
+
+    async def test_for_a_worker(self, manager: httpx.AsyncClient, ask: Ask, rewrite: Rewrite) -> None:
+        report = await ask()
+        assert report["waiting_since"] == report["updated_at"]
+        await rewrite(report, updated_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+        report = (await manager.get(REPORTS + report["id"])).json()
+        assert report["waiting_since"] == "2026-01-02T03:04:05Z"
+        assert report["detail"] == (
+            "The report waits since 2026-01-02 03:04:05 UTC for a worker. "
+            "If that is long ago, perhaps no worker is running."
+        )
+        assert (await manager.get(REPORTS)).json()["items"] == [report]
+
+    async def test_for_the_process_that_took_the_request(
+        self, manager: httpx.AsyncClient, ask: Ask, rewrite: Rewrite
+    ) -> None:
+        report = await ask()
+        await rewrite(report, inline=True)
+        assert "the process that took the request" in (await manager.get(REPORTS + report["id"])).json()["detail"]
+
+    async def test_for_the_next_attempt(
+        self, manager: httpx.AsyncClient, ask: Ask, rewrite: Rewrite, container: PicoContainer
+    ) -> None:
+        report = await ask()
+        states = container.get(ReportStates)
+        claimed = await states.claim(uuid.UUID(report["id"]))
+        assert claimed
+        running = (await manager.get(REPORTS + report["id"])).json()
+        assert (running["state"], running["waiting_since"], running["detail"]) == ("running", None, None)
+        assert await states.retry_later(claimed)
+        waiting = (await manager.get(REPORTS + report["id"])).json()
+        assert waiting["waiting_since"] > report["waiting_since"]
+        assert waiting["detail"].startswith("Attempt 1 had a temporary fault.")
+
+    async def test_never_ends_because_it_is_sent_again(
+        self, manager: httpx.AsyncClient, ask: Ask, rewrite: Rewrite, container: PicoContainer
+    ) -> None:
+        report = await ask()
+        await rewrite(report, lease_until=utc_now(), updated_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+        await container.get(LeftBehindSweep).sweep()
+        again = await manager.get(REPORTS + report["id"])
+        assert again.json()["waiting_since"] == "2026-01-02T03:04:05Z"
+
+    async def test_not_when_it_is_finished(self, make: Make) -> None:
+        done = await make()
+        assert (done["waiting_since"], done["detail"]) == (None, None)
 
 
 class TestList:

@@ -1,7 +1,9 @@
 """Sweeps: reports that a crash has left behind, and expired files."""
 
 import asyncio
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -14,8 +16,9 @@ from myapp.platform.errors import BrokerUnavailableError, StorageUnavailableErro
 from myapp.platform.outbox.relay import EventRelay
 from myapp.products.services import ProductService
 from myapp.reports.services import ReportService
+from myapp.reports.settings import ReportsSettings
 from myapp.reports.states import ReportStates
-from myapp.reports.sweeps import ExpirySweep, LeftBehindSweep, UnclearedSweep
+from myapp.reports.sweeps import ExpirySweep, LeftBehindSweep, UnclearedSweep, WaitingSweep
 
 from ..databases import free_port
 from ..fixture_types import Ask, HasFile, Make, Rewrite, StartContainer
@@ -54,6 +57,40 @@ class TestLargeReports:
         await manager.post(REPORTS, json=ORDER)
         await container.get(EventRelay).deliver_due()
         assert queued() == []
+
+
+class TestWaiting:
+    @pytest.fixture
+    def sweep(self, container: PicoContainer) -> WaitingSweep:
+        return WaitingSweep(container.get(ReportStates), ReportsSettings())
+
+    async def test_warns_of_the_oldest_once_a_minute(
+        self, sweep: WaitingSweep, ask: Ask, rewrite: Rewrite, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for seconds in (10, 90, 200):
+            await rewrite(await ask(), updated_at=utc_now() - timedelta(seconds=seconds))
+        for _ in range(3):
+            await sweep.sweep()
+        [line] = [record for record in caplog.records if record.name == "myapp.reports.sweeps"]
+        assert line.levelname == "WARNING"
+        assert re.fullmatch(r"reports that wait to be made: 2, the oldest for 20\d seconds", line.getMessage())
+
+    async def test_is_silent_about_those_that_wait_briefly_or_not_at_all(
+        self, sweep: WaitingSweep, ask: Ask, make: Make, rewrite: Rewrite, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        long_ago = utc_now() - timedelta(hours=1)
+        await rewrite(await make(), updated_at=long_ago)
+        await rewrite(await ask(), state="running", updated_at=long_ago)
+        await rewrite(await ask(), updated_at=utc_now() - timedelta(seconds=50))
+        await sweep.sweep()
+        assert "wait to be made" not in caplog.text
+
+    async def test_is_as_patient_as_requeue_after(
+        self, container: PicoContainer, ask: Ask, rewrite: Rewrite, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await rewrite(await ask(), updated_at=utc_now() - timedelta(seconds=50))
+        await WaitingSweep(container.get(ReportStates), ReportsSettings(requeue_after=40)).sweep()
+        assert "wait to be made: 1, the oldest for 5" in caplog.text
 
 
 class TestLeftBehind:
