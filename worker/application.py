@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from billiard.util import get_logger
-from celery import Celery, Task, signals
+from celery import Celery, signals
 from celery.apps.worker import Worker
 from pico_ioc import PicoContainer, factory
 
@@ -17,8 +17,8 @@ from myapp.platform.broker.options import celery_options, is_file
 from myapp.platform.broker.settings import CelerySection, WorkerSettings
 from myapp.platform.pico.replacing import replaces
 from myapp.platform.signals import HANGUP, ignore_hangup
-from myapp.reports.settings import ReportsSettings
 
+from .consumer import ReportsAMQP, ReportsConsumer
 from .transport import PolledTransport
 
 STEP_TIMEOUT = 15.0
@@ -40,6 +40,8 @@ class ReportsCelery(Celery):  # type: ignore[misc] # Celery has no types
 
     The processes are new interpreters (``spawn``), because the relay's thread and SQLite's locks do not survive a fork.
     """
+
+    amqp_cls = ReportsAMQP
 
     @cached_property
     def Worker(self) -> type[ReportsWorker]:
@@ -69,13 +71,8 @@ class CeleryFactory:
     """Creates Celery with all options. pico-celery 0.2.4 has settings for only three of them."""
 
     @replaces(Celery)
-    def create_celery(self, section: CelerySection, worker: WorkerSettings, reports: ReportsSettings) -> Celery:
-        class ReportTask(Task):  # type: ignore[misc]
-            # Half of `reports.retry_pause`: after the whole pause, the sweep takes the retry for lost and sends
-            # another.
-            retry_backoff = max(1, int(reports.retry_pause / 2))
-
-        celery = ReportsCelery("products-api", backend=section.backend_url or None, task_cls=ReportTask)
+    def create_celery(self, section: CelerySection, worker: WorkerSettings) -> Celery:
+        celery = ReportsCelery("products-api", backend=section.backend_url or None)
         celery.conf.update(
             celery_options(section, worker, STEP_TIMEOUT),
             task_track_started=section.task_track_started,
@@ -89,10 +86,15 @@ class CeleryFactory:
             broker_heartbeat=30,  # seconds; after two silent intervals the connection counts as lost
             broker_connection_retry_on_startup=True,
             broker_connection_max_retries=None,  # wait for the broker without limit
+            worker_consumer=path_of(ReportsConsumer),
         )
         if is_file(section):
-            celery.conf.broker_transport = f"{PolledTransport.__module__}:{PolledTransport.__name__}"
+            celery.conf.broker_transport = path_of(PolledTransport)
         return celery
+
+
+def path_of(component: type) -> str:
+    return f"{component.__module__}:{component.__qualname__}"
 
 
 def join_our_logging(**_: Any) -> None:

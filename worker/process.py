@@ -11,7 +11,7 @@ from pico_ioc import PicoContainer
 from myapp.platform.outbox.relay import EventRelay
 from myapp.platform.outbox.settings import EventsSettings
 from myapp.platform.signals import stop_on_hangup
-from myapp.platform.startup import exit_on_startup_error
+from myapp.platform.startup import exit_on_startup_error, exit_with
 
 from .application import create_worker
 
@@ -28,6 +28,8 @@ def run(concurrency: int | None) -> None:
     stop_on_hangup()
     with relay_in_thread(container):
         worker.start()
+    if isinstance(worker.exitcode, str):
+        exit_with("products-api", worker.exitcode)
     raise SystemExit(worker.exitcode)
 
 

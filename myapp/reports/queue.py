@@ -43,7 +43,8 @@ class ReportQueue:
             async with asyncio.timeout(TIMEOUT):
                 await asyncio.to_thread(self._publish, report_id)
         except Exception as error:  # each transport of kombu has its own errors
-            logger.warning("the broker did not accept report %s: %s", report_id, error_summary(error))
+            reason = error_summary(error.__cause__ or error)  # kombu's own error has no more than the text of its cause
+            logger.warning("the broker did not accept report %s: %s", report_id, reason)
             raise BrokerUnavailableError from error
 
     def _publish(self, report_id: str) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import NullPool
 
 from ..config import make_parent
 from ..errors import StartupError
+from .queue import create_queue
 from .settings import CelerySection, WorkerSettings
 
 AMQP = ("amqp://", "amqps://")
@@ -23,8 +24,6 @@ def celery_options(section: CelerySection, worker: WorkerSettings, step_timeout:
 
     Raises StartupError if ``broker_url`` is not usable.
     """
-    from kombu.entity import Queue
-
     check_broker_url(section)
     if is_file(section):
         make_parent(Path(section.broker_url), "celery.broker_url (CELERY__BROKER_URL)")
@@ -43,7 +42,7 @@ def celery_options(section: CelerySection, worker: WorkerSettings, step_timeout:
     return {
         **broker,
         "broker_connection_timeout": step_timeout,
-        "task_queues": [Queue(worker.queue)],  # type: ignore[no-untyped-call] # durable, like its messages
+        "task_queues": [create_queue(worker, is_rabbitmq=not is_file(section))],
         "task_default_queue": worker.queue,
         "task_ignore_result": not section.backend_url,
     }

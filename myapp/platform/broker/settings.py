@@ -1,7 +1,7 @@
 """The sections ``celery`` and ``worker``."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pico_ioc import configured
 from pydantic import Field
@@ -32,5 +32,6 @@ class WorkerSettings:
     """
 
     queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "reports"
+    queue_type: Literal["quorum", "classic"] = "quorum"
     concurrency: Annotated[int, Field(ge=1, le=64)] = 1
     time_limit: Annotated[int, Field(ge=1, lt=1800)] = 1200
