@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from .content import CellKind, Column, ReportContent, Table
+from .content import NUMBERS, CellKind, Column, ReportContent, Table
 
 ROWS_PER_STEP = 500
 
@@ -65,7 +65,9 @@ class Sheets:
 
     def __init__(self, book: Any) -> None:
         self._book = book
-        self._header = book.add_format({"bold": True, "bg_color": "#e8eef4", "bottom": 1})
+        header = {"bold": True, "bg_color": "#e8eef4", "bottom": 1}
+        self._header = book.add_format(header)
+        self._number_header = book.add_format({**header, "align": "right"})
         self._formats = {kind: book.add_format({"num_format": code}) for kind, code in NUMBER_FORMATS.items()}
         self._names: set[str] = set()
 
@@ -95,10 +97,14 @@ class Sheets:
     def _begin(self, title: str, columns: Any) -> Any:
         sheet = self._add(title)
         sheet.freeze_panes(1, 0)
+        sheet.repeat_rows(0)  # when it is printed
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
         for place, column in enumerate(columns):
             sheet.set_column(place, place, width_of(column))
             title = f"{column.title} (UTC)" if column.kind == "moment" else column.title
-            sheet.write_string(0, place, writable(title), self._header)
+            header = self._number_header if column.kind in NUMBERS else self._header
+            sheet.write_string(0, place, writable(title), header)
         return sheet
 
     def _add(self, title: str) -> Any:
