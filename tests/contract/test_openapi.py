@@ -29,6 +29,7 @@ from myapp.boot import ROOT
 from myapp.platform.web.problems import CATALOGUE, MEDIA_TYPE
 from myapp.products import controllers as products
 from myapp.reports import controllers as reports
+from myapp.reports.files import MEDIA_TYPES
 from myapp.users import controllers as users
 
 from ..conftest import client_of
@@ -66,6 +67,36 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/me": {"name": "Ann"},
     "/api/v1/users/{user_id}": {"is_active": False},
 }
+
+NAMES = {
+    "create_product": ("POST", "/api/v1/products/"),
+    "list_products": ("GET", "/api/v1/products/"),
+    "list_paged": ("GET", "/api/v1/products/paged"),
+    "search_products": ("GET", "/api/v1/products/search"),
+    "get_product": ("GET", "/api/v1/products/{product_id}"),
+    "update_product": ("PUT", "/api/v1/products/{product_id}"),
+    "delete_product": ("DELETE", "/api/v1/products/{product_id}"),
+    "deactivate_product": ("PATCH", "/api/v1/products/{product_id}/deactivate"),
+    "product_history": ("GET", "/api/v1/products/{product_id}/history"),
+    "request_report": ("POST", "/api/v1/reports/"),
+    "list_reports": ("GET", "/api/v1/reports/"),
+    "get_report": ("GET", "/api/v1/reports/{report_id}"),
+    "get_report_file": ("GET", "/api/v1/reports/{report_id}/file"),
+    "download_report": ("GET", "/api/v1/reports/{report_id}/download"),
+    "cancel_report": ("POST", "/api/v1/reports/{report_id}/cancel"),
+    "get_own_profile": ("GET", "/api/v1/me"),
+    "update_own_profile": ("PATCH", "/api/v1/me"),
+    "list_users": ("GET", "/api/v1/users/"),
+    "get_user": ("GET", "/api/v1/users/{user_id}"),
+    "update_user": ("PATCH", "/api/v1/users/{user_id}"),
+    "delete_user": ("DELETE", "/api/v1/users/{user_id}"),
+    "list_deliveries": ("GET", "/api/v1/admin/events/"),
+    "redeliver_event": ("POST", "/api/v1/admin/events/{event_id}/redeliver"),
+    "daily_counts": ("GET", "/api/v1/analytics/daily"),
+    "health": ("GET", "/api/v1/health"),
+    "ready": ("GET", "/api/v1/health/ready"),
+}
+"""The names of operations in release 1.1.0. Generated clients call them, so none may change."""
 
 UNDOCUMENTED = {path for _, path in RULES if not path.startswith("/api/")}
 
@@ -108,6 +139,21 @@ class TestDocument:
                 assert operation["summary"]
                 assert operation["description"]
                 assert operation["tags"]
+
+    def test_keeps_the_names_that_generated_clients_use(self, operations: Operations) -> None:
+        named = {operation["operationId"]: route for route, operation in operations.items()}
+        assert named.items() >= NAMES.items()
+
+    def test_names_its_server(self, openapi: dict[str, Any]) -> None:
+        assert openapi["servers"] == [{"url": "/"}]
+
+    def test_offers_files_as_bytes_in_every_format(self, openapi: dict[str, Any], operations: Operations) -> None:
+        formats = openapi["components"]["schemas"]["ReportOrder"]["properties"]["format"]["enum"]
+        for path in ("file", "download"):
+            content = operations["GET", f"/api/v1/reports/{{report_id}}/{path}"]["responses"]["200"]["content"]
+            assert next(iter(content)) == "application/octet-stream"
+            assert set(content) == {"application/octet-stream", *(MEDIA_TYPES[each].split(";")[0] for each in formats)}
+            assert {entry["schema"]["format"] for entry in content.values()} == {"binary"}
 
     def test_introduces_the_service(self, openapi: dict[str, Any]) -> None:
         assert "**Get a token.**" in openapi["info"]["description"]

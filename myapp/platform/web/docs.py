@@ -15,7 +15,7 @@ from pico_ioc import component
 from starlette.types import Receive, Scope, Send
 
 from .docs_login import DocsLogin, SwaggerLogin
-from .openapi import document, with_login
+from .openapi import document, servers, with_login
 
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 """Swagger UI and ReDoc as fastapi-offline ships them; only its files are used."""
@@ -110,9 +110,8 @@ async def openapi(request: Request) -> Response:
 
 
 def with_server(request: Request, schema: dict[str, Any]) -> Response:
-    root_path = request.scope["root_path"]
-    servers = {"servers": [{"url": root_path}]} if root_path else {}
-    return JSONResponse(schema | servers, headers=REVALIDATED)
+    """Return the document with the root path of the request, which ``uvicorn --root-path`` can set too."""
+    return JSONResponse(schema | {"servers": servers(request.scope["root_path"])}, headers=REVALIDATED)
 
 
 def swagger_page(request: Request, login: SwaggerLogin | None) -> HTMLResponse:

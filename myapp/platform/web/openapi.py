@@ -49,6 +49,7 @@ def document(app: FastAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any
             tags=app.openapi_tags,
             routes=app.routes,
         )
+        schema["servers"] = servers(app.root_path)
         schema["paths"] = sort_paths(schema["paths"], [tag["name"] for tag in app.openapi_tags or ()])
         components = schema.setdefault("components", {})
         components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
@@ -60,6 +61,14 @@ def document(app: FastAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any
                     operation["security"].append({LOGIN: []})
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def servers(root_path: str) -> list[dict[str, str]]:
+    """Return the server of the document.
+
+    Its address is relative to that of the document, so it is right behind any proxy.
+    """
+    return [{"url": root_path or "/"}]
 
 
 def sort_paths(paths: Mapping[str, Any], groups: list[str]) -> dict[str, Any]:

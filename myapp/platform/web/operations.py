@@ -30,6 +30,10 @@ TAKES_BODY = "_pico_takes_body"
 
 LINK = "Links to the first, previous, next and last page (RFC 8288)"
 
+BYTES = "application/octet-stream"
+"""The type by which generated clients know that they must read bytes. They would read ``text/csv`` as text, and a PDF
+beside it too."""
+
 POSITION = "x-position"
 """The key for the place of a controller's method in the source. ``openapi.py`` sorts by it and removes it."""
 
@@ -55,7 +59,7 @@ def describe(
     if paged:
         entries[status_code] = {"headers": {"Link": {"schema": {"type": "string"}, "description": LINK}}}
     if files:
-        content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in files}
+        content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in (BYTES, *files)}
         entries[status_code] = {"content": content, "headers": {"Content-Disposition": {"schema": {"type": "string"}}}}
     if versioned and is_read:
         parameters.append(IF_NONE_MATCH)

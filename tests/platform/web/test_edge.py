@@ -25,8 +25,9 @@ class TestDefaults:
         headers = {"Origin": SHOP, "Access-Control-Request-Method": "GET"}
         assert_problem(await anonymous.options(PRODUCTS, headers=headers), 401, "missing_token")
 
-    async def test_the_documentation_names_no_server(self, anonymous: httpx.AsyncClient) -> None:
-        assert "servers" not in (await anonymous.get("/openapi.json")).json()
+    async def test_the_server_of_the_documentation_is_its_own_host(self, anonymous: httpx.AsyncClient) -> None:
+        for path in ("/openapi.json", "/docs/openapi.json"):
+            assert (await anonymous.get(path)).json()["servers"] == [{"url": "/"}]
 
 
 class TestCors:

@@ -1,0 +1,1 @@
+"""Programs that use generated clients. A test generates the clients and runs the programs."""
