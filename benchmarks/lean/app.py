@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
 from sqlalchemy import func, select
 
 from benchmarks.lean.auth import claims_of, requires_role
-from benchmarks.lean.database import Product, Session
+from benchmarks.lean.database import Product, Session, folded
 from benchmarks.lean.schemas import ProductCreate, ProductPage, ProductResponse, ProductUpdate
 
 app = FastAPI(title="Products API, lean")
@@ -32,7 +32,7 @@ async def list_paged(
 
 @router.get("/search", response_model=list[ProductResponse])
 async def search(session: Session, q: str, limit: Annotated[int, Query(ge=1, le=100)] = 100) -> Any:
-    found = Product.name_folded.contains(q.lower(), autoescape=True)
+    found = Product.name_search.contains(q.lower(), autoescape=True)
     return (await session.scalars(select(Product).where(Product.active, found).order_by(Product.id).limit(limit))).all()
 
 
@@ -46,7 +46,7 @@ async def get_product(product_id: int, session: Session) -> Any:
 
 @router.post("/", response_model=ProductResponse, status_code=201, dependencies=managers)
 async def create_product(body: ProductCreate, session: Session) -> Any:
-    product = Product(**body.model_dump(), name_folded=body.name.lower())
+    product = Product(**body.model_dump(), **folded(body.name))
     session.add(product)
     await session.flush()
     await session.commit()
@@ -59,9 +59,9 @@ async def update_product(product_id: int, body: ProductUpdate, session: Session)
     product = await session.get(Product, product_id)
     if product is None:
         raise HTTPException(404, "Product not found")
-    for name, value in body.model_dump(exclude_unset=True).items():
+    values = body.model_dump(exclude_unset=True) | (folded(body.name) if body.name else {})
+    for name, value in values.items():
         setattr(product, name, value)
-    product.name_folded = product.name.lower()
     await session.commit()
     await session.refresh(product)
     return product

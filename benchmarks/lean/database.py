@@ -30,6 +30,8 @@ class Product(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
     name_folded: Mapped[str]
+    name_search: Mapped[str]
+    name_sort: Mapped[str]
     description: Mapped[str | None] = mapped_column(String(500))
     price: Mapped[Decimal] = mapped_column(Numeric(12, 2))
     stock: Mapped[int] = mapped_column(default=0)
@@ -37,6 +39,11 @@ class Product(Base):
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now, onupdate=now)
+
+
+def folded(name: str) -> dict[str, str]:
+    """Return the columns for searching and sorting."""
+    return dict.fromkeys(("name_folded", "name_search", "name_sort"), name.lower())
 
 
 async def session_per_request() -> AsyncIterator[AsyncSession]:

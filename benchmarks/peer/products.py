@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, func, select, true
 from starlette.convertors import Convertor, register_url_convertor
 
 from benchmarks.peer.auth import READS_INACTIVE, Caller, authenticated, forbidden, requires_role
@@ -49,7 +49,13 @@ router = APIRouter(prefix="/api/v1/products", tags=["Products"], dependencies=[D
 
 
 def fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text.casefold())
+    """Return ``text`` without case and accents, with single blanks."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
+
+
+def has_words(text: str) -> ColumnElement[bool]:
+    return and_(true(), *(Product.name_search.contains(word, autoescape=True) for word in fold(text).split()))
 
 
 def visible(caller: Caller, include_inactive: bool) -> Any:
@@ -72,7 +78,7 @@ def matches(if_none_match: str, etag: str) -> bool:
 def filtered(caller: Caller, query: PageQuery) -> Select[tuple[Product]]:
     statement = select(Product).where(visible(caller, query.include_inactive))
     if query.search is not None:
-        statement = statement.where(Product.name_folded.contains(fold(query.search), autoescape=True))
+        statement = statement.where(has_words(query.search))
     if query.min_price is not None:
         statement = statement.where(Product.price >= query.min_price)
     if query.max_price is not None:
@@ -109,8 +115,7 @@ async def list_paged(
 
 @router.get("/search", response_model=list[ProductResponse])
 async def search(_caller: AnyCaller, session: Session, query: Annotated[SearchQuery, Query()]) -> Any:
-    found = Product.name_folded.contains(fold(query.q), autoescape=True)
-    statement = select(Product).where(Product.active, found).order_by(Product.id).limit(query.limit)
+    statement = select(Product).where(Product.active, has_words(query.q)).order_by(Product.id).limit(query.limit)
     return (await session.scalars(statement)).all()
 
 
@@ -139,7 +144,8 @@ async def get_product(
 @router.post("/", response_model=ProductResponse, status_code=201)
 @router.post("", response_model=ProductResponse, status_code=201, include_in_schema=False)
 async def create_product(body: ProductCreate, response: Response, caller: ProductManager, session: Session) -> Any:
-    product = Product(**body.model_dump(), name_folded=fold(body.name))
+    folded = fold(body.name)
+    product = Product(**body.model_dump(), name_folded=folded, name_search=folded, name_sort=folded)
     session.add(product)
     await session.flush()
     values = body.model_dump(mode="json")
