@@ -102,7 +102,7 @@ def is_useless(error: Exception, connection: Connection | None) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    if isinstance(error, OSError | TimeoutError):
+    if isinstance(error, OSError | TimeoutError | DatabaseUnavailableError):
         return True
     code = getattr(error, "sqlite_errorcode", None) or 0
     return sqlstate_of(error).startswith(TRANSIENT_SQLSTATES) or (code & 0xFF) in TRANSIENT_SQLITE_CODES

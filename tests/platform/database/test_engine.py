@@ -73,7 +73,7 @@ class TestPool:
         await sessions.engine.dispose()
 
     @only_postgresql
-    async def test_a_server_that_falls_silent_while_it_is_connected_is_unavailable(self, shared_url: str) -> None:
+    async def test_a_server_that_does_not_take_a_setting_in_time_is_unavailable(self, shared_url: str) -> None:
         with Proxy(make_url(shared_url)) as proxy:
             sessions = session_manager(proxy.url, command_timeout=0.2)
             # The server is silent from the moment at which it has accepted the connection.
