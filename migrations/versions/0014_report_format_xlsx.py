@@ -2,13 +2,13 @@
 
 The constraint becomes wider, so a release that knows only the old formats works as before.
 
-Revision: 0010, after 0009
+Revision: 0014, after 0013
 """
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
