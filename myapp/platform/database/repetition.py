@@ -1,6 +1,8 @@
 """Repeat a transaction that the database has chosen as the victim of a conflict with another transaction."""
 
+import asyncio
 import logging
+import random
 from collections.abc import Callable, Coroutine
 from dataclasses import fields, is_dataclass
 from datetime import date, time, timedelta
@@ -21,6 +23,9 @@ from .faults import is_victim
 logger = logging.getLogger(__name__)
 
 VALUES = (str, bytes, Number, date, time, timedelta, UUID, Enum, BaseModel, type(None))
+
+PAUSE = (0.1, 0.2)
+"""Seconds until the second call, chosen at random: the other transaction first gets what both waited for."""
 
 
 @replaces(TransactionalInterceptor)
@@ -47,6 +52,7 @@ class RepeatingInterceptor(TransactionalInterceptor):
             if not (is_victim(error) and is_value([*args, *kwargs.values()])):
                 raise
         logger.warning("%s.%s is called once more", ctx.cls.__name__, ctx.name)
+        await asyncio.sleep(random.uniform(*PAUSE))
         ctx.args, ctx.kwargs = args, kwargs
         # Not call_next: pico-ioc 2.5.2 counts its calls, so a second one would skip the interceptors behind this one.
         inner = inner_interceptors(ctx)

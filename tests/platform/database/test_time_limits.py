@@ -119,7 +119,7 @@ class TestLocks:
         """Writers of this row are refused, again and again. Writers of another row are not."""
         async with onlooker.connection.transaction():
             await onlooker.connection.execute("SELECT * FROM products WHERE name = 'locked' FOR UPDATE")
-            for _ in range(4):
+            for _ in range(2):
                 refused = asyncio.gather(
                     *(write(sessions, "locked") for _ in range(POOL_SIZE - 1)), return_exceptions=True
                 )
@@ -170,7 +170,7 @@ class TestLocks:
         """As during ALTER TABLE: everybody waits who reads this table."""
         async with onlooker.connection.transaction():
             await onlooker.connection.execute("ALTER TABLE products ADD COLUMN colour text")
-            for _ in range(4):
+            for _ in range(2):
                 results = await asyncio.gather(*(read(sessions) for _ in range(POOL_SIZE)), return_exceptions=True)
                 assert {type(result) for result in results} == {DatabaseUnavailableError}
                 assert await onlooker.sessions() <= POOL_SIZE
@@ -181,7 +181,7 @@ class TestLocks:
             async with sessions.transaction(read_only=True) as session:
                 await session.execute(text("SELECT pg_sleep(60)"))
 
-        for _ in range(4):
+        for _ in range(2):
             results = await asyncio.gather(*(be_slow() for _ in range(POOL_SIZE)), return_exceptions=True)
             assert {type(result) for result in results} == {DatabaseUnavailableError}
             assert await onlooker.sessions() <= POOL_SIZE
@@ -204,7 +204,7 @@ class TestAbandoned:
             async with sessions.transaction() as session:
                 await session.execute(text("SELECT pg_sleep(60)"))
 
-        for _ in range(4):
+        for _ in range(2):
             tasks = [asyncio.create_task(be_slow()) for _ in range(POOL_SIZE)]
             await asyncio.sleep(0.1)
             for task in tasks:
