@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from myapp.platform.text import without_nul
+from myapp.platform.text import visible_line, without_nul
 
 MAX_USERNAME = 100
 MIN_PASSWORD = 8
@@ -26,11 +26,17 @@ Username = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_USERNAME, pattern=r"^\S(.*\S)?$"),
     AfterValidator(require_printable),
+    AfterValidator(visible_line),
 ]
 Email = Annotated[
     str, StringConstraints(max_length=254, pattern=r"^[^\s@]+@[^\s@]+$"), AfterValidator(require_printable)
 ]
-FullName = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(require_printable)]
+FullName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(require_printable),
+    AfterValidator(visible_line),
+]
 # A name with a colon is a permission (products:delete), never a role.
 Role = Annotated[
     str, StringConstraints(min_length=1, max_length=50, pattern=r"^[^\s:,]+$"), AfterValidator(require_printable)

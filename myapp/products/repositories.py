@@ -191,9 +191,9 @@ class ProductRepository:
         characters and more, and the name itself decides.
         """
         words = search_words(text)
-        if len(words) > MAX_WORDS:
+        old_words = set(fold_case(text).split()) if words else set()
+        if max(len(words), len(old_words)) > MAX_WORDS:
             return {"nothing": True}
-        old_words = set(fold_case(text).split()) if words else ()
         values = {f"word_{n}": self._operand(word) for n, word in enumerate(words)}
         values |= {f"old_word_{n}": self._operand(word) for n, word in enumerate(sorted(old_words))}
         if self._is_sqlite and (phrases := [quoted(word) for word in words if len(word) >= TRIGRAM_LENGTH]):

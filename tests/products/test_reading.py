@@ -260,7 +260,8 @@ class TestSearch:
         assert names(await viewer.get(SEARCH, params={"q": f"{name} 1"})) == [name]
         assert names(await viewer.get(SEARCH, params={"q": f"{name} !"})) == []
         assert [found.name for found in await service.search(separator.join(["z", "9", "a"] * 1000))] == [name]
-        assert await service.search(separator.join(str(number) for number in range(1000, 2000))) == []
+        for end in (1099, 1100, 1101, 2000):
+            assert await service.search(separator.join(str(number) for number in range(1000, end))) == []
 
     async def test_takes_one_letter_and_two(self, viewer: httpx.AsyncClient, create: Create) -> None:
         await create("Lamp")

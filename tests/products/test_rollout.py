@@ -14,6 +14,7 @@ from myapp.products.models import UNFOLDED
 from myapp.products.sweeps import UnfoldedNamesSweep
 
 from ..fixture_types import Create
+from ..platform.web.problems import assert_invalid
 from .conftest import COLLECTION
 
 INSERT = text(
@@ -121,6 +122,22 @@ async def test_a_new_spelling_of_this_release_needs_no_sweep(
         assert row["name"] == name
         assert row["name_search"] != UNFOLDED
         assert await found(manager, name) == [name]
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\u3164\u3164", "\u200b\u200b", "a\x1b[31m"], ids=ascii)
+async def test_a_stored_name_that_is_no_longer_accepted_stays(
+    container: PicoContainer, manager: httpx.AsyncClient, execute: Execute, name: str
+) -> None:
+    await write(execute, name)
+    await sweep(container)
+    (row,) = await execute(ROWS)
+    path = f"{COLLECTION}{row['id']}"
+    assert (await manager.get(path)).json()["name"] == name
+    changed = await manager.put(path, json={"stock": 3, "description": "New"})
+    assert (changed.status_code, changed.json()["name"], changed.json()["stock"]) == (200, name, 3)
+    assert (await manager.patch(f"{path}/deactivate")).status_code == 200
+    assert (await manager.put(path, json={"active": True, "name": "Visible"})).json()["name"] == "Visible"
+    assert_invalid(await manager.put(path, json={"name": name}), "#/name")
 
 
 async def test_the_sweep_folds_any_number_of_names(container: PicoContainer, execute: Execute) -> None:
