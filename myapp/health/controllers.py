@@ -25,7 +25,7 @@ class HealthController:
     @get("/ready", response_model=Readiness, errors=[NOT_READY])
     @allow_anonymous
     async def ready(self) -> Any:
-        """Readiness: check that the database answers, its schema is current, and the issuer's keys are loaded."""
+        """Readiness: check that the database can be used, the schema is not behind, and the issuer's keys are there."""
         if not await self._service.is_ready():
             raise HttpProblem(NOT_READY, "down", {"Retry-After": "5"})
         return Readiness(status="up")

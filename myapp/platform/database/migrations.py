@@ -20,7 +20,7 @@ from ..errors import StartupError
 from ..pico.replacing import replaces
 from ..text import error_summary
 from .engine import EngineSettings, driver_arguments
-from .preconditions import check_preconditions, make_folder
+from .preconditions import make_folder
 from .revisions import Revisions, SchemaState, revisions_of
 from .session_settings import NO_TIME_LIMITS, keepalive, set_for_sessions
 from .url import SETTING, parse_url
@@ -70,8 +70,7 @@ class LockedMigrator(AlembicMigrator):
             parse_url(settings.migration_url, MIGRATION_SETTING)
         make_folder(url)
         async with migration_engine(url, settings) as engine:
-            await wait_for_database(engine, settings.startup_timeout)
-            await check_preconditions(engine, settings.transaction_pooler)
+            await wait_for_database(engine, settings.startup_timeout, settings.transaction_pooler)
             await self._look(engine)
             if migrate and not self._is_done():
                 await self._upgrade(engine)
@@ -90,7 +89,7 @@ class LockedMigrator(AlembicMigrator):
                 "set the address of the server itself, without the pooler"
             )
         async with migration_engine(self._engine.migration_url, self._engine, MIGRATION_SETTING) as other:
-            await wait_for_database(other, self._engine.startup_timeout, MIGRATION_SETTING)
+            await wait_for_database(other, self._engine.startup_timeout, setting=MIGRATION_SETTING)
             await upgrade(other, *arguments)
 
     async def _look(self, engine: AsyncEngine) -> None:
@@ -170,8 +169,8 @@ async def found_revisions(engine: AsyncEngine) -> tuple[str, ...]:
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(revisions_of)
-    except DBAPIError as error:
-        raise StartupError(f"{SETTING}: {error_summary(error.orig)}") from error
+    except (DBAPIError, OSError) as error:
+        raise StartupError(f"{SETTING}: {error_summary(getattr(error, 'orig', error))}") from error
 
 
 async def upgrade(engine: AsyncEngine, config: Config, target: str, revisions: Revisions) -> None:
@@ -181,8 +180,8 @@ async def upgrade(engine: AsyncEngine, config: Config, target: str, revisions: R
             await connection.run_sync(run_locked, upgrade_if_known, config, target, revisions)
     except CommandError as error:  # the target is a revision that this release does not know
         raise unusable_migrations(error) from error
-    except DBAPIError as error:
-        raise StartupError(f"{SETTING}: migration failed: {error_summary(error.orig)}") from error
+    except (DBAPIError, OSError) as error:
+        raise StartupError(f"{SETTING}: migration failed: {error_summary(getattr(error, 'orig', error))}") from error
 
 
 def upgrade_if_known(config: Config, target: str, revisions: Revisions) -> None:

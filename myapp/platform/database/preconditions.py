@@ -66,27 +66,18 @@ class SqliteFile:
         return found.st_dev, found.st_ino
 
 
-async def check_preconditions(engine: AsyncEngine, transaction_pooler: bool) -> None:
+async def check_preconditions(engine: AsyncEngine, transaction_pooler: bool, setting: str) -> None:
     """Raise StartupError if a PostgreSQL database is not UTF8, or behind a pooler that the settings do not know."""
     if engine.dialect.name == "sqlite":
         return
     single = engine.execution_options(isolation_level="AUTOCOMMIT")
-    try:
-        async with single.connect() as connection:
-            await check_encoding(connection)
-            if not transaction_pooler and await shares_sessions(single, connection):
-                raise pooler_found()
-    except DBAPIError as error:
-        if sqlstate_of(error.orig) in POOLER_SQLSTATES:
-            raise pooler_found() from error
-        raise
-
-
-async def check_encoding(connection: AsyncConnection) -> None:
-    """Raise StartupError if the database cannot store every character. The driver always asks for UTF8 itself."""
-    encoding = (await connection.exec_driver_sql("SELECT current_setting('server_encoding')")).scalar_one()
-    if encoding != "UTF8":
-        raise StartupError(f"{SETTING}: the database has the encoding {encoding}: create it with ENCODING 'UTF8'")
+    async with single.connect() as connection:
+        # Another encoding could not store every character. The driver itself always asks for UTF8.
+        encoding = (await connection.exec_driver_sql("SELECT current_setting('server_encoding')")).scalar_one()
+        if encoding != "UTF8":
+            raise StartupError(f"{setting}: the database has the encoding {encoding}: create it with ENCODING 'UTF8'")
+        if not transaction_pooler and await shares_sessions(single, connection):
+            raise pooler_found(setting)
 
 
 async def shares_sessions(engine: AsyncEngine, first: AsyncConnection) -> bool:
@@ -101,11 +92,11 @@ async def shares_sessions(engine: AsyncEngine, first: AsyncConnection) -> bool:
                 if seen[0] == seen[1]:
                     return True
     except DBAPIError as error:
-        if sqlstate_of(error.orig) in POOLER_SQLSTATES:
-            return True
-    # A server with room for a single connection is no pooler.
+        return sqlstate_of(error.orig) in POOLER_SQLSTATES
+    except OSError:  # the server has no room for a second connection, or is slow
+        pass
     return False
 
 
-def pooler_found(setting: str = SETTING) -> StartupError:
+def pooler_found(setting: str) -> StartupError:
     return StartupError(f"{setting}: {POOLER_FOUND}")

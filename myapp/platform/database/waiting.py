@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ..errors import StartupError
 from ..text import error_summary
 from .faults import POOLER_SQLSTATES, is_transient, sqlstate_of
-from .preconditions import pooler_found, sqlite_file_fault
+from .preconditions import check_preconditions, pooler_found, sqlite_file_fault
 from .url import SETTING
 
 PAUSE = 0.2
@@ -30,8 +30,10 @@ SQLITE_LOCKED = {5, 6}
 """SQLite's result codes BUSY and LOCKED: another process has the lock."""
 
 
-async def wait_for_database(engine: AsyncEngine, seconds: float, setting: str = SETTING) -> None:
-    """Wait until the database accepts a connection.
+async def wait_for_database(
+    engine: AsyncEngine, seconds: float, transaction_pooler: bool = False, setting: str = SETTING
+) -> None:
+    """Wait until the database accepts a connection, then check that it is as this service needs it.
 
     Raises StartupError with the reason after ``seconds``, or at once if waiting cannot help: a file that cannot be
     written, wrong credentials, no such database, a certificate that is not trusted.
@@ -44,7 +46,10 @@ async def wait_for_database(engine: AsyncEngine, seconds: float, setting: str = 
         try:
             async with asyncio.timeout(max(deadline - time.monotonic(), 0.1)), engine.connect() as connection:
                 await enable_wal(connection)
+                await check_preconditions(engine, transaction_pooler, setting)
                 return
+        except StartupError:
+            raise
         except Exception as error:
             cause = getattr(error, "orig", None) or error
             if sqlstate_of(cause) in POOLER_SQLSTATES:
