@@ -55,6 +55,9 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
     _trailer_bytes = 0
     _silent_bytes = 0
     """Bytes after a head since the parser last reported anything."""
+    _unparsed_body = 0
+    """Bytes of the body that the parser will not read. httptools 0.9 skips the body of a request that offers to upgrade
+    the connection, such as each POST of Java's HttpClient, and would take it for another request."""
     _refusal: HttpProblem | None = None
     _is_refused = False
     """Whether the refusal was sent."""
@@ -69,7 +72,7 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
             data = self._receive_head(data) if self._in_head else self._receive_rest(data)
 
     def _receive_head(self, data: bytes) -> bytes:
-        """Parse up to the end of the head. Return what comes after it."""
+        """Parse up to the end of the head. Return the bytes after it."""
         found = (self._last_bytes + data).find(END_OF_HEAD)
         end = found + len(END_OF_HEAD) - len(self._last_bytes) if found >= 0 else len(data)
         room = MAX_HEADER_BYTES - self._head_bytes
@@ -82,6 +85,13 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
         return data[len(part) :]
 
     def _receive_rest(self, data: bytes) -> bytes:
+        if self._unparsed_body:
+            part = data[: self._unparsed_body]
+            self._unparsed_body -= len(part)
+            self.on_body(part)
+            if not self._unparsed_body:
+                self.on_message_complete()
+            return data[len(part) :]
         self._silent_bytes += len(data)
         before = self._silent_bytes
         self._in_rest = True
@@ -117,12 +127,16 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._in_head = False
         self._trailer_bytes = self._silent_bytes = 0
+        if self.parser.should_upgrade():
+            self._unparsed_body = int(dict(self.headers).get(b"content-length", 0))
 
     def on_body(self, body: bytes) -> None:
         self._silent_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._unparsed_body:
+            return
         self._in_head = True
         self._head_bytes = self._silent_bytes = 0
         self._last_bytes = b""

@@ -205,6 +205,7 @@ LONG_TARGET = head(20_000, b"GET /" + b"a" * (MAX_TARGET_BYTES - 1) + b" HTTP/1.
 TOO_LONG_TARGET = head(20_000, b"GET /" + b"a" * MAX_TARGET_BYTES + b" HTTP/1.1")
 WITH_BODY = head(200, POST, b"Content-Length: 8\r\n") + b"\r\n\r\n\r\n.."
 IN_CHUNKS = head(200, POST, CHUNKED) + BODY
+UPGRADE = b"%s / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A\r\n"
 STREAMS = {
     "small": (SMALL, [200]),
     "largest": (LARGEST, [200]),
@@ -234,6 +235,10 @@ STREAMS = {
     ),
     "bad chunk": (head(200, POST, CHUNKED) + b"5\r\n.....\r\nzz\r\n", [400]),
     "blank lines first": (b"\r\n\r\n" + SMALL, [200]),
+    "upgrade": (UPGRADE % b"GET" + b"\r\n" + SMALL, [200, 200]),
+    "upgrade and a body": (UPGRADE % b"POST" + b"Content-Length: 3\r\n\r\nabc" + SMALL, [200, 200]),
+    "last of the connection": (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + SMALL, [200]),
+    "HTTP/1.0": (b"GET / HTTP/1.0\r\n\r\n", [200]),
     "only blank lines": (b"\r\n" * 20_000, [431]),
 }
 
@@ -256,6 +261,20 @@ class TestHowBytesArrive:
     async def test_makes_no_difference_wherever_it_is_cut(self, places: list[int], name: str) -> None:
         stream, expected = STREAMS[name]
         assert await statuses(cut(stream, places), pauses=len(places) % 5) == expected
+
+    @pytest.mark.parametrize("pause", [0, 0.05])
+    async def test_of_a_body_after_an_offer_to_upgrade(
+        self, app: FastAPI, tokens: dict[str, str], pause: float
+    ) -> None:
+        """As Java's HttpClient sends it."""
+        body = b'{"name": "Lamp", "price": 0}'
+        fields = f"Authorization: Bearer {tokens['product-manager']}\r\nContent-Type: application/json\r\n"
+        offer = UPGRADE.replace(b"%s /", b"POST /api/v1/products/")
+        head = offer + f"{fields}Content-Length: {len(body)}\r\n\r\n".encode()
+        async with serving(app) as url:
+            parts = [head, body] if pause else [head + body]
+            status, problem = await exchange(url, *parts, pause=pause)
+        assert (status, problem["errors"][0]["pointer"]) == (422, "#/price")
 
     async def test_makes_no_difference_over_a_socket(self, app: FastAPI) -> None:
         request = head(45_000, b"GET /api/v1/health HTTP/1.1")
