@@ -131,6 +131,13 @@ class TestAssets:
         assert "max-age" in response.headers["cache-control"]
         assert response.headers["content-type"].startswith("text/css")
 
+    @pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=9-0", "bytes=99999999-", "bytes=x", "lines=1", ""])
+    async def test_are_sent_whole(self, anonymous: httpx.AsyncClient, asked: str) -> None:
+        whole = await anonymous.get("/docs/swagger-ui.css")
+        response = await anonymous.get("/docs/swagger-ui.css", headers={"Range": asked})
+        assert (response.status_code, response.content) == (200, whole.content)
+        assert response.headers["accept-ranges"] == "none"
+
     @pytest.mark.parametrize("path", ["/docs/../main.py", "/docs/%2e%2e/main.py", "/docs/nothing.js", "/docs/x/y"])
     async def test_are_all_there_is(self, viewer: httpx.AsyncClient, path: str) -> None:
         assert_problem(await viewer.get(path), 404, "route_not_found")
