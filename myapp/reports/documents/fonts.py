@@ -1,8 +1,9 @@
 """The fonts of PDF reports: which one has a character, and the shapes of characters that depend on their neighbours."""
 
+import re
 import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +13,10 @@ FONTS = Path(__file__).parent.parent / "fonts"
 
 LOCK = threading.RLock()
 """Held while fonts are loaded, while text is shaped and while a document is saved: all threads share the fonts."""
+
+
+PRIVATE_USE = re.compile("[\ue000-\uf8ff]")
+ZERO_WIDTH = "\u200b"
 
 
 class Run(NamedTuple):
@@ -37,14 +42,17 @@ class Font:
         return frozenset(code for code in codes if unicodedata.category(chr(code)) != "Cc")
 
     @cached_property
-    def _widths(self) -> dict[int, float]:
+    def _loaded(self) -> Any:
         from reportlab.pdfbase.pdfmetrics import registerFont
-        from reportlab.pdfbase.ttfonts import TTFont
 
         with LOCK:
-            font = TTFont(self._path.stem, self._path)
+            font = readable_font()(self._path.stem, self._path)
             registerFont(font)
-        widths: dict[int, float] = font.face.charWidths
+        return font
+
+    @cached_property
+    def _widths(self) -> dict[int, float]:
+        widths: dict[int, float] = self._loaded.face.charWidths
         return widths
 
     def width(self, text: str) -> float:
@@ -61,10 +69,12 @@ class Font:
         """
         from reportlab.pdfbase.ttfonts import shapeStr
 
-        assert self._widths
+        meanings = self._loaded.meanings
         with LOCK:
             shaped = shapeStr(text, self._path.stem, 1, force=True)
         places = shaped.__shapeData__
+        for code, meaning in glyph_meanings(text, shaped, [place.cluster for place in places]):
+            meanings.setdefault(code, meaning)
         runs: list[Run] = []
         for is_usual, group in groupby(range(len(places)), lambda index: is_usually_placed(places[index])):
             indices = list(group)
@@ -72,6 +82,54 @@ class Font:
             width = sum(places[index].x_advance for index in indices)
             runs.append(Run(self._path.stem, str(part) if is_usual else part, width))
         return runs
+
+
+def glyph_meanings(text: str, glyphs: str, clusters: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Yield the private code of each glyph that has no character of its own, and the part of ``text`` that it shows.
+
+    ``clusters`` has for each glyph the index of the first letter that it belongs to. Several glyphs may belong to the
+    same letters; the first then shows those that no other shows.
+    """
+    starts = sorted(set(clusters))
+    ends = dict(zip(starts, [*starts[1:], len(text)], strict=True))
+    for start in starts:
+        members = [glyph for glyph, cluster in zip(glyphs, clusters, strict=True) if cluster == start]
+        private = [glyph for glyph in members if PRIVATE_USE.match(glyph)]
+        letters = unicodedata.normalize("NFKC", text[start : ends[start]])
+        rest = "".join(letter for letter in letters if letter not in members)
+        for glyph in private:
+            yield ord(glyph), rest or ZERO_WIDTH
+            rest = ""
+
+
+@cache
+def readable_font() -> type[Any]:
+    """Return reportlab's class of fonts, changed so that text can be copied and searched.
+
+    reportlab 5.1.0 writes private codes for glyphs without a character, and a wrong code for characters above U+FFFF.
+    """
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    class ReadableFont(TTFont):  # type: ignore[misc] # reportlab has no types
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.meanings: dict[int, str] = {}
+
+        def addObjects(self, doc: Any) -> None:
+            subsets = self.state[doc].subsets
+            names = [self.getSubsetInternalName(index, doc).removeprefix("/") for index in range(len(subsets))]
+            super().addObjects(doc)
+            fonts = doc.idToObject["BasicFonts"].dict
+            for name, codes in zip(names, subsets, strict=True):
+                stream = doc.idToObject[fonts[name].ToUnicode.name]
+                for place, code in enumerate(codes):
+                    if code in self.meanings or code > 0xFFFF:
+                        meaning = self.meanings.get(code, chr(code)).encode("utf-16-be").hex()
+                        stream.content = stream.content.replace(
+                            f"<{place:02X}> <{code:04X}>", f"<{place:02X}> <{meaning}>"
+                        )
+
+    return ReadableFont
 
 
 def is_usually_placed(place: Any) -> bool:

@@ -51,10 +51,7 @@ class Line(NamedTuple):
 
 
 class SimpleCharacters(dict[int, str]):
-    """A table for str.translate: the character itself, COMPLEX, or REPLACEMENT for what no font has.
-
-    Code points above U+FFFF are replaced too: text that reportlab 5.1.0 writes with them cannot be copied or searched.
-    """
+    """A table for str.translate: the character itself, COMPLEX, or REPLACEMENT for what no font has."""
 
     def __init__(self, font: Font) -> None:
         super().__init__({ord(blank): " " for blank in "\t\n\r\v\f\x85\xa0\u2028\u2029"})
@@ -68,7 +65,7 @@ class SimpleCharacters(dict[int, str]):
         character = chr(code)
         if code in INVISIBLE:
             return COMPLEX
-        if code > 0xFFFF or unicodedata.category(character) in ("Cc", "Cs"):
+        if unicodedata.category(character) in ("Cc", "Cs", "Co"):
             return REPLACEMENT
         if code in self._font.characters:
             return COMPLEX if is_shaped(character) else character
