@@ -48,6 +48,6 @@ async def test_an_address_that_is_none_is_told_of(
 ) -> None:
     assert (await register(app, issuer, email="ada at example.com")).status_code == 200
     (delivery,) = await deliver(container, "welcome-mail")
-    assert delivery.state == "dead"
+    assert (delivery.state, delivery.attempts) == ("dead", 1)
     assert delivery.error == "MailRefusedError: 'ada at example.com' is not a mail address"
     assert not mail_server.received

@@ -181,6 +181,14 @@ class TestQueue:
         assert host.queues().items() >= {(queue, "quorum"), (f"{queue}-c", "classic")}
 
 
+def test_celery_still_limits_the_channel_of_a_queue_whose_type_it_does_not_know(host: VirtualHost, queue: str) -> None:
+    """As soon as this fails with RabbitMQ 3, ``PerConsumerConnection`` can go."""
+    with Connection(host.url()) as connection:
+        connection.connect()
+        if connection.connection.server_properties["version"].startswith("3."):
+            assert not connection.qos_semantics_matches_spec
+
+
 class TestRefusal:
     """The broker answers, but waiting cannot help."""
 
