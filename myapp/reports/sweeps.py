@@ -6,8 +6,13 @@ import uuid
 from typing import ClassVar
 
 from pico_ioc import component
+from pico_sqlalchemy import Sort
 
+from ..platform.context.request_id import set_request_id
+from ..platform.events.history import EventHistory
+from ..platform.lists import page_request
 from ..platform.outbox.sweeps import Sweep
+from .events import ReportRequested
 from .files import ReportFiles
 from .queue import ReportQueue
 from .settings import ReportsSettings
@@ -27,19 +32,27 @@ class LeftBehindSweep(Sweep):
 
     interval: ClassVar[float] = 5.0
 
-    def __init__(self, states: ReportStates, queue: ReportQueue) -> None:
+    def __init__(self, states: ReportStates, queue: ReportQueue, history: EventHistory) -> None:
         self._states = states
         self._queue = queue
+        self._history = history
 
     async def sweep(self) -> None:
         sent: list[uuid.UUID] = []
         try:
             for report_id in await self._states.requeue_abandoned(LIMIT):
+                set_request_id(await self._request_id(report_id))  # for the log lines of the worker
                 await self._queue.send(str(report_id))
                 sent.append(report_id)
         finally:
+            set_request_id(None)
             if sent:
                 await self._states.mark_sent(sent)
+
+    async def _request_id(self, report_id: uuid.UUID) -> str | None:
+        aggregate, types, first = ReportRequested.aggregate, [ReportRequested.type], page_request(1, 1, [Sort("id")])
+        found = await self._history.find_of_aggregate(aggregate, str(report_id), types, first)
+        return found.content[0].request_id if found.content else None
 
 
 @component

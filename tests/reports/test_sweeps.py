@@ -24,6 +24,9 @@ from ..databases import free_port
 from ..fixture_types import Ask, HasFile, Make, Rewrite, StartContainer
 from .conftest import ORDER, QUICK, REPORTS, STORAGE_DOWN, rewrite_in
 
+REQUEST_IDS: dict[str, str] = {}
+"""The request id of each report that ``drain_queue`` has found."""
+
 
 def drain_queue(broker: str) -> list[str]:
     """Empty the queue and return the ids of its reports."""
@@ -35,6 +38,7 @@ def drain_queue(broker: str) -> list[str]:
             except queue.Empty:
                 return found
             found.append(message.payload[0][0])
+            REQUEST_IDS[message.payload[0][0]] = message.headers["request_id"]
             message.ack()
 
 
@@ -94,6 +98,17 @@ class TestWaiting:
 
 
 class TestLeftBehind:
+    async def test_belongs_to_its_request_still(
+        self, container: PicoContainer, manager: httpx.AsyncClient, rewrite: Rewrite, queued: Callable[[], list[str]]
+    ) -> None:
+        await manager.post("/api/v1/products/", json={"name": "Lamp", "price": 9.5})
+        report = (await manager.post(REPORTS, json=ORDER, headers={"X-Request-ID": "the-request"})).json()
+        await rewrite(report, lease_until=utc_now())
+        queued()
+        await container.get(LeftBehindSweep).sweep()
+        assert queued() == [report["id"]]
+        assert REQUEST_IDS[report["id"]] == "the-request"
+
     @pytest.mark.parametrize("state", ["queued", "running"])
     async def test_is_queued_again(
         self,

@@ -129,7 +129,7 @@ class TestDisturbed:
         worker = start_worker(settings | absent_storage)
         set_request_id("the-request")
         report = await reports.request()
-        failed = await reports.wait_until(report, "done", "failed")
+        failed = await reports.wait_until(report, "done", "failed", seconds=120)
         assert (failed.state, failed.attempts) == ("failed", 4)
         assert failed.error == "The storage does not answer at the moment."
         assert await reports.count_events(report, "report.failed") == 1
