@@ -169,7 +169,7 @@ class TestName:
             None,
             "key",
         ],
-        ids=str,
+        ids=range(13),  # the keys are new in each process
     )
     async def test_keys_that_verify_nothing_here_do_not_count(self, own_issuer: Issuer, beside: Any) -> None:
         own_issuer.published = [beside, jwk_of(RSA_KEY), beside]
