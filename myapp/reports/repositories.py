@@ -104,11 +104,11 @@ class ReportRepository:
         )
         return (await get_session(self._manager).scalars(statement)).all()
 
-    async def mark_sent(self, ids: Collection[uuid.UUID], until: datetime) -> None:
+    async def mark_sent(self, ids: Collection[uuid.UUID], until: datetime, requeued_at: datetime) -> None:
         """Give the workers time until ``until`` to begin these reports."""
         statement = (
             update(Report)
-            .where(Report.id.in_(ids), Report.state == "queued")
+            .where(Report.id.in_(ids), Report.state == "queued", Report.updated_at <= requeued_at)
             .values(lease_until=until, updated_at=Report.updated_at)
             .execution_options(synchronize_session=False)
         )

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pico_ioc import component
@@ -91,8 +91,10 @@ class ReportStates:
         return await self._repo.requeue_abandoned(now, now + timedelta(seconds=self._settings.retry_pause), limit)
 
     @transactional
-    async def mark_sent(self, report_ids: Collection[uuid.UUID]) -> None:
-        await self._repo.mark_sent(report_ids, utc_now() + timedelta(seconds=self._settings.requeue_after))
+    async def mark_sent(self, report_ids: Collection[uuid.UUID], requeued_at: datetime) -> None:
+        """Give the workers time. A report that was tried since ``requeued_at`` keeps the time of its next attempt."""
+        until = utc_now() + timedelta(seconds=self._settings.requeue_after)
+        await self._repo.mark_sent(report_ids, until, requeued_at)
 
     @transactional(read_only=True)
     async def count_waiting(self, seconds: float) -> tuple[int, float]:

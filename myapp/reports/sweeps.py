@@ -9,6 +9,7 @@ from pico_ioc import component
 from pico_sqlalchemy import Sort
 
 from ..platform.context.request_id import set_request_id
+from ..platform.database.types import utc_now
 from ..platform.events.history import EventHistory
 from ..platform.lists import page_request
 from ..platform.outbox.sweeps import Sweep
@@ -39,15 +40,18 @@ class LeftBehindSweep(Sweep):
 
     async def sweep(self) -> None:
         sent: list[uuid.UUID] = []
+        requeued_at = utc_now()
         try:
-            for report_id in await self._states.requeue_abandoned(LIMIT):
+            abandoned = await self._states.requeue_abandoned(LIMIT)
+            requeued_at = utc_now()
+            for report_id in abandoned:
                 set_request_id(await self._request_id(report_id))  # for the log lines of the worker
                 await self._queue.send(str(report_id))
                 sent.append(report_id)
         finally:
             set_request_id(None)
             if sent:
-                await self._states.mark_sent(sent)
+                await self._states.mark_sent(sent, requeued_at)
 
     async def _request_id(self, report_id: uuid.UUID) -> str | None:
         aggregate, types, first = ReportRequested.aggregate, [ReportRequested.type], page_request(1, 1, [Sort("id")])
