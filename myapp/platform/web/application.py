@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.telemetry import TelemetryConfig
 from pico_fastapi.middleware import PicoScopeMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .dispatch import application_of, with_known_query
@@ -21,8 +22,8 @@ class ProductsApp(FastAPI):
     """FastAPI that calls the route which the request middleware has found.
 
     FastAPI 0.165 would search an included router twice, and pass each request through four layers that our own replace:
-    they answer errors, bound the body, and have nothing to close. With telemetry, FastAPI searches the routes itself,
-    since its spans are named there.
+    they answer unexpected errors, bound the body, and have nothing to close. With telemetry, FastAPI searches the
+    routes itself, since its spans are named there.
     """
 
     has_telemetry = False
@@ -32,7 +33,8 @@ class ProductsApp(FastAPI):
         super().add_middleware(replaced, *args, **kwargs)
 
     def build_middleware_stack(self) -> ASGIApp:
-        app: ASGIApp = self.call_target
+        handlers = {kind: handler for kind, handler in self.exception_handlers.items() if kind not in (500, Exception)}
+        app: ASGIApp = ExceptionMiddleware(self.call_target, handlers, self.debug)
         for middleware in reversed(self.user_middleware):
             app = middleware.cls(app, *middleware.args, **middleware.kwargs)
         return app

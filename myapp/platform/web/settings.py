@@ -15,7 +15,7 @@ APP_SCHEMES = ("app", "capacitor", "ionic", "tauri", "vscode-webview")
 """Schemes of applications that are browsers inside. Those of browser extensions end in ``-extension``."""
 
 HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
-ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)*")
+ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[\w.~!$&'()*+,;=:@-]+)*")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 

@@ -130,7 +130,7 @@ def test_proxies_are_addresses_and_networks(file: Path, given: list[str], meant:
         ("trusted_proxies", "10.0.0.1"),
         *[("cors_headers", [value]) for value in ("", "X Tenant", "X-A, X-B", "X-A:", "X-\u00dc", "X-A\r\nX-B")],
         *[("root_path", value) for value in ("shop", "/sh op", "//shop", "/a//b", "/../x", "/a/.", "/shop?x", "/a#b")],
-        *[("root_path", value) for value in ("https://shop.example.com/shop", "/caf\u00e9", "/%73hop", "/a\nb")],
+        *[("root_path", value) for value in ("https://shop.example.com/shop", "/%73hop", "/a\nb")],
         *[("public_url", value) for value in ("", "shop.example.com", "https://", "https:///x", "ftp://shop.example")],
         *[("public_url", value) for value in ("https://ann:s3cret@", "https://s.example/?a=b", "https://s.example/#a")],
         *[("public_url", value) for value in ("https://s.example:x", "https://s.example:99999", "https://s .example")],
