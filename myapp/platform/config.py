@@ -29,7 +29,22 @@ Seconds = Annotated[float, Field(gt=0)]
 DISTRIBUTION = "products-api"
 """The installed package. `fastapi.version` defaults to its version, so that pyproject.toml alone has the number."""
 
+LITERALS = "literals"
+"""The key, beside the sections, of texts that pico-ioc must not interpolate."""
+
+TEMPLATE = "${"
+
 SQLITE_PREFIX = "sqlite+aiosqlite:///"
+
+
+@dataclasses.dataclass(frozen=True)
+class Literal:
+    """A text that pico-ioc does not recognise as one."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class SettingsSource(TreeSource):
@@ -53,6 +68,21 @@ class SettingsSource(TreeSource):
         self._env_prefix = env_prefix
 
     def get_tree(self) -> Mapping[str, Any]:
+        """Return the settings for pico-ioc, which replaces ``${ENV:NAME}`` and ``${ref:KEY}`` in every text.
+
+        A variable of the environment is no template: a password keeps such signs. Its text stands apart, and pico-ioc
+        puts it in without looking at it again.
+        """
+        tree = self._settings()
+        literals: dict[str, Literal] = {}
+        for keys, _ in self._environment():
+            value = tree[keys[0]].get(keys[1])
+            if isinstance(value, str) and TEMPLATE in value:
+                literals[name := "_".join(keys)] = Literal(value)
+                tree[keys[0]][keys[1]] = f"${{ref:{LITERALS}.{name}}}"
+        return tree | ({LITERALS: literals} if literals else {})
+
+    def _settings(self) -> dict[str, Any]:
         tree = self._read_yaml()
         if unknown := sorted(set(tree) - set(self._sections)):
             raise ConfigurationError(f"{unknown[0]}: unknown section in {self._path.name}")
@@ -75,7 +105,7 @@ class SettingsSource(TreeSource):
         """Return one section's settings, without a container. Raises StartupError."""
         name = next(name for name, known in self._sections.items() if known is section)
         try:
-            return section(**self.get_tree().get(name, {}))
+            return section(**self._settings().get(name, {}))
         except ConfigurationError as error:
             raise StartupError(str(error)) from error
 

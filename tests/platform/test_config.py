@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import pytest
+from pico_ioc.config_runtime import ConfigResolver
 from pico_ioc.exceptions import ConfigurationError
 
 from myapp.boot import ROOT, SECTIONS, settings_of
@@ -15,6 +16,7 @@ from myapp.platform.auth.settings import AuthSettings
 from myapp.platform.config import SettingsSource
 from myapp.platform.database.engine import EngineSettings
 from myapp.platform.errors import StartupError
+from myapp.platform.mail.settings import MailSettings
 from myapp.platform.web.settings import WebSettings
 from myapp.products.settings import ProductsSettings
 
@@ -161,6 +163,17 @@ class TestEnvironment:
         monkeypatch.setenv("SECTION__KEY", value)
         tree = SettingsSource(tmp_path / "application.yaml", {"section": section}).get_tree()
         assert tree["section"]["key"] == expected
+
+    @pytest.mark.parametrize("value", ["a${ENV:HOME}b", "${ENV:NO_SUCH_VARIABLE}", "${ref:web.log_level}", "${", "$a"])
+    def test_a_text_is_no_template(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        """pico-ioc would put other values in. In the file it may."""
+        monkeypatch.setenv("MAIL__PASSWORD", value)
+        monkeypatch.setenv("OTHER_NAME", "from the environment")
+        (tmp_path / "application.yaml").write_text("mail: {username: '${ENV:OTHER_NAME}'}", encoding="utf-8")
+        source = SettingsSource(tmp_path / "application.yaml", SECTIONS)
+        mail = ConfigResolver((source,)).subtree("mail")
+        assert (mail["username"], mail["password"]) == ("from the environment", value)
+        assert source.settings(MailSettings).password == value
 
     def test_a_key_below_a_mapping(self, read: Read) -> None:
         tree = read("", AUTH__PERMISSIONS__VIEWER='["a:b"]', FASTAPI__TELEMETRY__AUTO_CONFIGURE="false")
