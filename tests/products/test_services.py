@@ -192,6 +192,19 @@ class TestErrors:
         assert found.version >= 1 + len(done)
         assert (await service.update(product.id, {"stock": 100})).version == found.version + 1
 
+    async def test_a_cancelled_call_leaves_no_lock_while_somebody_holds_its_traceback(
+        self, service: ProductService
+    ) -> None:
+        product = await service.create(LAMP)
+        held: list[object] = []
+        for round in range(25):
+            tasks = [asyncio.create_task(service.update(product.id, {"stock": 10 * round + n})) for n in range(8)]
+            await asyncio.sleep(round * 0.0003)  # somewhere between the first statement and the commit
+            for task in tasks:
+                task.cancel()
+            held += await asyncio.gather(*tasks, return_exceptions=True)
+            await service.update(product.id, {"stock": 1000 + round})
+
 
 class TestReads:
     async def test_need_no_caller(self, service: ProductService) -> None:

@@ -1,6 +1,8 @@
 """The SQLAlchemy engine: supported databases, time limits, and settings of each new connection."""
 
+import sqlite3
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, repeat
 from typing import Annotated, Any
@@ -95,6 +97,7 @@ def create_engine(database: DatabaseSettings, settings: EngineSettings) -> Async
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", enforce_foreign_keys)
         event.listen(engine.sync_engine, "begin", begin_immediate)
+        event.listen(engine.sync_engine, "invalidate", roll_back)
     else:
         event.listen(engine.sync_engine, "checkout", discard_closed)
         if not settings.transaction_pooler:
@@ -111,6 +114,16 @@ def begin_immediate(connection: Connection) -> None:
     """Take SQLite's write lock at the beginning, so that no row changes between a transaction's read and its write."""
     if not connection.get_execution_options().get(READ_ONLY):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def roll_back(connection: Any, _record: object, _error: object) -> None:
+    """End the transaction of a connection that is given up, as the one of a cancelled call is.
+
+    Python 3.11 closes an SQLite connection when the last cursor is gone, and a traceback can hold one. The write lock
+    would stay as long.
+    """
+    with suppress(sqlite3.Error, ValueError):  # ValueError: the connection is closed
+        connection.run_async(lambda driver: driver.rollback())
 
 
 def discard_closed(connection: Any, _record: object, _proxy: object) -> None:
