@@ -197,9 +197,9 @@ class TestErrors:
     ) -> None:
         product = await service.create(LAMP)
         held: list[object] = []
-        for round in range(25):
+        for round in range(80):
             tasks = [asyncio.create_task(service.update(product.id, {"stock": 10 * round + n})) for n in range(8)]
-            await asyncio.sleep(round * 0.0003)  # somewhere between the first statement and the commit
+            await asyncio.sleep(round % 40 * 0.0002)  # somewhere between the first statement and the commit
             for task in tasks:
                 task.cancel()
             held += await asyncio.gather(*tasks, return_exceptions=True)

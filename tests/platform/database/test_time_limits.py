@@ -98,7 +98,7 @@ class TestSettings:
     async def test_a_limit_that_is_too_small_to_count_is_not_switched_off(self, own_url: str) -> None:
         sessions = session_manager(own_url, command_timeout=0.0001)
         try:
-            with pytest.raises(DatabaseUnavailableError):  # noqa: PT012 - the transaction ends with the block
+            with pytest.raises(DatabaseUnavailableError):
                 async with sessions.transaction(read_only=True) as session:
                     await session.execute(text("SELECT pg_sleep(60)"))
         finally:
