@@ -1,4 +1,4 @@
-"""Checks that both services give the same answers, before their speed is compared."""
+"""Checks that all services give the same answers, before their speed is compared."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,7 @@
 """Fold the names of products anew, for searches and for lists by name
 
 The columns ``name_search`` and ``name_sort`` are computed by the live ``fold`` and ``sort_key``, because they must be
-what this release computes for queries and for later writes. Release 1.0 may read and write all the time. It knows
+what this release computes for queries and for later writes. An older release may read and write all the time. It knows
 neither column, so ``name_search`` is UNFOLDED for the names that it writes: by default for new products, by a trigger
 for changed names. A sweep of the API folds these within seconds. Versions, times and ``name_folded`` stay.
 
@@ -42,7 +42,7 @@ NEXT = (
     .order_by(PRODUCTS.c.id)
     .limit(BATCH)
 )
-# The name again: release 1.0 may have changed it since it was read.
+# The name again: an older release may have changed it since it was read.
 SET_ONE = (
     sa.update(PRODUCTS)
     .where(PRODUCTS.c.id == sa.bindparam("an_id"), PRODUCTS.c.name == sa.bindparam("a_name"))

@@ -40,7 +40,7 @@ NEXT = (
     .order_by(USERS.c.id)
     .limit(BATCH)
 )
-# The name again: release 1.0 may have changed it since it was read.
+# The name again: an older release may have changed it since it was read.
 SET = (
     sa.update(USERS)
     .where(USERS.c.id == sa.bindparam("an_id"), sa.func.coalesce(USERS.c.name, "") == sa.bindparam("a_name"))

@@ -10,6 +10,8 @@ Revision: 0013, after 0012
 import sqlalchemy as sa
 from alembic import op
 
+from myapp.platform.database.online_schema import lock_table
+
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -32,10 +34,11 @@ SQLITE_TRIGGERS = {
     "UPDATE product_counts SET active = active - old.active, inactive = inactive - NOT old.active; END",
 }
 
-# A statement trigger, so that a bulk change is one change of the counts. Each session has a row of its own, as long as
-# no more than 16 write at the same time.
+# A statement trigger, so that a bulk change is one change of the counts. It takes a row that no open transaction has
+# changed, and adds one if there is none: a writer never waits for another. It has the rights of the role that migrates,
+# so that other roles need none to change the counts.
 FUNCTION = f"""
-CREATE FUNCTION count_products() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION count_products() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   gained_active bigint := 0;
   gained_inactive bigint := 0;
@@ -54,7 +57,12 @@ BEGIN
   END IF;
   IF gained_active <> 0 OR gained_inactive <> 0 THEN
     UPDATE product_counts SET active = active + gained_active, inactive = inactive + gained_inactive
-    WHERE slot = pg_backend_pid() % {SLOTS};
+    WHERE slot =
+      (SELECT slot FROM product_counts ORDER BY (slot + pg_backend_pid()) % {SLOTS} LIMIT 1 FOR UPDATE SKIP LOCKED);
+    IF NOT FOUND THEN
+      INSERT INTO product_counts (slot, active, inactive)
+      VALUES (nextval('product_counts_slot'), gained_active, gained_inactive);
+    END IF;
   END IF;
   RETURN NULL;
 END $$
@@ -71,7 +79,7 @@ def upgrade() -> None:
     is_sqlite = op.get_context().dialect.name == "sqlite"
     op.create_table(
         "product_counts",
-        sa.Column("slot", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("slot", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("active", sa.BigInteger(), nullable=False),
         sa.Column("inactive", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("slot", name="pk_product_counts"),
@@ -81,9 +89,10 @@ def upgrade() -> None:
         for name, definition in SQLITE_TRIGGERS.items():
             op.execute(f"CREATE TRIGGER {name} {definition}")
         return
-    op.execute("LOCK TABLE products IN SHARE ROW EXCLUSIVE MODE")
+    lock_table(op.get_bind(), "products", "SHARE ROW EXCLUSIVE")
     op.execute(COUNT)
     op.execute(f"INSERT INTO product_counts SELECT slot, 0, 0 FROM generate_series(1, {SLOTS - 1}) AS slot")
+    op.execute(f"CREATE SEQUENCE product_counts_slot START {SLOTS}")
     op.execute(FUNCTION)
     for name, definition in POSTGRESQL_TRIGGERS.items():
         op.execute(f"CREATE TRIGGER {name} {definition} FOR EACH STATEMENT EXECUTE FUNCTION count_products()")
@@ -95,4 +104,5 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER {name}" if is_sqlite else f"DROP TRIGGER {name} ON products")
     if not is_sqlite:
         op.execute("DROP FUNCTION count_products()")
+        op.execute("DROP SEQUENCE product_counts_slot")
     op.drop_table("product_counts")

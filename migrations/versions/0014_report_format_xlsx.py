@@ -1,16 +1,21 @@
 """Reports may be workbooks
 
-The constraint becomes wider, so a release that knows only the old formats works as before.
+An older release cannot read a report in this format: its lists of reports fail as long as one is there, and its workers
+write it as CSV. Ask for workbooks when its processes have stopped.
 
 Revision: 0014, after 0013
 """
 
 from alembic import op
 
+from myapp.platform.database.online_schema import alter
+
 revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None
+
+NAME = "ck_reports_format"
 
 
 def upgrade() -> None:
@@ -23,6 +28,12 @@ def downgrade() -> None:
 
 
 def allow(formats: str) -> None:
-    with op.batch_alter_table("reports") as reports:  # SQLite can only build the table anew
-        reports.drop_constraint("ck_reports_format", type_="check")
-        reports.create_check_constraint("ck_reports_format", f"format IN ({formats})")
+    if op.get_context().dialect.name == "sqlite":
+        with op.batch_alter_table("reports") as reports:  # SQLite can only build the table anew
+            reports.drop_constraint(NAME, type_="check")
+            reports.create_check_constraint(NAME, f"format IN ({formats})")
+        return
+    replace = f"DROP CONSTRAINT IF EXISTS {NAME}, ADD CONSTRAINT {NAME} CHECK (format IN ({formats})) NOT VALID"
+    with op.get_context().autocommit_block():
+        alter(op.get_bind(), f"ALTER TABLE reports {replace}")
+        op.execute(f"ALTER TABLE reports VALIDATE CONSTRAINT {NAME}")

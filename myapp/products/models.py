@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, Row, SmallInteger, String, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, Row, String, text
 from sqlalchemy.orm import deferred, validates
 
 from ..platform.database.columns import BOOKKEEPING, sortable
@@ -15,7 +15,7 @@ from ..platform.fold import MAX_FOLD, MAX_SORT_KEY, fold, sort_key
 from ..platform.text import fold_case
 
 UNFOLDED = "UNFOLDED"
-"""``name_search`` of a product whose name release 1.0 has written. A fold has no capital letters."""
+"""``name_search`` of a product whose name an older release has written. A fold has no capital letters."""
 IS_UNFOLDED = f"name_search = '{UNFOLDED}'"
 """Not a bind parameter: an index is for products with exactly this condition."""
 
@@ -40,8 +40,8 @@ def case_folded(context: Any) -> str:
 class Product(AppBase):
     """``version`` counts the updates that changed a value.
 
-    ``name_search`` is the folded name, in which searches look. Lists by name are sorted by ``name_sort``. Release 1.0
-    searches and sorts by ``name_folded``; the release after next removes it. Reads load none of the three.
+    ``name_search`` is the folded name, in which searches look. Lists by name are sorted by ``name_sort``. An older
+    release searches and sorts by ``name_folded``; the release after next removes it. Reads load none of the three.
     """
 
     __tablename__ = "products"
@@ -95,8 +95,8 @@ class Product(AppBase):
         if self.__dict__.get("name") != name:
             self.name_folded = fold_case(name)
             folded = fold(name)
-            # A trigger assumes that release 1.0 has changed the name if the folded name stays. A blank at its end, or
-            # none, makes a difference to the trigger and none to a search.
+            # A trigger assumes that an older release has changed the name if the folded name stays. A blank at its end,
+            # or none, makes a difference to the trigger and none to a search.
             self.name_search = f"{folded} " if self.__dict__.get("name_search") == folded else folded
             self.name_sort = sort_key(folded)
         return name
@@ -110,8 +110,8 @@ class ProductCount(AppBase):
     """The number of products: the sum over all rows. Triggers keep it (migration 0013), so it is always exact."""
 
     __tablename__ = "product_counts"
-    __table_args__ = ({"info": {RIGHTS: ("SELECT", "UPDATE")}},)
+    __table_args__ = ({"info": {RIGHTS: ("SELECT",)}},)
 
-    slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    slot: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     active: Mapped[int] = mapped_column(BigInteger, nullable=False)
     inactive: Mapped[int] = mapped_column(BigInteger, nullable=False)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
     table,
+    text,
     update,
 )
 from sqlalchemy.orm import undefer
@@ -50,7 +51,7 @@ NAME_INDEX = table("product_names_search", column("rowid", Integer), column("pro
 """SQLite's index for parts of names (migration 0010): an FTS5 table. Its rowid is the id of the product."""
 
 IS_UNFOLDED = Product.name_search == literal_column(f"'{UNFOLDED}'")
-"""Release 1.0 has written the name, so only ``name_folded`` is right. A partial index has exactly this condition."""
+"""An older release has written the name: only ``name_folded`` is right. A partial index has exactly this condition."""
 
 NEXT_UNFOLDED = (
     select(Product.id, Product.name)
@@ -144,13 +145,24 @@ class ProductRepository:
         found = (await get_session(self._manager).execute(select(*totals))).one()
         return {"active": (found[0], found[1]), "all": (found[2], found[3])}
 
+    async def recount(self) -> None:
+        """Count all products, and set the numbers that the database keeps. Writers of products wait."""
+        session = get_session(self._manager)
+        if not self._is_sqlite:
+            await session.execute(text("LOCK TABLE products IN SHARE ROW EXCLUSIVE MODE"))
+        active, inactive = (func.count().filter(condition) for condition in (Product.active, ~Product.active))
+        counted = (await session.execute(select(active, inactive))).one()
+        await session.execute(update(ProductCount).values(active=0, inactive=0))
+        first = update(ProductCount).where(ProductCount.slot == 0)
+        await session.execute(first.values(active=counted[0], inactive=counted[1]))
+
     async def find_after(self, after_id: int, limit: int, *, include_inactive: bool) -> Sequence[ProductRecord]:
         """Return up to ``limit`` products with a higher id, sorted by id."""
         statement = AFTER_ID if include_inactive else AFTER_ID.where(Product.active)
         return await fetch_records(get_session(self._manager), statement, {"after_id": after_id, "limit": limit})
 
     async def has_unfolded(self) -> bool:
-        """Return whether release 1.0 has written a name that is not folded yet."""
+        """Return whether an older release has written a name that is not folded yet."""
         return await get_session(self._manager).scalar(select(Product.id).where(IS_UNFOLDED).limit(1)) is not None
 
     async def fold_unfolded(self, limit: int) -> int:

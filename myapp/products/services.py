@@ -74,6 +74,11 @@ class ProductService:
         """
         return await self._repo.counts()
 
+    @transactional
+    async def recount(self) -> None:
+        """Set the numbers that the database keeps to what is counted now."""
+        await self._repo.recount()
+
     @transactional(read_only=True)
     async def list_paged(
         self, page: int, page_size: int, filters: ProductFilter = NO_FILTERS, sort: Sequence[Sort] = ()
@@ -139,7 +144,7 @@ class ProductService:
 
 @component
 class FoldedNames:
-    """Folds the names that processes of release 1.0 write while both releases run."""
+    """Folds the names that processes of an older release write while both releases run."""
 
     def __init__(self, repo: ProductRepository) -> None:
         self._repo = repo

@@ -10,7 +10,7 @@ from .services import FoldedNames
 
 @component
 class UnfoldedNamesSweep(Sweep):
-    """Folds the names that processes of release 1.0 have written. Until then, searches ignore only their case."""
+    """Folds the names that processes of an older release have written. Until then, searches ignore only their case."""
 
     interval: ClassVar[float] = 2.0
     batch_size: ClassVar[int] = 1000  # per transaction: on SQLite it blocks all other writers

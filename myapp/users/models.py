@@ -15,7 +15,7 @@ from ..platform.fold import MAX_SORT_KEY, fold, sort_key
 from ..platform.text import fold_case
 
 UNFOLDED = "UNFOLDED"
-"""``search_fold`` of a user whose name release 1.0 has written. A fold has no capital letters."""
+"""``search_fold`` of a user whose name an older release has written. A fold has no capital letters."""
 IS_UNFOLDED = f"search_fold = '{UNFOLDED}'"
 
 
@@ -25,7 +25,7 @@ def default_search_text(context: Any) -> str:
 
 
 def search_text_of(email: str | None, name: str | None) -> str:
-    """Return the text in which release 1.0 searches."""
+    """Return the text in which an older release searches."""
     return fold_case(f"{email or ''}\n{name or ''}")
 
 
@@ -57,7 +57,7 @@ SortKey = String(MAX_SORT_KEY).with_variant(String(MAX_SORT_KEY, collation="C"),
 class User(AppBase):
     """``subject`` is the claim ``sub`` of the user's tokens. ``version`` counts the updates that changed a value.
 
-    Searches look in ``search_fold``. Release 1.0 looks in ``search_text``; the release after next removes it.
+    Searches look in ``search_fold``. An older release looks in ``search_text``; the release after next removes it.
     """
 
     __tablename__ = "users"

@@ -18,7 +18,7 @@ from .models import UNFOLDED, User, search_fold_of, sort_key_of
 from .schemas import UserFilter
 
 IS_UNFOLDED = User.search_fold == literal_column(f"'{UNFOLDED}'")
-"""Release 1.0 has written the user, so only ``search_text`` is right. A partial index has exactly this condition."""
+"""An older release has written the user: only ``search_text`` is right. A partial index has exactly this condition."""
 
 NEXT_UNFOLDED = (
     select(User.id, User.email, User.name)
@@ -97,7 +97,7 @@ class UserRepository:
         return await fetch_page(get_session(self._manager), User, self._filtered(filters), page)
 
     async def has_unfolded(self) -> bool:
-        """Return whether release 1.0 has written a user that is not folded yet."""
+        """Return whether an older release has written a user that is not folded yet."""
         return await get_session(self._manager).scalar(select(User.id).where(IS_UNFOLDED).limit(1)) is not None
 
     async def fold_unfolded(self, limit: int) -> int:

@@ -128,7 +128,7 @@ class UserService:
 
 @component
 class FoldedUsers:
-    """Folds the texts of users that processes of release 1.0 write while both releases run."""
+    """Folds the texts of users that processes of an older release write while both releases run."""
 
     def __init__(self, repo: UserRepository) -> None:
         self._repo = repo

@@ -10,7 +10,7 @@ from .services import FoldedUsers
 
 @component
 class UnfoldedUsersSweep(Sweep):
-    """Folds the texts of users that processes of release 1.0 have written."""
+    """Folds the texts of users that processes of an older release have written."""
 
     interval: ClassVar[float] = 2.0
     batch_size: ClassVar[int] = 1000  # per transaction: on SQLite it blocks all other writers

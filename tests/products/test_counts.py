@@ -120,3 +120,20 @@ async def test_a_wrong_number_is_found_and_is_the_total_of_pages_without_filters
     assert "active products: 1 (WRONG, the database keeps 6)" in capsys.readouterr().out
     assert (await service.list_paged(1, 10)).total_elements == 6
     assert (await service.list_paged(1, 10, ProductFilter(search="lamp"))).total_elements == 1
+    assert await print_counts(service, repair=True)
+    assert "counted anew" in capsys.readouterr().out
+    await service.create({"name": "Lamp", "price": 1})
+    assert await service.counts() == {"active": (2, 2), "all": (2, 2)}
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_an_open_transaction_of_somebody_else_stops_nobody(start: StartContainer, database_url: str) -> None:
+    """It holds one row of the numbers. Twenty sessions, more than there are rows, create products meanwhile."""
+    container = start({"DATABASE__URL": database_url, "DATABASE__POOL_SIZE": "20", "EVENTS__RELAY": "false"})
+    service = container.get(ProductService)
+    product = await service.create({"name": "Lamp", "price": 1})
+    async with container.get(SessionManager).engine.connect() as other:
+        await other.execute(delete(Product).where(Product.id == product.id))
+        await asyncio.gather(*(service.create({"name": "Lamp", "price": 1}) for _ in range(40)))
+        await other.rollback()
+    assert await service.counts() == {"active": (41, 41), "all": (41, 41)}

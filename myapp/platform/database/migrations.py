@@ -222,10 +222,5 @@ def lock(connection: Connection) -> None:
     connection.commit()
 
 
-def current_revision(connection: Connection) -> str | None:
-    """Return the revision of the database's schema, or None for an empty database."""
-    return next(iter(revisions_of(connection)), None)
-
-
 def unusable_migrations(error: CommandError) -> StartupError:
     return StartupError(f"database.migrations_target (DATABASE__MIGRATIONS_TARGET): {error}")

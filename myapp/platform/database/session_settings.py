@@ -4,6 +4,7 @@ They are set by statements, because a pooler such as PgBouncer refuses to connec
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from sqlalchemy import Engine, event
 
 from ..errors import DatabaseUnavailableError
 from .url import DatabaseAddress
+
+OPTION_NAME = re.compile(r"(?:-c\s*|--)([\w.-]+)=")
+"""The name of a setting in the parameter ``options`` of a URL, such as ``-c lock_timeout=5s``."""
 
 NO_TIME_LIMITS = {"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 """For a connection that migrates, whatever the limits of the role or of the database."""
@@ -50,7 +54,8 @@ def milliseconds(seconds: float) -> str:
 
 def set_for_sessions(engine: Engine, address: DatabaseAddress, settings: Mapping[str, str]) -> None:
     """Give ``settings`` to each new connection of ``engine``, but those that the URL of the database sets itself."""
-    given = str(address.arguments.get("server_settings", ""))
+    options = str(address.arguments.get("server_settings", {}).get("options", ""))
+    given = {name.replace("-", "_") for name in OPTION_NAME.findall(options)}
     statements = "; ".join(f"SET {name} = '{value}'" for name, value in settings.items() if name not in given)
 
     def set_all(connection: Any, _record: object) -> None:

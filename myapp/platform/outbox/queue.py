@@ -79,11 +79,15 @@ class DeliveryQueue:
         does not block later events of its aggregate. ``progress`` replaces the stored one, unless it is None.
         """
         values: dict[str, Any] = {"error": replace_unstorable(reason)[:MAX_ERROR]}
+        dies = permanent or claim.attempt >= self._settings.max_attempts
         if progress is not None:
+            # A dead letter forgets the parts that failed for good: if it is redelivered, they are open again.
             values["progress"] = {
-                part: failure and replace_unstorable(failure)[:MAX_ERROR] for part, failure in progress.items()
+                part: failure and replace_unstorable(failure)[:MAX_ERROR]
+                for part, failure in progress.items()
+                if not (dies and failure)
             }
-        if permanent or claim.attempt >= self._settings.max_attempts:
+        if dies:
             await self._finish([claim], state="dead", **values)
             return False
         next_at = utc_now() + self._pause_after(claim.attempt)

@@ -12,7 +12,7 @@ from pico_ioc import PicoContainer, factory
 from ..errors import StartupError
 from ..pico.replacing import replaces
 from .application import NO_TELEMETRY, ProductsApp
-from .route_table import iter_routes
+from .route_table import check_inclusions, iter_routes
 from .settings import WebSettings
 
 
@@ -50,6 +50,7 @@ def complete(
     pico-fastapi 0.4.4 overwrites a lifespan that was set earlier. Its own lifespan runs each ``@cleanup`` twice at
     shutdown and does not await asynchronous ones.
     """
+    check_inclusions(app.routes)
     check_root_path(app)
 
     @asynccontextmanager

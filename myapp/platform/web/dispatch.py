@@ -26,7 +26,8 @@ def application_of(route: Route) -> ASGIApp:
     """Return the ASGI application that serves requests of ``route``."""
     known = getattr(route.endpoint, QUERY_NAMES, None)
     parameters = list(inspect.signature(route.endpoint).parameters.values())
-    if known is not None and (read := reader_of(parameters, route.param_convertors, known)):
+    is_solved = getattr(route, "dependencies", ())  # of the route or of its controller
+    if known is not None and not is_solved and (read := reader_of(parameters, route.param_convertors, known)):
         return direct(route.endpoint, read)
     return with_known_query(route, AsyncExitStackMiddleware(route.app))
 
@@ -68,6 +69,8 @@ def reader_of(
             in_query.append(parameter)
         elif not (parameter.name in convertors and converts_to(convertors[parameter.name], parameter.annotation)):
             return None
+    if len(in_query) > 1 and any(is_model(parameter) for parameter in in_query):
+        return None
     read_query = query_reader(in_query)
 
     def read(request: Request) -> Arguments:
@@ -87,10 +90,9 @@ def query_reader(parameters: list[inspect.Parameter]) -> Callable[[dict[str, str
     """Return what validates the parameters of a query: those of one model, or single ones."""
     if not parameters:
         return lambda _values: {}
-    model = get_args(parameters[0].annotation)[0]
-    if isinstance(model, type) and issubclass(model, BaseModel):
+    if is_model(parameters[0]):
         name = parameters[0].name
-        validate = validator_of(model)
+        validate = validator_of(get_args(parameters[0].annotation)[0])
         return lambda values: {name: validate(values)}
     fields: dict[str, Any] = {
         parameter.name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
@@ -98,6 +100,11 @@ def query_reader(parameters: list[inspect.Parameter]) -> Callable[[dict[str, str
     }
     validate_fields = validator_of(create_model("Query", **fields))
     return lambda values: dict(validate_fields(values))
+
+
+def is_model(parameter: inspect.Parameter) -> bool:
+    annotated = get_args(parameter.annotation)[0]
+    return isinstance(annotated, type) and issubclass(annotated, BaseModel)
 
 
 def validator_of(model: type[BaseModel]) -> Callable[[dict[str, str]], Any]:

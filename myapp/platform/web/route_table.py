@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.convertors import Convertor
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Scope
 
+from ..errors import StartupError
 from .dispatch import application_of
 from .problems import method_not_allowed, route_not_found
 
@@ -42,6 +43,15 @@ class Pattern:
     regex: re.Pattern[str]
     convertors: dict[str, Convertor[Any]]
     targets: dict[str, Target] = field(default_factory=dict)
+
+    def convert(self, found: re.Match[str], scope: Scope) -> bool:
+        """Set ``scope["path_params"]``. Return False if a text has no value, as a number of 5,000 digits has none."""
+        try:
+            values = {name: self.convertors[name].convert(text) for name, text in found.groupdict().items()}
+        except ValueError:
+            return False
+        scope["path_params"] = values
+        return True
 
 
 @dataclass
@@ -80,15 +90,15 @@ class RouteTable:
             scope["path"] += "/"
         if targets is not None:
             return targets.get(scope["method"]) or unsupported(targets)
+        template, allowed = UNKNOWN, set[str]()
         for pattern in self.patterns.values():
             # Not match(): Starlette's patterns end in "$", which also matches before a final line break.
-            if found := pattern.regex.fullmatch(path):
-                convertors = pattern.convertors
-                scope["path_params"] = {
-                    name: convertors[name].convert(text) for name, text in found.groupdict().items()
-                }
-                return pattern.targets.get(scope["method"]) or unsupported(pattern.targets)
-        return Target(UNKNOWN)
+            if (found := pattern.regex.fullmatch(path)) and pattern.convert(found, scope):
+                if target := pattern.targets.get(scope["method"]):
+                    return target
+                template = next(iter(pattern.targets.values())).template
+                allowed.update(pattern.targets)
+        return Target(template, allowed=tuple(sorted(allowed)))
 
 
 def unsupported(targets: dict[str, Target]) -> Target:
@@ -104,3 +114,12 @@ def iter_routes(routes: Iterable[BaseRoute]) -> Iterator[Route]:
             yield from iter_routes(inner)
         elif isinstance(route, Route):
             yield route
+
+
+def check_inclusions(routes: Iterable[BaseRoute]) -> None:
+    """Raise StartupError for what this table cannot keep: a mount, or a router included with options of its own."""
+    for route in routes:
+        context = getattr(route, "include_context", None)
+        if isinstance(route, Mount) or (context and (context.prefix or context.dependencies)):
+            raise StartupError("a router must have its prefix and its dependencies itself, and cannot be mounted")
+        check_inclusions(getattr(getattr(route, "original_router", None), "routes", ()))

@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, text
 
 from myapp.boot import ROOT
-from myapp.platform.database.migrations import current_revision, lock
+from myapp.platform.database.migrations import lock
+from myapp.platform.database.revisions import revisions_of
 from tests.conftest import client_of
 from tests.databases import Databases
 from tests.issuer import AUDIENCE, Issuer
@@ -127,7 +128,7 @@ async def test_a_killed_migration_goes_on_when_it_is_started_again(
     killed = run_module("tests.platform.database.die_migrating", "5", "INSERT INTO events", environment=environment)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert await count_baselines(empty_url) == ((0, 0) if is_sqlite else (5000, 5000))
-    assert await read(empty_url, current_revision) == BEFORE
+    assert await read(empty_url, revisions_of) == (BEFORE,)
     migrate(empty_url)
     assert await count_baselines(empty_url) == (10_000, 10_000)
     lowest, highest = (await read(empty_url, lambda connection: connection.execute(EVENTS).one()))[2:]

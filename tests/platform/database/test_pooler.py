@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from pico_sqlalchemy import SessionManager
 from sqlalchemy import make_url
 
+from myapp.platform.database.revisions import revisions_of
 from myapp.platform.errors import StartupError
 from myapp.platform.outbox.relay import EventRelay
 from tests.conftest import client_of
@@ -26,7 +27,7 @@ from tests.databases import Databases, free_port, in_thread, libpq_url
 from tests.fixture_types import StartContainer
 from tests.issuer import Issuer
 
-from .test_migrations import current_revision, migrator_of, read
+from .test_migrations import migrator_of, read
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
 
@@ -169,7 +170,7 @@ class TestTransactionMode:
         with pytest.raises(StartupError, match=r"^engine\.migration_url \(ENGINE__MIGRATION_URL\): must be"):
             in_thread(lambda: start({**settings, "ENGINE__MIGRATION_URL": "nowhere"}))
         in_thread(lambda: start({**settings, "ENGINE__MIGRATION_URL": direct}))
-        assert await read(direct, current_revision) == migrator_of(direct).head()
+        assert await read(direct, revisions_of) == (migrator_of(direct).head(),)
 
     async def test_that_comes_later_is_503_and_named_in_the_log(
         self,

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, HTTPException, Query, Request
 from pico_client_auth import allow_anonymous
 from pico_fastapi import controller
 from pico_ioc import component
@@ -39,6 +39,10 @@ class Thing(BaseModel):
 
 async def host(request: Request) -> str:
     return request.headers.get("x-thing", "-")
+
+
+async def refuse() -> None:
+    raise HTTPException(418)
 
 
 @controller(prefix="/solving", scope="request")
@@ -90,6 +94,21 @@ class SolvingController:
     @allow_anonymous
     async def dependency(self, thing: Annotated[str, Depends(host)]) -> Any:
         return thing
+
+    @get("/guarded", response_model=str, dependencies=[Depends(refuse)])
+    @allow_anonymous
+    async def guarded(self) -> Any:
+        return "open"
+
+    @get("/mixed", response_model=list[Any])
+    @allow_anonymous
+    async def mixed(self, query: Annotated[Size, Query()], limit: Annotated[int, Query()] = 5) -> Any:
+        return [query.width, limit]
+
+    @get("/number/{number:int}", response_model=int)
+    @allow_anonymous
+    async def number(self, number: int) -> Any:
+        return number
 
     @put("/body/{thing_id:id}", response_model=list[Any])
     @allow_anonymous

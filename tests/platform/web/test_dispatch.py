@@ -39,6 +39,10 @@ PATHS = {
     "/model?w=0&page=x": 422,
     "/model?width=2": 422,
     "/model?w=2&w=2": 422,
+    "/guarded": 418,
+    "/mixed?limit=3": 200,
+    "/number/7": 200,
+    f"/number/{'9' * 5000}": 404,
     "/dependency": 200,
     "/dependency?x=1": 422,
 }

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Request
 
-from myapp.platform.web.route_table import RouteTable
+from myapp.platform.errors import StartupError
+from myapp.platform.web.route_table import RouteTable, check_inclusions
 from myapp.platform.web.routing import IdConvertor, get
 
 
@@ -55,6 +57,27 @@ class TestRouteTable:
         asked = scope("GET", "/things")
         assert self.table().resolve(asked).template == "/things/"
         assert asked["path"] == "/things/"
+
+    def test_finds_the_method_of_a_later_pattern(self) -> None:
+        app = FastAPI(openapi_url=None)
+        app.add_api_route("/things/{id:id}", lambda: None, methods=["GET"])
+        app.add_api_route("/things/{thing_id:id}", lambda: None, methods=["PUT"])
+        table = RouteTable.of(app.routes)
+        assert table.resolve(scope("PUT", "/things/7")).template == "/things/{thing_id:id}"
+        assert table.resolve(scope("BREW", "/things/7")).allowed == ("GET", "PUT")
+
+    def test_refuses_options_of_an_inclusion(self) -> None:
+        inner = APIRouter()
+        inner.add_api_route("/things", lambda: None)
+        for include in (
+            lambda app: app.include_router(inner, prefix="/v2"),
+            lambda app: app.include_router(inner, dependencies=[Depends(lambda: None)]),
+            lambda app: app.mount("/v2", FastAPI()),
+        ):
+            app = FastAPI(openapi_url=None)
+            include(app)
+            with pytest.raises(StartupError):
+                check_inclusions(app.routes)
 
     def test_skips_the_root_path(self) -> None:
         asked = scope("GET", "/shop/things", "/shop")
