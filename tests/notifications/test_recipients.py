@@ -98,6 +98,22 @@ async def test_a_redelivery_is_for_those_who_do_not_have_it(
     assert offers.count == {BUYER: 2, ADA: 1}
 
 
+async def test_a_redelivery_goes_on_if_the_server_is_down_at_first(
+    manager: httpx.AsyncClient, container: PicoContainer, mail_server: MailServer
+) -> None:
+    """The refusals before the redelivery count no more, whatever its first attempt comes to."""
+    Offers(mail_server, buyer=["550 no such user"], ada=["550 no such user"])
+    await sell(manager)
+    (delivery,) = await deliver(container, "stock-alert")
+    assert delivery.state == "dead"
+    answers = iter(["421 going down"])
+    mail_server.answer = lambda command, _: next(answers, None) if command == "EHLO" else None
+    await container.get(DeliveryService).redeliver(delivery.event_id)
+    (delivery,) = await deliver(container, "stock-alert")
+    assert (delivery.state, delivery.attempts) == ("delivered", 2)
+    assert accepted(mail_server) == {BUYER: 1, ADA: 1}
+
+
 async def test_one_who_is_refused_for_now_too_often_is_a_dead_letter_that_names_all(
     manager: httpx.AsyncClient, container: PicoContainer, mail_server: MailServer
 ) -> None:
