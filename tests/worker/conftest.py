@@ -113,9 +113,9 @@ class Reports:
     async def fill(self, count: int) -> None:
         product = {"price": Decimal("99.90"), "stock": 7, "version": 1}
         rows = [{"name": f"Desk {number}", "name_folded": f"desk {number}", **product} for number in range(count)]
-        async with self.container.get(SessionManager).engine.begin() as connection:
-            for start in range(0, count, 5000):
-                await connection.execute(insert(Product), rows[start : start + 5000])
+        for start in range(0, count, 1000):
+            async with self.container.get(SessionManager).engine.begin() as connection:
+                await connection.execute(insert(Product), rows[start : start + 1000])
 
     async def request(self, format: str = "pdf") -> Report:
         return await self.service.request({"kind": "inventory", "format": format})

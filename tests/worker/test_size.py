@@ -13,6 +13,7 @@ ROWS = 100_000
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("without_coverage"),
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
     pytest.mark.parametrize("database_kind", ["postgresql"]),
 ]

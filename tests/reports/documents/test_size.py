@@ -20,6 +20,7 @@ ROWS = 100_000
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_coverage")
 @pytest.mark.parametrize(
     ("suffix", "language"),
     [("pdf", "german"), ("pdf", "arabic"), ("pdf", "hindi"), ("pdf", "chinese"), ("csv", "german"), ("xlsx", "german")],
