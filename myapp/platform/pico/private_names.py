@@ -1,6 +1,5 @@
 """Check the private names of the pico packages that our replacements use."""
 
-from pico_pydantic.interceptor import ValidationInterceptor
 from pico_sqlalchemy import SessionManager, session, transactional
 
 from ..errors import StartupError
@@ -9,9 +8,6 @@ from ..errors import StartupError
 def check_private_names() -> None:
     """Raise StartupError if the installed version of the stack lacks a private name that we use."""
     is_present = {
-        "ValidationInterceptor._requires_pydantic_validation": hasattr(
-            ValidationInterceptor, "_requires_pydantic_validation"
-        ),
         "pico_sqlalchemy.session._tx_context": hasattr(session, "_tx_context"),
         "pico_sqlalchemy.session.TransactionContext": hasattr(session, "TransactionContext"),
         "SessionManager._engine": "_engine" in vars(SessionManager)["engine"].fget.__code__.co_names,

@@ -12,8 +12,7 @@ REQUEST_SCOPES = {"request", "session", "websocket"}
 class ScopesOnDemand(PicoScopeMiddleware):
     """pico-fastapi's middleware, which opens a scope only where a component lives in one.
 
-    pico-fastapi 0.4.4 makes an id, opens a scope and cleans it up for every request: 40 of the 100 µs of a health check
-    in process.
+    pico-fastapi 0.4.4 makes an id, opens a scope and cleans it up for each request: 5 µs, a fifth of a health check.
     """
 
     def __init__(self, app: Any, container: PicoContainer) -> None:

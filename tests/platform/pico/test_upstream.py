@@ -26,28 +26,23 @@ from pico_client_auth.revocation_cache import RevocationCache
 from pico_client_auth.role_resolver import DefaultRoleResolver
 from pico_client_auth.token_validator import TokenValidator
 from pico_fastapi import FastApiSettings
-from pico_ioc import EnvSource, MethodCtx, PicoContainer, component, configuration, init
+from pico_ioc import EnvSource, PicoContainer, component, configuration, init
 from pico_ioc.config_sources import DictSource
-from pico_pydantic import interceptor, validate
 from pico_sqlalchemy import PageRequest, SessionManager, query, repository
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
-from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, event, text
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from myapp.boot import ROOT
 from myapp.platform.auth.published import PUBLIC_KEY_ALGORITHMS
 from myapp.products.models import Product
-from myapp.products.schemas import ProductData
 
 from ...conftest import client_of
 from ...databases import Databases, in_thread
 from ...issuer import AUDIENCE, KEYS, Issuer
 from ...stock import Resource
-
-VALID = {"name": "Chair", "price": 1}
 
 
 @contextmanager
@@ -169,25 +164,6 @@ class TestQueries:
     async def test_pages_have_no_order(self, databases: Databases) -> None:
         _, sent = await self.ask(databases.migrated("sqlite"), "page", page=PageRequest(0, 1))
         assert "ORDER BY" not in sent[-1], self.FIXED
-
-
-class TestValidation:
-    """myapp/platform/pico/validation.py"""
-
-    async def test_validators_are_built_in_every_call(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        built: list[Any] = []
-        monkeypatch.setattr(interceptor, "TypeAdapter", lambda model: built.append(model) or TypeAdapter(model))
-
-        class Service:
-            @validate
-            async def check(self, data: ProductData) -> None: ...
-
-        for _ in range(2):
-            call = MethodCtx(
-                instance=None, cls=Service, method=Service.check, name="check", args=(VALID,), kwargs={}, container=None
-            )
-            interceptor.ValidationInterceptor().invoke(call, lambda _ctx: None)
-        assert built == [ProductData, ProductData], message_if_fixed("pico-pydantic", "PreparedValidationInterceptor")
 
 
 class TestMigrator:
