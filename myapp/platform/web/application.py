@@ -15,7 +15,7 @@ from .route_table import RouteTable
 from .scopes import ScopesOnDemand
 
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-"""If nothing is configured, FastAPI 0.165 would ask OpenTelemetry for its providers in each request: a tenth of a health check."""
+"""If nothing is configured, FastAPI 0.165 would ask OpenTelemetry in each request: a tenth of a health check."""
 
 
 class ProductsApp(FastAPI):
