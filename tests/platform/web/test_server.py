@@ -32,6 +32,13 @@ def has_ipv6() -> bool:
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
 
 
+def command_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # also a process that has ended and was not waited for yet
+        return ""
+
+
 class TestAddresses:
     def listened(self, host: str) -> set[str]:
         sockets = bind(host, free_port())
@@ -106,7 +113,7 @@ class Server(Process):
     @property
     def workers(self) -> set[int]:
         children = psutil.Process(self.pid).children()
-        return {child.pid for child in children if "spawn_main" in " ".join(child.cmdline())}
+        return {child.pid for child in children if "spawn_main" in command_of(child)}
 
     def wait_for_workers(self, count: int) -> set[int]:
         self.wait_until(lambda: self.output.count("Application startup complete") == count)
