@@ -97,7 +97,7 @@ class TestReady:
         await set_read_only("on")
         await assert_down(container, "database (", caplog)
         await set_read_only("off")  # sessions that are open stay read-only
-        await asyncio.sleep(1.1)
+        await asyncio.sleep(1.1)  # a connection younger than RECONNECT_PAUSE is kept
         async with client_of(container.get(FastAPI)) as client:
             assert [(await client.get(READY)).status_code for _ in range(2)] == [503, 200]
 

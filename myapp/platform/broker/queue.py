@@ -22,7 +22,7 @@ def create_queue(worker: WorkerSettings, *, is_rabbitmq: bool) -> "Queue":
     from kombu.entity import Queue
 
     arguments = {"x-queue-type": worker.queue_type} if is_rabbitmq else None
-    wanted = Queue(worker.queue, queue_arguments=arguments)  # type: ignore[no-untyped-call]
+    wanted = Queue(worker.queue, queue_arguments=arguments)  # type: ignore[no-untyped-call] # kombu is typed in part
 
     class StandingQueue(Queue):
         """Hides its type from Celery, see ``worker.consumer.PerConsumerConnection``."""
@@ -31,7 +31,7 @@ def create_queue(worker: WorkerSettings, *, is_rabbitmq: bool) -> "Queue":
             client = (channel or self.channel).connection.client
             with client.channel() as own:  # RabbitMQ closes the channel of a declaration that it refuses
                 try:
-                    wanted(own).declare()  # type: ignore[no-untyped-call]
+                    wanted(own).declare()  # type: ignore[no-untyped-call] # kombu is typed in part
                 except PreconditionFailed as error:
                     warn_once(
                         f"the broker has the queue {worker.queue} with other arguments and it is used as it is; "
@@ -39,7 +39,7 @@ def create_queue(worker: WorkerSettings, *, is_rabbitmq: bool) -> "Queue":
                     )
             return worker.queue
 
-    return StandingQueue(worker.queue)  # type: ignore[no-untyped-call]
+    return StandingQueue(worker.queue)  # type: ignore[no-untyped-call] # kombu is typed in part
 
 
 @cache

@@ -29,7 +29,7 @@ DROPPED = dict.fromkeys(INVISIBLE - set(map(ord, DIRECTION_MARKS + JOINERS)))
 
 EAST_ASIAN = "\u1100-\u11ff\u2e80-\u2fff\u3000-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uffef"
 UNITS = re.compile(
-    rf" |[^ {EAST_ASIAN}]+|[{EAST_ASIAN}][、。，．：；！？）」』】〉》〕］｝…ー々\u0300-\u036f\u3099\u309a]*"  # noqa: RUF001
+    rf" |[^ {EAST_ASIAN}]+|[{EAST_ASIAN}][、。，．：；！？）」』】〉》〕］｝…ー々\u0300-\u036f\u3099\u309a]*"  # noqa: RUF001 - East Asian marks
 )
 """What a line keeps together: a word, or one Chinese, Japanese or Korean character with the punctuation behind it."""
 

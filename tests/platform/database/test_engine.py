@@ -81,7 +81,7 @@ class TestPool:
             with pytest.raises(DatabaseUnavailableError):
                 async with sessions.transaction(read_only=True) as session:
                     await session.scalar(text("SELECT 1"))
-            assert sessions.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+            assert sessions.engine.pool.checkedout() == 0  # type: ignore[attr-defined] # of QueuePool
             await sessions.engine.dispose()
             proxy.resume()
             await asyncio.sleep(0.2)  # asyncpg asks on another connection to cancel the statement

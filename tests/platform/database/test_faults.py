@@ -226,7 +226,7 @@ class TestReadOnlyServer:
         sessions = session_manager(database_url)
         await use_all_connections(sessions)
         set_read_only(database_url, "off")  # for new sessions only
-        await asyncio.sleep(RECONNECT_PAUSE + 0.1)
+        await asyncio.sleep(RECONNECT_PAUSE + 0.1)  # a younger connection is kept
         with pytest.raises(DatabaseUnavailableError):
             await save(sessions)
         for _ in range(POOL_SIZE):
