@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ..platform.database.columns import money_fields
 from ..platform.events.event import DomainEvent
-from ..platform.events.fields import Fields, changed_fields, fields_of
+from ..platform.events.fields import Fields, Values, changed_fields, fields_of
 from .models import Product
 
 
@@ -72,27 +72,27 @@ MONEY_FIELDS = money_fields(Product)
 """The fields that are amounts of money, in the currency of the catalogue."""
 
 
-def created_event(product: Product) -> ProductCreated:
-    return ProductCreated(aggregate_id=str(product.id), version=product.version, before={}, after=fields_of(product))
+def created_event(product: Values) -> ProductCreated:
+    return ProductCreated(version=product["version"], before={}, after=fields_of(Product, product))
 
 
-def deleted_event(product: Product) -> ProductDeleted:
-    version = product.version + 1
-    return ProductDeleted(aggregate_id=str(product.id), version=version, before=fields_of(product), after={})
+def deleted_event(product: Values) -> ProductDeleted:
+    return ProductDeleted(version=product["version"] + 1, before=fields_of(Product, product), after={})
 
 
-def change_events(before: Fields, product: Product, low_stock: int) -> list[ProductEvent]:
-    """Return the events for the difference between ``before`` and ``product``; none if nothing changed."""
-    id, version = str(product.id), product.version
-    old, new = changed_fields(before, fields_of(product))
+def change_events(product: Values, changes: Values, low_stock: int) -> list[ProductEvent]:
+    """Return the events for an update of ``product`` that sets ``changes``."""
+    after = {**product, **changes}
+    version: int = after["version"]
+    old, new = changed_fields(fields_of(Product, product), fields_of(Product, after))
     was, now = old.pop("active", None), new.pop("active", None)
     events: list[ProductEvent] = []
     if old:
-        events.append(ProductUpdated(aggregate_id=id, version=version, before=old, after=new))
+        events.append(ProductUpdated(version=version, before=old, after=new))
     if was != now:
         flip = ProductActivated if now else ProductDeactivated
-        events.append(flip(aggregate_id=id, version=version, before={"active": was}, after={"active": now}))
-    if before["stock"] > low_stock >= product.stock:
-        name, stock = product.name, product.stock
-        events.append(ProductStockLow(aggregate_id=id, version=version, name=name, stock=stock, threshold=low_stock))
+        events.append(flip(version=version, before={"active": was}, after={"active": now}))
+    name, stock = after["name"], after["stock"]
+    if product["stock"] > low_stock >= stock:
+        events.append(ProductStockLow(version=version, name=name, stock=stock, threshold=low_stock))
     return events

@@ -1,15 +1,17 @@
 """The tables ``products`` and ``product_counts``."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, Row, String, text
-from sqlalchemy.orm import deferred, validates
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, String, text
+from sqlalchemy.orm import deferred
 
 from ..platform.database.columns import BOOKKEEPING, sortable
 from ..platform.database.rights import RIGHTS
+from ..platform.database.rows import Record
 from ..platform.database.types import Money, UtcDateTime, as_created, utc_now
 from ..platform.fold import MAX_FOLD, MAX_SORT_KEY, fold, sort_key
 from ..platform.text import fold_case
@@ -25,16 +27,20 @@ def code_points(length: int) -> String:
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
-def search_text_of(context: Any) -> str:
-    return fold(context.get_current_parameters()["name"])
+def folds_of(name: str, before: str | None = None) -> dict[str, str]:
+    """Return the values of the columns that are computed from ``name``. ``before`` is the ``name_search`` of the row.
+
+    A trigger assumes that an older release has changed the name if ``name_search`` stays. A blank at its end, or none,
+    makes a difference to the trigger and none to a search.
+    """
+    folded = fold(name)
+    search = f"{folded} " if folded == before else folded
+    return {"name_folded": fold_case(name), "name_search": search, "name_sort": sort_key(folded)}
 
 
-def sort_key_of(context: Any) -> str:
-    return sort_key(context.get_current_parameters()["name"])
-
-
-def case_folded(context: Any) -> str:
-    return fold_case(context.get_current_parameters()["name"])
+def fold_of_name(column: str) -> Callable[[Any], str]:
+    """Return the default of a column that is computed from the name."""
+    return lambda context: folds_of(context.get_current_parameters()["name"])[column]
 
 
 class Product(AppBase):
@@ -64,16 +70,24 @@ class Product(AppBase):
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True, info=sortable())
     name: Mapped[str] = mapped_column(String(100), nullable=False, info=sortable(by="name_sort"))
     name_folded: Mapped[str] = deferred(
-        mapped_column(code_points(300), nullable=False, default=case_folded, info=BOOKKEEPING)
+        mapped_column(code_points(300), nullable=False, default=fold_of_name("name_folded"), info=BOOKKEEPING)
     )
     name_search: Mapped[str] = deferred(
         mapped_column(
-            code_points(MAX_FOLD), nullable=False, default=search_text_of, server_default=UNFOLDED, info=BOOKKEEPING
+            code_points(MAX_FOLD),
+            nullable=False,
+            default=fold_of_name("name_search"),
+            server_default=UNFOLDED,
+            info=BOOKKEEPING,
         )
     )
     name_sort: Mapped[str] = deferred(
         mapped_column(
-            code_points(MAX_SORT_KEY), nullable=False, default=sort_key_of, server_default=text("''"), info=BOOKKEEPING
+            code_points(MAX_SORT_KEY),
+            nullable=False,
+            default=fold_of_name("name_sort"),
+            server_default=text("''"),
+            info=BOOKKEEPING,
         )
     )
     description: Mapped[str | None] = mapped_column(String(500), nullable=True)
@@ -90,20 +104,9 @@ class Product(AppBase):
 
     __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's declaration
 
-    @validates("name")
-    def _fold_name(self, _key: str, name: str) -> str:
-        if self.__dict__.get("name") != name:
-            self.name_folded = fold_case(name)
-            folded = fold(name)
-            # A trigger assumes that an older release has changed the name if the folded name stays. A blank at its end,
-            # or none, makes a difference to the trigger and none to a search.
-            self.name_search = f"{folded} " if self.__dict__.get("name_search") == folded else folded
-            self.name_sort = sort_key(folded)
-        return name
 
-
-ProductRecord = Row[Any]
-"""A product as lists and searches return it: it has the attributes of a Product, and cannot be changed."""
+ProductRecord = Record
+"""A product as the repository returns it."""
 
 
 class ProductCount(AppBase):

@@ -1,7 +1,7 @@
 """All queries for products."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -26,18 +26,20 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.orm import undefer
 
 from ..platform.database.queries import PagedQuery, fetch_records, first_rows, select_records, total_of
+from ..platform.database.rows import deletion, insertion, modification
 from ..platform.database.sessions import wait_for_row
+from ..platform.events.publisher import EventPublisher
 from ..platform.fold import fold, search_words, sort_key
 from ..platform.lists import MAX_INTEGER
 from ..platform.text import fold_case, is_storable
+from .events import ProductEvent
 from .models import UNFOLDED, Product, ProductCount, ProductRecord
 from .schemas import ProductFilter
 
-BY_ID = select(Product).where(Product.id == bindparam("id")).options(undefer(Product.name_search))
 RECORDS = select_records(Product)
+LOCKED = RECORDS.add_columns(Product.name_search).where(Product.id == bindparam("id")).with_for_update()
 AFTER_ID = RECORDS.where(Product.id > bindparam("after_id")).order_by(Product.id).limit(bindparam("limit"))
 
 ESCAPE = "/"
@@ -97,32 +99,33 @@ RANGES = {
 
 @repository(entity=Product)
 class ProductRepository:
-    def __init__(self, manager: SessionManager) -> None:
+    def __init__(self, manager: SessionManager, publisher: EventPublisher) -> None:
         self._manager = manager
+        self._publisher = publisher
         self._is_sqlite = manager.engine.dialect.name == "sqlite"
         # Building a statement takes a fifth of the time of executing it, and most statements differ only in values.
         self._page_query = lru_cache(maxsize=256)(self._build_page)
         self._search_statement = lru_cache(maxsize=64)(self._build_search)
 
-    async def save(self, product: Product) -> Product:
-        session = get_session(self._manager)
-        session.add(product)
-        await session.flush()
-        return product
+    async def insert(self, values: Mapping[str, Any], *events: ProductEvent) -> ProductRecord:
+        """Insert a new row with its events."""
+        return await self._publisher.write(insertion(Product, values), *events)
 
-    async def delete(self, product: Product) -> None:
-        session = get_session(self._manager)
-        await session.delete(product)
-        await session.flush()
+    async def update(self, product: ProductRecord, values: Mapping[str, Any], *events: ProductEvent) -> ProductRecord:
+        """Set ``values`` in the row of ``product``, which is locked, with the events of the change."""
+        return await self._publisher.write(modification(Product, product, values), *events)
+
+    async def delete(self, product: ProductRecord, *events: ProductEvent) -> None:
+        """Delete the row of ``product``, which is locked, with the events of the change."""
+        await self._publisher.write(deletion(Product, product), *events)
 
     @query(expr="id = :id", unique=True)
-    async def find_by_id(self, id: int) -> Product | None: ...
+    async def find_by_id(self, id: int) -> ProductRecord | None: ...
 
-    async def lock_by_id(self, id: int) -> Product | None:
-        """Return the product and lock its row until the transaction ends."""
+    async def lock_by_id(self, id: int) -> ProductRecord | None:
+        """Return the product with its ``name_search``, and lock its row until the transaction ends."""
         await wait_for_row(self._manager, Product, id)
-        found = await get_session(self._manager).scalars(BY_ID.with_for_update(), {"id": id})
-        return found.first()
+        return (await get_session(self._manager).execute(LOCKED, {"id": id})).first()
 
     async def find_paged(self, filters: ProductFilter, page: PageRequest) -> Page[ProductRecord]:
         values = self._filter_values(filters)

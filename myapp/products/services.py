@@ -6,15 +6,15 @@ from pico_ioc import component
 from pico_pydantic import validate
 from pico_sqlalchemy import Page, Sort, transactional
 
+from ..platform.database.rows import changed_row, new_row, values_of
 from ..platform.errors import NotFoundError
 from ..platform.events.event import RecordedEvent
-from ..platform.events.fields import Fields, fields_of
+from ..platform.events.fields import Fields
 from ..platform.events.history import EventHistory
-from ..platform.events.publisher import EventPublisher
 from ..platform.lists import MAX_INTEGER, page_request
 from ..platform.versions import ExpectedVersions, require_version
 from .events import CHANGES, ProductEvent, change_events, created_event, deleted_event
-from .models import Product, ProductRecord
+from .models import Product, ProductRecord, folds_of
 from .repositories import ProductRepository, is_possible_id
 from .schemas import ProductChanges, ProductData, ProductFilter
 from .settings import ProductsSettings
@@ -31,23 +31,19 @@ class ProductService:
     changed nothing and does not affect the next call.
     """
 
-    def __init__(
-        self, repo: ProductRepository, publisher: EventPublisher, events: EventHistory, settings: ProductsSettings
-    ) -> None:
+    def __init__(self, repo: ProductRepository, events: EventHistory, settings: ProductsSettings) -> None:
         self._repo = repo
-        self._publisher = publisher
         self._events = events
         self._low_stock = settings.low_stock_threshold
 
     @transactional
     @validate
-    async def create(self, data: ProductData) -> Product:
-        product = await self._repo.save(Product(**data.model_dump()))
-        await self._publisher.publish(created_event(product))
-        return product
+    async def create(self, data: ProductData) -> ProductRecord:
+        product = new_row(Product, data.model_dump() | folds_of(data.name))
+        return await self._repo.insert(product, created_event(product))
 
     @transactional(read_only=True)
-    async def get_by_id(self, product_id: int, *, include_inactive: bool = False) -> Product:
+    async def get_by_id(self, product_id: int, *, include_inactive: bool = False) -> ProductRecord:
         product = await self._repo.find_by_id(id=product_id) if is_possible_id(product_id) else None
         if product is None or not (product.active or include_inactive):
             raise NotFoundError("There is no such product.")
@@ -97,25 +93,17 @@ class ProductService:
 
     @transactional
     @validate
-    async def update(self, product_id: int, data: ProductChanges, expected: ExpectedVersions = None) -> Product:
-        product = await self._lock(product_id, expected)
-        before = fields_of(product)
-        for field, value in data.model_dump().items():
-            setattr(product, field, value)
-        return await self._save(product, before)
+    async def update(self, product_id: int, data: ProductChanges, expected: ExpectedVersions = None) -> ProductRecord:
+        return await self._change(product_id, data.model_dump(), expected)
 
     @transactional
-    async def deactivate(self, product_id: int, expected: ExpectedVersions = None) -> Product:
-        product = await self._lock(product_id, expected)
-        before = fields_of(product)
-        product.active = False
-        return await self._save(product, before)
+    async def deactivate(self, product_id: int, expected: ExpectedVersions = None) -> ProductRecord:
+        return await self._change(product_id, {"active": False}, expected)
 
     @transactional
     async def delete(self, product_id: int, expected: ExpectedVersions = None) -> None:
         product = await self._lock(product_id, expected)
-        await self._repo.delete(product)
-        await self._publisher.publish(deleted_event(product))
+        await self._repo.delete(product, deleted_event(values_of(product)))
 
     @transactional(read_only=True)
     async def history(self, product_id: int, page: int, page_size: int) -> Page[RecordedEvent]:
@@ -129,12 +117,19 @@ class ProductService:
             await self.get_by_id(product_id, include_inactive=True)  # raises if the product never existed
         return found
 
-    async def _save(self, product: Product, before: Fields) -> Product:
-        saved = await self._repo.save(product)
-        await self._publisher.publish(*change_events(before, saved, self._low_stock))
-        return saved
+    async def _change(self, product_id: int, fields: Fields, expected: ExpectedVersions) -> ProductRecord:
+        """Set ``fields``. If they have these values already, change nothing."""
+        product = await self._lock(product_id, expected)
+        before = values_of(product)
+        changes = {name: value for name, value in fields.items() if value != before[name]}
+        if not changes:
+            return product
+        if "name" in changes:
+            changes |= folds_of(changes["name"], before["name_search"])
+        changes = changed_row(Product, product, changes)
+        return await self._repo.update(product, changes, *change_events(before, changes, self._low_stock))
 
-    async def _lock(self, product_id: int, expected: ExpectedVersions) -> Product:
+    async def _lock(self, product_id: int, expected: ExpectedVersions) -> ProductRecord:
         product = await self._repo.lock_by_id(product_id) if is_possible_id(product_id) else None
         if product is None:
             raise NotFoundError("There is no such product.")

@@ -10,12 +10,15 @@ import pytest
 from pico_ioc import PicoContainer
 from pico_pydantic import ValidationFailedError
 from pico_sqlalchemy import SessionManager
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from myapp.platform.database.types import utc_now
-from myapp.platform.errors import NotFoundError, PreconditionFailedError, StartupError
+from myapp.platform.errors import ConflictError, NotFoundError, PreconditionFailedError, StartupError
 from myapp.platform.events.event import RecordedEvent
 from myapp.platform.events.history import EventHistory
+from myapp.platform.events.publisher import EventPublisher
+from myapp.platform.outbox.models import EventDelivery
+from myapp.products.events import ProductUpdated
 from myapp.products.services import ProductService
 
 from ..fixture_types import StartContainer
@@ -26,6 +29,9 @@ Sent = Callable[[], list[str]]
 
 LAMP = {"name": "Lamp", "price": Decimal("19.99"), "stock": 9}
 LAMP_FIELDS = {"name": "Lamp", "description": None, "price": 19.99, "stock": 9, "active": True}
+
+AT_ONCE = ["WITH changed AS"]
+EVENT_STATEMENTS = ["INSERT INTO events", "INSERT INTO event_deliveries"]
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -112,22 +118,23 @@ class TestCreate:
             await create_and_fail()
         assert await new_events() == []
 
-    async def test_takes_three_statements(self, service: ProductService, sent: Sent) -> None:
-        """One for the product, one for the event, one for all deliveries."""
+    async def test_takes_no_statement_of_its_own(self, service: ProductService, sent: Sent, database_kind: str) -> None:
+        """On SQLite there is one for the product, one for the event, one for all deliveries."""
         await service.create(LAMP)
-        assert sent() == ["INSERT INTO products", "INSERT INTO events", "INSERT INTO event_deliveries"]
+        assert sent() == (AT_ONCE if database_kind == "postgresql" else ["INSERT INTO products", *EVENT_STATEMENTS])
 
 
 class TestUpdate:
     async def test_several_events_take_no_more_statements_than_one(
-        self, service: ProductService, new_events: NewEvents, sent: Sent
+        self, service: ProductService, new_events: NewEvents, sent: Sent, database_kind: str
     ) -> None:
         product = await service.create(LAMP)
         await new_events()
         sent()
         await service.update(product.id, {"stock": 1, "active": False})
-        written = [statement for statement in sent() if not statement.startswith("SELECT")]
-        assert written == ["UPDATE products SET", "INSERT INTO events", "INSERT INTO event_deliveries"]
+        locked, *written = sent()
+        assert locked.startswith("SELECT")
+        assert written == (AT_ONCE if database_kind == "postgresql" else ["UPDATE products SET", *EVENT_STATEMENTS])
         found = await new_events()
         assert [event.type for event in found] == ["product.updated", "product.deactivated", "product.stock_low"]
         assert [event.id for event in found] == sorted(event.id for event in found)
@@ -155,12 +162,15 @@ class TestUpdate:
         ],
     )
     async def test_that_changes_nothing_tells_nothing(
-        self, service: ProductService, new_events: NewEvents, changes: dict[str, Any]
+        self, service: ProductService, new_events: NewEvents, sent: Sent, changes: dict[str, Any]
     ) -> None:
         product = await service.create(LAMP)
         await new_events()
+        sent()
         same = await service.update(product.id, changes)
         assert (same.version, same.updated_at) == (1, product.updated_at)
+        [locked] = sent()
+        assert locked.startswith("SELECT")
         assert await new_events() == []
 
     async def test_tells_of_a_flip_by_itself(self, service: ProductService, new_events: NewEvents) -> None:
@@ -218,6 +228,47 @@ class TestDelete:
         (deleted,) = await new_events()
         assert (deleted.type, deleted.version) == ("product.deleted", 3)
         assert deleted.payload == {"before": LAMP_FIELDS | {"active": False}, "after": {}}
+
+    async def test_takes_one_statement_behind_the_lock(
+        self, service: ProductService, sent: Sent, database_kind: str
+    ) -> None:
+        product = await service.create(LAMP)
+        sent()
+        await service.delete(product.id)
+        locked, *written = sent()
+        assert locked.startswith("SELECT")
+        assert written == (AT_ONCE if database_kind == "postgresql" else ["DELETE FROM products", *EVENT_STATEMENTS])
+
+
+class TestDeliveries:
+    async def test_are_due_for_each_handler_of_the_event(
+        self, service: ProductService, new_events: NewEvents, container: PicoContainer
+    ) -> None:
+        product = await service.create(LAMP)
+        await service.update(product.id, {"stock": 2})
+        events = {event.id: event for event in await new_events()}
+        async with container.get(SessionManager).transaction(read_only=True) as session:
+            deliveries = (await session.scalars(select(EventDelivery))).all()
+        assert {(events[found.event_id].type, found.handler) for found in deliveries} == {
+            ("product.created", "analytics"),
+            ("product.updated", "analytics"),
+            ("product.stock_low", "analytics"),
+            ("product.stock_low", "stock-alert"),
+        }
+        for found in deliveries:
+            assert (found.aggregate, found.aggregate_id) == ("product", str(product.id))
+            assert (found.state, found.attempts, found.next_at) == ("pending", 0, events[found.event_id].occurred_at)
+
+
+async def test_a_failure_of_the_event_undoes_the_change(service: ProductService, container: PicoContainer) -> None:
+    product = await service.create(LAMP)
+    async with container.get(SessionManager).transaction():
+        taken = ProductUpdated(aggregate_id=str(product.id), version=2, before={}, after={})
+        await container.get(EventPublisher).publish(taken)
+    with pytest.raises(ConflictError, match="already in use"):
+        await service.update(product.id, {"name": "Desk"})
+    assert (await service.get_by_id(product.id)).name == "Lamp"
+    assert (await service.deactivate(product.id)).version == 2
 
 
 class TestLowStock:

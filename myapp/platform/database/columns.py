@@ -27,6 +27,13 @@ def recorded_fields(entity: Any) -> tuple[str, ...]:
     return tuple(column.name for column in columns if not (column.primary_key or column.info.get("bookkeeping")))
 
 
+@cache
+def record_columns(entity: Any) -> tuple[Any, ...]:
+    """Return the columns that are not deferred, in the order of the table: those of a record."""
+    loaded = [attribute for attribute in entity.__mapper__.column_attrs if not attribute.deferred]
+    return tuple(column for attribute in loaded for column in attribute.columns)
+
+
 def money_fields(entity: Any) -> frozenset[str]:
     """Return the names of the columns that hold amounts of money."""
     return frozenset(column.name for column in entity.__table__.columns if isinstance(column.type, Money))

@@ -1,11 +1,11 @@
-"""Declarative queries that return entities."""
+"""Declarative queries that return entities, or rows that nobody will change."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pico_ioc import MethodCtx
 from pico_sqlalchemy import Page, PageRequest, SessionManager, Sort, get_session
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, sel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..pico.replacing import replaces
-from .columns import order_column
+from .columns import order_column, record_columns
 
 NO_COLUMNS: Mapping[str, ColumnElement[Any]] = MappingProxyType({})
 
@@ -25,8 +25,7 @@ def select_records(entity: Any) -> Select[Any]:
 
     A row has the attributes of the entity. The session does not track it, which saves a third of the time of a read.
     """
-    loaded = [attribute for attribute in entity.__mapper__.column_attrs if not attribute.deferred]
-    return select(*(column for attribute in loaded for column in attribute.columns))
+    return select(*record_columns(entity))
 
 
 async def fetch_records(session: AsyncSession, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
@@ -74,11 +73,12 @@ class QueryPlan:
     condition: Any
     unique: bool
     paged: bool
+    of_records: bool
     pages: dict[tuple[Sort, ...], PagedQuery] = field(default_factory=dict)
 
     @cached_property
     def statement(self) -> Select[Any]:
-        return select(self.entity).where(self.condition)
+        return (select_records(self.entity) if self.of_records else select(self.entity)).where(self.condition)
 
     def page(self, sorts: Sequence[Sort]) -> PagedQuery:
         key = tuple(sorts)
@@ -92,7 +92,7 @@ class EntityQueryInterceptor(RepositoryQueryInterceptor):
     """Runs ``@query(expr=...)`` so that it returns entities, and pages in a total order.
 
     pico-sqlalchemy 0.5.3 returns rows of raw driver values there, and pages without a total order. ``@query(sql=...)``
-    still runs in pico-sqlalchemy.
+    still runs in pico-sqlalchemy. A method that is annotated to return ``Row`` gets rows as of ``select_records``.
     """
 
     def __init__(self, session_manager: SessionManager) -> None:
@@ -112,7 +112,8 @@ class EntityQueryInterceptor(RepositoryQueryInterceptor):
         session = get_session(self.session_manager)
         if query.paged:
             return await self._page(session, query, parameters)
-        rows = await session.scalars(query.statement, parameters)
+        found = await session.execute(query.statement, parameters)
+        rows = found if query.of_records else found.scalars()
         return rows.first() if query.unique else list(rows.all())
 
     async def _page(self, session: Any, query: QueryPlan, parameters: dict[str, Any]) -> Page[Any]:
@@ -170,7 +171,16 @@ def make_plan(cls: type, name: str) -> QueryPlan | None:
         raise RuntimeError("@query with expr requires @repository(entity=...)")
     signature = inspect.signature(method)
     without_self = signature.replace(parameters=list(signature.parameters.values())[1:])
-    return QueryPlan(without_self, entity, text(meta["expr"]), meta["unique"], meta["paged"])
+    return QueryPlan(without_self, entity, text(meta["expr"]), meta["unique"], meta["paged"], returns_rows(method))
+
+
+def returns_rows(method: Any) -> bool:
+    """Return whether ``method`` is annotated to return rows, such as ``Row[Any] | None``, and not entities."""
+    try:
+        returned = get_type_hints(method).get("return")
+    except NameError:  # a type that is imported for type checkers only
+        return False
+    return any(get_origin(part) is Row for part in (returned, *get_args(returned)))
 
 
 def sort_column(entity: Any, sort: Sort, columns: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:

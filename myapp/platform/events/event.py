@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 
 from pydantic_core import to_jsonable_python
 
+OF_ROW = ""
+"""Stands for the id of the row that an event tells of and that is not inserted yet. See ``EventPublisher.write``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DomainEvent:
@@ -19,7 +22,7 @@ class DomainEvent:
     type: ClassVar[str]
     aggregate: ClassVar[str]
 
-    aggregate_id: str
+    aggregate_id: str = OF_ROW
     version: int
 
     def payload(self) -> dict[str, Any]:

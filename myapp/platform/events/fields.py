@@ -1,17 +1,19 @@
 """The fields of an entity that events record. They come from its model, so a new column is recorded automatically."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from ..database.columns import recorded_fields
 
+Values = Mapping[str, Any]
 Fields = dict[str, Any]
 """Values by column name; an amount of money is a float."""
 
 
-def fields_of(entity: Any) -> Fields:
-    """Return all recorded fields of ``entity``."""
-    values = ((name, getattr(entity, name)) for name in recorded_fields(entity.__class__))
+def fields_of(entity: Any, row: Values) -> Fields:
+    """Return all recorded fields of ``row``, the values of an ``entity`` by column."""
+    values = ((name, row[name]) for name in recorded_fields(entity))
     return {name: float(value) if isinstance(value, Decimal) else value for name, value in values}
 
 

@@ -6,6 +6,7 @@ from pico_ioc import component
 
 from ..events.event import RecordedEvent
 from ..events.publisher import Outbox
+from ..events.repositories import Published, Queued
 from .repositories import DeliveryRepository
 from .subscriptions import Subscriptions
 
@@ -15,6 +16,9 @@ class DeliveryOutbox(Outbox):
     def __init__(self, repo: DeliveryRepository, subscriptions: Subscriptions) -> None:
         self._repo = repo
         self._subscriptions = subscriptions
+
+    def queueing(self, published: Published) -> Queued:
+        return self._repo.queueing(published, self._subscriptions.as_json)
 
     async def enqueue(self, events: Sequence[RecordedEvent]) -> None:
         """Write one delivery for each event and each handler of its type, all in one statement."""

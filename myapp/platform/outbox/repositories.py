@@ -1,16 +1,21 @@
 """All queries of deliveries."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pico_sqlalchemy import AppBase, Page, PageRequest, SessionManager, get_session, repository
 from pydantic import MISSING
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     Integer,
+    String,
     bindparam,
+    cast,
+    column,
     delete,
+    func,
     insert,
     literal,
     literal_column,
@@ -26,13 +31,14 @@ from ..database.types import UtcDateTime
 from ..events.event import RecordedEvent
 from ..events.handler import Progress
 from ..events.models import Event
-from ..events.repositories import to_recorded
+from ..events.repositories import Published, Queued, to_recorded
 from .models import EventDelivery
 from .schemas import DeliveryFilter
 
 EARLIER = aliased(EventDelivery)
 """An earlier delivery of the same handler and aggregate."""
-INSERT = insert(AppBase.metadata.tables[EventDelivery.__tablename__])  # faster than through the entity
+DELIVERIES = AppBase.metadata.tables[EventDelivery.__tablename__]
+INSERT = insert(DELIVERIES)  # faster than through the entity
 UPDATE = update(EventDelivery).execution_options(synchronize_session=False)
 
 
@@ -85,6 +91,26 @@ class DeliveryRepository:
 
     async def add(self, rows: Sequence[dict[str, Any]]) -> None:
         await get_session(self._manager).execute(INSERT, rows)
+
+    def queueing(self, published: Published, subscriptions: Callable[[], str]) -> Queued:
+        """Return the statement of PostgreSQL that adds the deliveries of the events that ``published`` returns.
+
+        ``subscriptions`` is called at each execution and returns pairs of ``type`` and ``handler`` as JSON.
+        """
+        pairs = func.json_to_recordset(cast(bindparam("_subscribed", callable_=subscriptions, type_=String), JSON))
+        subscribed = pairs.table_valued(column("type", String), column("handler", String))
+        subscribed = subscribed.render_derived(name="subscribed", with_types=True)
+        values = {
+            "event_id": published.c.id,
+            "handler": subscribed.c.handler,
+            "aggregate": published.c.aggregate,
+            "aggregate_id": published.c.aggregate_id,
+            "state": literal_column("'pending'"),
+            "attempts": literal_column("0"),
+            "next_at": published.c.occurred_at,
+        }
+        rows = select(*values.values()).select_from(published.join(subscribed, subscribed.c.type == published.c.type))
+        return insert(DELIVERIES).from_select(list(values), rows, include_defaults=False)
 
     async def find_due_handlers(self, handlers: Sequence[str], now: datetime) -> Sequence[str]:
         """Return those of ``handlers`` that have due deliveries."""

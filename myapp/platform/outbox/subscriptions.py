@@ -1,5 +1,6 @@
 """The handlers of each event type."""
 
+import json
 from collections.abc import Iterable
 
 from pico_ioc import component
@@ -18,6 +19,7 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._by_type: dict[str, list[str]] = {}
+        self._json = "[]"
 
     def add(self, handlers: Iterable[EventHandler]) -> None:
         """Register ``handlers``. Raises StartupError if two share a name, or a name is too long for its column."""
@@ -32,6 +34,13 @@ class Subscriptions:
             names.add(handler.name)
             for event_type in handler.event_types:
                 self._by_type.setdefault(event_type, []).append(handler.name)
+        self._json = json.dumps(
+            [{"type": type, "handler": name} for type in self._by_type for name in self._by_type[type]]
+        )
+
+    def as_json(self) -> str:
+        """Return all pairs of ``type`` and ``handler``."""
+        return self._json
 
     def handlers_of(self, event_type: str) -> list[str]:
         return self._by_type.get(event_type, [])

@@ -1,13 +1,14 @@
 """Components for tests, scanned with those of the application: queries and transactions of every kind."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pico_ioc import component
 from pico_pydantic import validate
-from pico_sqlalchemy import PageRequest, SessionManager, get_session, query, repository, transactional
+from pico_sqlalchemy import Page, PageRequest, SessionManager, get_session, query, repository, transactional
 from sqlalchemy import select, update
 
-from myapp.products.models import Product
+from myapp.products.models import Product, ProductRecord
 from myapp.products.schemas import ProductChanges
 
 
@@ -27,6 +28,15 @@ class ProbeRepository:
 
     @query(expr="name = :name", unique=True)
     async def named(self, name: str) -> Any: ...
+
+    @query(expr="stock >= :least")
+    async def rows_with_stock(self, least: int) -> Sequence[ProductRecord]: ...
+
+    @query(expr="name = :name", unique=True)
+    async def row_named(self, name: str) -> ProductRecord | None: ...
+
+    @query(expr="stock >= :least", paged=True)
+    async def page_of_rows(self, least: int, page: PageRequest) -> Page[ProductRecord]: ...
 
     @query(expr="stock >= :least", paged=True)
     async def page_with_stock(self, least: int, page: PageRequest) -> Any: ...

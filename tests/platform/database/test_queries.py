@@ -41,6 +41,17 @@ class TestList:
         assert product.created_at.tzinfo is UTC
         assert product.description == saved.description
 
+    async def test_it_holds_rows_if_it_says_so(self, repo: ProbeRepository) -> None:
+        saved = await repo.save(lamp("Lamp", stock=3))
+        [row] = await repo.rows_with_stock(3)
+        page = await repo.page_of_rows(3, PageRequest(0, 10))
+        for found in (row, page.content[0], await repo.row_named("Lamp")):
+            assert not isinstance(found, Product)
+            assert found is not None
+            assert (found.id, found.price, found.created_at) == (saved.id, saved.price, saved.created_at)
+        assert page.total_elements == 1
+        assert await repo.row_named("Desk") is None
+
     async def test_defaults_and_positional_arguments(self, repo: ProbeRepository) -> None:
         await fill(repo, 1, 2, 3)
         assert len(await repo.with_stock()) == 3

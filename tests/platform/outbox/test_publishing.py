@@ -38,6 +38,30 @@ class TestCommit:
         assert len(await room.events("thing.noted")) == 1
         assert await room.relay.deliver_due() == 0
 
+    async def test_keeps_the_order_of_any_number(self, room: Room) -> None:
+        await room.publish(*(Happened(aggregate_id="a", version=version) for version in range(1500, 0, -1)))
+        assert [event.version for event in await room.events("thing.happened")] == list(range(1500, 0, -1))
+        deliveries = await room.deliveries("listener")
+        assert len(deliveries) == 1500
+        assert {row.state for row in deliveries} == {"pending"}
+
+    async def test_takes_any_text(self, room: Room) -> None:
+        texts = [
+            "'); DROP TABLE events; --",
+            '\\ " \\" \\u0041 %s :name $1 {}',
+            "\u2028\U0001f600\t\n",
+            "null",
+            "1e400",
+        ]
+        await room.publish(*(Happened(aggregate_id=text, version=1, text=text) for text in texts))
+        events = await room.events("thing.happened")
+        assert [(event.aggregate_id, event.payload["text"]) for event in events] == [(text, text) for text in texts]
+
+    async def test_an_event_without_an_aggregate_is_refused(self, room: Room) -> None:
+        with pytest.raises(ValueError, match="aggregate"):
+            await room.publish(Happened(aggregate_id="a", version=1), Happened(version=2))
+        assert await room.events("thing.happened") == []
+
 
 class TestRollback:
     async def test_never_delivers(self, room: Room) -> None:
