@@ -1,11 +1,16 @@
 """Call the route that was found for a request.
 
-A controller's method whose parameters all come from the path and the query is called at once. FastAPI 0.165 would read
-the body, solve dependencies, and open two exit stacks for it. In process, a health check takes 25 µs instead of 84.
+A controller's method is called at once if its parameters come from the path and from the query or the body, or if a
+function reads them from the request. FastAPI 0.165 would solve dependencies and open two exit stacks for it. In
+process, a health check takes 25 µs instead of 84.
 """
 
 import inspect
-from collections.abc import Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from functools import lru_cache
 from typing import Any, get_args
 
 from fastapi import Request, params
@@ -13,13 +18,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 from starlette.convertors import Convertor
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .query import QUERY_NAMES, query_values
 
 Arguments = dict[str, Any]
-ReadArguments = Callable[[Request], Arguments]
+ReadQuery = Callable[[dict[str, str]], Arguments]
+ReadRequest = Callable[[Request], Awaitable[Any]]
+
+ABSENT = object()
+BY_POSITION = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 def application_of(route: Route) -> ASGIApp:
@@ -46,11 +56,42 @@ def with_known_query(route: Route, app: ASGIApp) -> ASGIApp:
     return checked
 
 
-def direct(endpoint: Callable[..., Any], read: ReadArguments) -> ASGIApp:
+@dataclass(frozen=True)
+class Reader:
+    """What reads the arguments of a request."""
+
+    request_name: str
+    known: frozenset[str]
+    read_query: ReadQuery
+    body_name: str
+    body_type: TypeAdapter[Any] | None
+    dependencies: Mapping[str, ReadRequest]
+
+    def read(self, request: Request) -> Arguments:
+        """Return the arguments that need not be waited for."""
+        scope = request.scope
+        values = query_values(scope["query_string"], self.known) if scope["query_string"] else {}
+        return {self.request_name: request, **scope["path_params"], **self.read_query(values)}
+
+    async def read_rest(self, request: Request) -> Arguments:
+        """Return the other arguments."""
+        document = await read_document(request) if self.body_type else ABSENT
+        arguments = {name: await read(request) for name, read in self.dependencies.items()}
+        if self.body_type:
+            arguments[self.body_name] = validate_body(self.body_type, document)
+        return arguments
+
+
+def direct(endpoint: Callable[..., Any], reader: Reader) -> ASGIApp:
     """Return an application that calls ``endpoint`` at once. pico-fastapi's endpoints return a Response."""
+    read, has_more = reader.read, bool(reader.body_type or reader.dependencies)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        response = await endpoint(**read(Request(scope, receive)))
+        request = Request(scope, receive)
+        arguments = read(request)
+        if has_more:
+            arguments |= await reader.read_rest(request)
+        response = await endpoint(**arguments)
         await response(scope, receive, send)
 
     return application
@@ -58,27 +99,73 @@ def direct(endpoint: Callable[..., Any], read: ReadArguments) -> ASGIApp:
 
 def reader_of(
     parameters: list[inspect.Parameter], convertors: dict[str, Convertor[Any]], known: frozenset[str]
-) -> ReadArguments | None:
+) -> Reader | None:
     """Return what reads the arguments of a request, or None if FastAPI must solve one of them."""
-    request_name = ""
+    request_name, body_name, body_type = "", "", None
+    dependencies: dict[str, ReadRequest] = {}
     in_query: list[inspect.Parameter] = []
     for parameter in parameters:
-        if parameter.annotation is Request:
-            request_name = parameter.name
-        elif any(isinstance(note, params.Query) for note in getattr(parameter.annotation, "__metadata__", ())):
+        name, annotation = parameter.name, parameter.annotation
+        if annotation is Request:
+            request_name = name
+        elif any(isinstance(note, params.Query) for note in getattr(annotation, "__metadata__", ())):
             in_query.append(parameter)
-        elif not (parameter.name in convertors and converts_to(convertors[parameter.name], parameter.annotation)):
+        elif read := request_reader(annotation):
+            dependencies[name] = read
+        elif is_model(annotation) and parameter.default is parameter.empty and body_type is None:
+            body_name, body_type = name, TypeAdapter(annotation)
+        elif not (name in convertors and converts_to(convertors[name], annotation)):
             return None
-    if len(in_query) > 1 and any(is_model(parameter) for parameter in in_query):
+    if (body_type and in_query) or (len(in_query) > 1 and any(is_model_of_query(parameter) for parameter in in_query)):
         return None
-    read_query = query_reader(in_query)
+    return Reader(request_name, known, query_reader(in_query), body_name, body_type, dependencies)
 
-    def read(request: Request) -> Arguments:
-        scope = request.scope
-        values = query_values(scope["query_string"], known) if scope["query_string"] else {}
-        return {request_name: request, **scope["path_params"], **read_query(values)}
 
-    return read
+def request_reader(annotation: Any) -> ReadRequest | None:
+    """Return the dependency of ``annotation`` if it is a coroutine function of the request alone."""
+    for note in getattr(annotation, "__metadata__", ()):
+        if isinstance(note, params.Depends) and inspect.iscoroutinefunction(note.dependency):
+            given = inspect.signature(note.dependency, eval_str=True).parameters.values()
+            if [(parameter.annotation, parameter.kind) for parameter in given] == [(Request, BY_POSITION)]:
+                return note.dependency
+    return None
+
+
+async def read_document(request: Request) -> Any:
+    """Return the parsed JSON of the body, the bytes of another media type, or ``ABSENT`` without a body.
+
+    Raises what FastAPI raises.
+    """
+    try:
+        body = await request.body()
+        if not body:
+            return ABSENT
+        return json.loads(body) if is_json(request.headers.get("content-type", "")) else body
+    except json.JSONDecodeError as error:
+        fault = {"type": "json_invalid", "loc": ("body", error.pos), "msg": "JSON decode error", "input": {}}
+        raise RequestValidationError([fault | {"ctx": {"error": error.msg}}], body=error.doc) from error
+    except HTTPException:
+        raise
+    except Exception as error:  # too deeply nested, no text, or the client has gone
+        raise HTTPException(400, "There was an error parsing the body") from error
+
+
+@lru_cache(maxsize=64)
+def is_json(content_type: str) -> bool:
+    message = Message()
+    message["content-type"] = content_type
+    subtype = message.get_content_subtype()
+    return message.get_content_maintype() == "application" and (subtype == "json" or subtype.endswith("+json"))
+
+
+def validate_body(body_type: TypeAdapter[Any], document: Any) -> Any:
+    if document is ABSENT:
+        fault = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
+        raise RequestValidationError([fault])
+    try:
+        return body_type.validate_python(document, from_attributes=True)
+    except ValidationError as error:
+        raise RequestValidationError(faults_in("body", error), body=document) from error
 
 
 def converts_to(convertor: Convertor[Any], annotation: Any) -> bool:
@@ -86,11 +173,11 @@ def converts_to(convertor: Convertor[Any], annotation: Any) -> bool:
     return bool(inspect.signature(convertor.convert, eval_str=True).return_annotation == annotation)
 
 
-def query_reader(parameters: list[inspect.Parameter]) -> Callable[[dict[str, str]], Arguments]:
+def query_reader(parameters: list[inspect.Parameter]) -> ReadQuery:
     """Return what validates the parameters of a query: those of one model, or single ones."""
     if not parameters:
         return lambda _values: {}
-    if is_model(parameters[0]):
+    if is_model_of_query(parameters[0]):
         name = parameters[0].name
         validate = validator_of(get_args(parameters[0].annotation)[0])
         return lambda values: {name: validate(values)}
@@ -102,9 +189,12 @@ def query_reader(parameters: list[inspect.Parameter]) -> Callable[[dict[str, str
     return lambda values: dict(validate_fields(values))
 
 
-def is_model(parameter: inspect.Parameter) -> bool:
-    annotated = get_args(parameter.annotation)[0]
-    return isinstance(annotated, type) and issubclass(annotated, BaseModel)
+def is_model_of_query(parameter: inspect.Parameter) -> bool:
+    return is_model(get_args(parameter.annotation)[0])
+
+
+def is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def validator_of(model: type[BaseModel]) -> Callable[[dict[str, str]], Any]:
@@ -114,7 +204,10 @@ def validator_of(model: type[BaseModel]) -> Callable[[dict[str, str]], Any]:
         try:
             return adapter.validate_python(values)
         except ValidationError as error:
-            faults = [fault | {"loc": ("query", *fault["loc"])} for fault in error.errors(include_url=False)]
-            raise RequestValidationError(faults) from error
+            raise RequestValidationError(faults_in("query", error)) from error
 
     return validate
+
+
+def faults_in(place: str, error: ValidationError) -> list[dict[str, Any]]:
+    return [{**fault, "loc": (place, *fault["loc"])} for fault in error.errors(include_url=False)]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from myapp.platform.web.paging import PageQuery
 from myapp.platform.web.query import QueryModel
-from myapp.platform.web.routing import get, put
+from myapp.platform.web.routing import get, post, put
 
 
 @component(scope="request")
@@ -35,10 +35,15 @@ class SizeQuery(Size, PageQuery): ...
 
 class Thing(BaseModel):
     name: str
+    parts: dict[str, list[float]] = Field(default={}, alias="p")
 
 
 async def host(request: Request) -> str:
     return request.headers.get("x-thing", "-")
+
+
+async def refuse_request(request: Request) -> str:
+    raise HTTPException(418)
 
 
 async def refuse() -> None:
@@ -112,5 +117,10 @@ class SolvingController:
 
     @put("/body/{thing_id:id}", response_model=list[Any])
     @allow_anonymous
-    async def body(self, thing_id: int, body: Thing) -> Any:
-        return [thing_id, body.name]
+    async def body(self, thing_id: int, body: Thing, thing: Annotated[str, Depends(host)]) -> Any:
+        return [thing_id, body.name, body.parts, thing]
+
+    @post("/refused", response_model=str)
+    @allow_anonymous
+    async def refused(self, body: Thing, thing: Annotated[str, Depends(refuse_request)]) -> Any:
+        return body.name

@@ -47,6 +47,36 @@ PATHS = {
     "/dependency?x=1": 422,
 }
 
+JSON = "application/json"
+BODIES: list[tuple[bytes, str | None, int]] = [
+    (b'{"name": "chair", "p": {"legs": [1, 2.5]}}', JSON, 200),
+    (b'{"name": "chair"}', "Application/JSON; charset=latin-1", 200),
+    (b'{"name": "chair"}', "application/merge-patch+json", 200),
+    (b'{"name": "chair"}', "application/json;;", 200),
+    (b'{"name": "chair"}', "text/json", 415),
+    (b'{"name": "chair"}', "application/x-www-form-urlencoded", 415),
+    (b'{"name": "chair"}', "json", 415),
+    (b'{"name": "chair"}', None, 415),
+    (b"chair", "text/plain", 415),
+    (b"", JSON, 422),
+    (b"", None, 422),
+    (b"null", JSON, 422),
+    (b"[]", JSON, 422),
+    (b'"chair"', JSON, 422),
+    (b"{}", JSON, 422),
+    (b'{"name": 7, "p": {"legs": ["x"], "arms": 1}}', JSON, 422),
+    (b'{"name": "a", "name": "b"}', JSON, 200),
+    (b'{"name": "chair", "colour": "red"}', JSON, 200),
+    (b'{"name": "chair", "p": {"legs": [NaN, 1e400]}}', JSON, 200),
+    (b'{"name": "chair"', JSON, 400),
+    (b'{"name": "chair"} x', JSON, 400),
+    (b"\xff\xfe", JSON, 400),
+    (b'{"name": "\xe4"}', JSON, 400),
+    (b'\xef\xbb\xbf{"name": "chair"}', JSON, 200),
+    (b"[" * 100_000, JSON, 400),
+    (b"9" * 5000, JSON, 400),
+]
+
 
 def app(start: StartContainer, shared_url: str, **settings: str) -> FastAPI:
     environment = {"DATABASE__URL": shared_url, **settings}
@@ -68,10 +98,30 @@ async def test_both_ways_give_the_same_answers(start: StartContainer, shared_url
             assert answers[0] == answers[1], path
             # What has no route needs a token.
             assert answers[0][0] == (401 if status == 404 else status), path
-        for name in ("chair", 7):
-            answers = [seen(await client.put("/solving/body/7", json={"name": name})) for client in (ours, theirs)]
-            assert answers[0] == answers[1]
-        assert (await ours.put("/solving/body/7", json={"name": "chair"})).json() == [7, "chair"]
+
+
+async def test_both_ways_read_bodies_alike(start: StartContainer, shared_url: str) -> None:
+    direct, solved = app(start, shared_url), app(start, shared_url, **SOLVED_BY_FASTAPI)
+    async with client_of(direct) as ours, client_of(solved) as theirs:
+
+        async def answers_to(method: str, path: str, body: bytes, kind: str | None) -> list[Any]:
+            headers = {"X-Thing": "lamp"} | ({"Content-Type": kind} if kind else {})
+            return [
+                seen(await client.request(method, f"/solving{path}", content=body, headers=headers))
+                for client in (ours, theirs)
+            ]
+
+        for body, kind, status in BODIES:
+            answers = await answers_to("PUT", "/body/7", body, kind)
+            assert answers[0] == answers[1], body[:100]
+            assert answers[0][0] == status, body[:100]
+            answers = await answers_to("PUT", "/body/7?x=1", body, kind)
+            assert answers[0] == answers[1], body[:100]
+            # What refuses the request comes before the validation of the body, and after its parsing.
+            answers = await answers_to("POST", "/refused", body, kind)
+            assert answers[0] == answers[1], body[:100]
+        chair = await ours.put("/solving/body/7", json={"name": "chair", "p": {"legs": [4]}}, headers={"X-Thing": "a"})
+        assert chair.json() == [7, "chair", {"legs": [4.0]}, "a"]
 
 
 async def test_a_component_lives_as_long_as_its_request(start: StartContainer, shared_url: str) -> None:
