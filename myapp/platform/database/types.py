@@ -8,7 +8,20 @@ from sqlalchemy import DateTime, Dialect, Numeric, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
 
-class Money(TypeDecorator[Decimal]):
+class DirectFromAsyncpg:
+    """A TypeDecorator whose ``process_result_value`` has nothing to do with asyncpg's values.
+
+    SQLAlchemy calls it for each value of each row: for the three such columns of 50 products, a tenth of the read.
+    """
+
+    impl_instance: TypeEngine[Any]
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        converter: Any = self.impl_instance if dialect.driver == "asyncpg" else super()
+        return converter.result_processor(dialect, coltype)
+
+
+class Money(DirectFromAsyncpg, TypeDecorator[Decimal]):
     """An amount of up to 9,999,999,999.99, exact to the cent (``NUMERIC(12, 2)``).
 
     SQLite stores a float: its 15 significant digits hold these twelve without loss.
@@ -29,7 +42,7 @@ class Money(TypeDecorator[Decimal]):
         return Decimal(f"{value:.2f}") if value is not None and dialect.name == "sqlite" else value
 
 
-class UtcDateTime(TypeDecorator[datetime]):
+class UtcDateTime(DirectFromAsyncpg, TypeDecorator[datetime]):
     """A moment, always in UTC. SQLite stores it without a time zone."""
 
     impl = DateTime(timezone=True)
