@@ -1,4 +1,4 @@
-"""Time and memory of a large report."""
+"""The memory of a large report. Its time is in ``benchmarks/report.py``."""
 
 import sys
 from collections.abc import Callable
@@ -22,14 +22,11 @@ pytestmark = [
 async def test_a_hundred_thousand_products(
     settings: dict[str, str], reports: Reports, start_worker: Callable[..., Worker]
 ) -> None:
-    """The bounds are wide: it took some 20 seconds and 340 MB for all processes together when this was written."""
+    """The bound is wide: all processes together took some 340 MB when this was written."""
     await reports.fill(ROWS)
     worker = start_worker(settings)
-    report = await reports.wait_until(await reports.request(), "done", "failed", seconds=120)
+    report = await reports.wait_until(await reports.request(), "done", "failed", seconds=300)
     assert (report.state, report.rows, report.attempts) == ("done", ROWS, 1)
-    assert report.started_at
-    assert report.finished_at
-    assert (report.finished_at - report.started_at).total_seconds() < 60
     processes = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children(recursive=True)]
     assert sum(peak_megabytes(process.pid) for process in processes) < 400
 
