@@ -19,7 +19,7 @@ from myapp.boot import create_container
 from myapp.platform.web.protocol import BoundedHttpToolsProtocol
 from myapp.products.services import ProductService
 
-from .databases import KINDS, Databases, empty_tables
+from .databases import BUSY_MACHINE, KINDS, Databases, empty_tables
 from .fixture_types import Create, StartContainer
 from .issuer import Issuer
 
@@ -124,7 +124,7 @@ def build(
 ) -> PicoContainer:
     """Return the application with these environment variables set."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
+        for name, value in (BUSY_MACHINE | dict(environment)).items():
             patch.setenv(name, value)
         return create_container(overrides, modules)
 
@@ -144,8 +144,7 @@ def shared_url(database_kind: str, databases: Databases) -> str:
 
 @pytest.fixture(scope="session")
 async def shared_container(shared_url: str, issuer: Issuer, folders: dict[str, str]) -> AsyncIterator[PicoContainer]:
-    busy_machine = {"ENGINE__CONNECT_TIMEOUT": "10"}  # not a fault of the database
-    container = build({"DATABASE__URL": shared_url, "AUTH_CLIENT__ISSUER": issuer.url, **folders, **busy_machine})
+    container = build({"DATABASE__URL": shared_url, "AUTH_CLIENT__ISSUER": issuer.url, **folders})
     yield container
     await container.ashutdown()
 

@@ -49,6 +49,16 @@ WRITE = re.compile(r'\b(?:INSERT INTO|UPDATE)\s+"?(\w+)', re.IGNORECASE)
 KEPT_BY_TRIGGERS = {"product_counts"}
 """Tables whose rows follow from other tables."""
 
+BUSY_MACHINE = {
+    "ENGINE__CONNECT_TIMEOUT": "10",
+    "ENGINE__POOL_TIMEOUT": "20",
+    "ENGINE__SQLITE_BUSY_TIMEOUT": "20",
+}
+"""Settings of each application in the tests that sets no others: a busy machine is no fault of the database."""
+
+PATIENT = EngineSettings(connect_timeout=10.0, startup_timeout=60.0)
+"""The same for what a test does to a database without the application."""
+
 T = TypeVar("T")
 
 _written: defaultdict[str | None, set[str]] = defaultdict(set)
@@ -130,7 +140,7 @@ class Databases:
 def migrate(url: str, target: str = "head") -> None:
     """Upgrade the database to the newest schema, or to another revision, like the application at its start."""
     settings = DatabaseSettings(url=url, migrations_path=str(ROOT / "migrations"), migrations_target=target)
-    migrator = LockedMigrator(settings, EngineSettings())
+    migrator = LockedMigrator(settings, PATIENT)
     in_thread(lambda: migrator.configure_database(None))
 
 

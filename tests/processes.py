@@ -14,7 +14,7 @@ import httpx
 
 from myapp.boot import ROOT, SECTIONS
 
-from .databases import free_port
+from .databases import BUSY_MACHINE, free_port
 
 LEVEL = re.compile(r" (DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ ")
@@ -29,7 +29,7 @@ class Process:
         self._output = output
         with output.open("wb") as file:
             self._process = subprocess.Popen(
-                command, cwd=cwd, env=clean_environment() | dict(environment), stdout=file, stderr=file
+                command, cwd=cwd, env=clean_environment() | BUSY_MACHINE | dict(environment), stdout=file, stderr=file
             )
 
     @property
@@ -50,7 +50,7 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = 60) -> int:
         """Wait for the process to end and return its exit code."""
         return self._process.wait(seconds)
 
@@ -78,7 +78,7 @@ class Server(Process):
         command = [sys.executable, "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", str(self.port)]
         super().__init__([*command, *options], environment, output, cwd)
 
-    def wait_until_it_serves(self, seconds: float = 20) -> "Server":
+    def wait_until_it_serves(self, seconds: float = 60) -> "Server":
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self.running, self.output

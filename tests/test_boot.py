@@ -17,7 +17,7 @@ from myapp.platform.errors import StartupError
 from myapp.platform.startup import startup_error
 
 from .conftest import build
-from .databases import Databases, free_port, in_thread
+from .databases import BUSY_MACHINE, Databases, free_port, in_thread
 from .issuer import Issuer
 from .processes import Process, Server, clean_environment
 from .proxy import Proxy
@@ -67,7 +67,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pro
         name: Process([*UVICORN, "--port", "0"], environment, folder / name.replace(" ", "-"))
         for name, (environment, _) in REFUSED.items()
     }
-    workers = [*UVICORN, "--port", str(free_port()), "--workers", "2", "--timeout-worker-healthcheck", "3"]
+    workers = [*UVICORN, "--port", str(free_port()), "--workers", "2", "--timeout-worker-healthcheck", "30"]
     processes[WORKERS] = Process(workers, REFUSED["no issuer"][0], folder / WORKERS)
     down = {"DATABASE__URL": f"postgresql+asyncpg://a@127.0.0.1:{free_port()}/b", "ENGINE__STARTUP_TIMEOUT": "2"}
     processes[DOWN] = Process([*UVICORN, "--port", "0"], down, folder / DOWN)
@@ -89,7 +89,7 @@ class TestRefusedStart:
     @pytest.mark.parametrize("name", REFUSED)
     def test_one_line_names_the_setting(self, refusals: dict[str, Process], name: str) -> None:
         process = refusals[name]
-        assert process.wait(40) not in (0, 1)
+        assert process.wait() not in (0, 1)
         line = only_line(process)
         assert REFUSED[name][1] in line
         assert "s3cr3t" not in line
@@ -109,14 +109,14 @@ class TestRefusedStart:
     @pytest.mark.slow
     def test_workers_are_not_restarted(self, refusals: dict[str, Process]) -> None:
         process = refusals[WORKERS]
-        process.wait(40)
+        process.wait()
         assert 1 <= process.output.count("auth_client.issuer") <= 2
         assert "Traceback" not in process.output
 
     @pytest.mark.slow
     def test_the_start_waits_for_a_database_that_is_down(self, refusals: dict[str, Process]) -> None:
         process = refusals[DOWN]
-        assert process.wait(40) not in (0, 1)
+        assert process.wait() not in (0, 1)
         assert "database.url (DATABASE__URL): no connection within 2 s" in only_line(process)
 
 
@@ -225,10 +225,10 @@ class TestWithoutHttp:
         run = subprocess.run(
             [sys.executable, "script.py"],
             cwd=tmp_path,
-            env=clean_environment() | environment,
+            env=clean_environment() | BUSY_MACHINE | environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert run.returncode == 0, run.stderr

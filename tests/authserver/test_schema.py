@@ -18,10 +18,9 @@ from authserver.boot import FOLDER
 from authserver.login.models import LoginAttempts
 from authserver.schema import AuthBase
 from authserver.users.models import User
-from myapp.platform.database.engine import EngineSettings
 from myapp.platform.database.migrations import LockedMigrator, migration_engine
 
-from ..databases import Databases
+from ..databases import PATIENT, Databases
 
 
 @pytest.fixture
@@ -30,11 +29,11 @@ def url(database_kind: str, databases: Databases) -> Iterator[str]:
 
 
 def migrator(url: str) -> LockedMigrator:
-    return LockedMigrator(DatabaseSettings(url=url, migrations_path=str(FOLDER / "migrations")), EngineSettings())
+    return LockedMigrator(DatabaseSettings(url=url, migrations_path=str(FOLDER / "migrations")), PATIENT)
 
 
 async def on_connection(url: str, action: Callable[[sa.Connection], Any]) -> Any:
-    async with migration_engine(url, EngineSettings()) as engine, engine.connect() as connection:
+    async with migration_engine(url, PATIENT) as engine, engine.connect() as connection:
         result = await connection.run_sync(action)
         await connection.commit()
         return result

@@ -20,7 +20,7 @@ from myapp.platform.database.engine import EngineSettings
 from myapp.platform.database.migrations import LockedMigrator, migration_engine, run_locked
 from myapp.platform.database.revisions import revisions_of
 from myapp.platform.errors import StartupError
-from tests.databases import Databases, in_thread
+from tests.databases import PATIENT, Databases, in_thread
 from tests.issuer import AUDIENCE, Issuer
 
 from .conftest import only_postgresql, only_sqlite
@@ -57,7 +57,7 @@ def downgrade() -> None:
 
 def migrator_of(url: str, *, engine: EngineSettings | None = None, **settings: Any) -> LockedMigrator:
     database = DatabaseSettings(**{"url": url, "migrations_path": str(ROOT / "migrations")} | settings)
-    return LockedMigrator(database, engine or EngineSettings(startup_timeout=2.0))
+    return LockedMigrator(database, engine or PATIENT)
 
 
 def migrate(url: str, **settings: Any) -> None:
@@ -65,7 +65,7 @@ def migrate(url: str, **settings: Any) -> None:
 
 
 async def read(url: str, look: Callable[[Connection], Any]) -> Any:
-    async with migration_engine(url, EngineSettings()) as engine, engine.connect() as connection:
+    async with migration_engine(url, PATIENT) as engine, engine.connect() as connection:
         return await connection.run_sync(look)
 
 

@@ -18,12 +18,11 @@ from typer.testing import CliRunner
 
 from myapp.boot import ROOT
 from myapp.cli.main import cli
-from myapp.platform.database.engine import EngineSettings
 from myapp.platform.database.migrations import migration_engine, upgrade
 from myapp.platform.database.numbering import last_number
 from myapp.platform.errors import StartupError
 from tests.conftest import client_of
-from tests.databases import in_thread
+from tests.databases import PATIENT, in_thread
 from tests.fixture_types import StartContainer
 from tests.issuer import Issuer
 from tests.platform.web.problems import assert_problem
@@ -145,7 +144,7 @@ class TestAhead:
         migrate(database_url, migrations_path=next_release)
 
         async def upgrade_late() -> None:
-            async with migration_engine(database_url, EngineSettings()) as engine:
+            async with migration_engine(database_url, PATIENT) as engine:
                 await upgrade(engine, older.config(), "head", older.revisions)
 
         in_thread(lambda: asyncio.run(upgrade_late()))

@@ -12,12 +12,11 @@ import pytest
 from pico_sqlalchemy import AppBase
 from sqlalchemy import make_url, select, text, update
 
-from myapp.platform.database.engine import EngineSettings
 from myapp.platform.database.migrations import migration_engine
 from myapp.platform.database.sessions import TransactionalSessionManager, wait_for_row
 from myapp.platform.errors import DatabaseUnavailableError
 from myapp.products.models import Product
-from tests.databases import Databases, empty_tables, libpq_url
+from tests.databases import PATIENT, Databases, empty_tables, libpq_url
 from tests.proxy import Proxy
 
 from .conftest import POOL_SIZE, execute, lamp, only_postgresql, session_manager
@@ -108,7 +107,7 @@ class TestSettings:
         name = make_url(database_url).database
         for limit in LIMITS[:3]:
             execute(database_url, f"ALTER DATABASE \"{name}\" SET {limit} = '5s'")
-        async with migration_engine(database_url, EngineSettings()) as engine, engine.connect() as connection:
+        async with migration_engine(database_url, PATIENT) as engine, engine.connect() as connection:
             found = {limit: await milliseconds(connection, limit) for limit in LIMITS}
         assert found == dict.fromkeys(LIMITS, 0) | {"tcp_user_timeout": 10_000}
 

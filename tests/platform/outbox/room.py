@@ -104,7 +104,7 @@ class Room:
             await session.execute(waiting.values(next_at=utc_now() - timedelta(seconds=1)))
 
 
-async def until(condition: Callable[[], Any], seconds: float = 30) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 60) -> None:
     """Wait until ``condition`` returns something true. It may be a coroutine function."""
     async with asyncio.timeout(seconds):
         while not (await found if inspect.isawaitable(found := condition()) else found):  # noqa: ASYNC110

@@ -14,7 +14,7 @@ from myapp.cli.events import print_deliveries, redeliver
 from myapp.cli.main import cli
 from myapp.platform.errors import ConflictError
 from myapp.platform.outbox.schemas import DeliveryFilter
-from tests.databases import Databases
+from tests.databases import BUSY_MACHINE, Databases
 from tests.processes import Process, clean_environment
 
 from .handlers import fail_with
@@ -67,7 +67,7 @@ class TestCommandLine:
     def test_ends_with_one_line(self, databases: Databases) -> None:
         ended = subprocess.run(
             [sys.executable, "-m", "myapp.cli", "events", "redeliver", "1"],
-            env=clean_environment() | {"DATABASE__URL": databases.migrated("sqlite")},
+            env=clean_environment() | BUSY_MACHINE | {"DATABASE__URL": databases.migrated("sqlite")},
             capture_output=True,
             text=True,
             timeout=60,

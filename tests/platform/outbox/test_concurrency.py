@@ -17,9 +17,10 @@ pytestmark = pytest.mark.slow
 
 
 async def test_four_relays(start: StartContainer, database_url: str) -> None:
-    """The relays run in one process, so that they collide more often."""
+    """The relays run in one process, so that they collide more often. On a busy machine no handler is too slow."""
+    settings = SETTINGS | {"EVENTS__HANDLER_TIMEOUT": "10", "EVENTS__TRANSACTION_TIMEOUT": "10"}
     rooms = [
-        Room(start({"DATABASE__URL": database_url} | SETTINGS, modules=["tests.platform.outbox.handlers"]))
+        Room(start({"DATABASE__URL": database_url} | settings, modules=["tests.platform.outbox.handlers"]))
         for _ in range(4)
     ]
     done: list[tuple[str, str, int]] = []
