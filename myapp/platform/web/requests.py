@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..context.request_id import current_request_id, set_request_id
 from .application import ProductsApp
+from .logging import log_fields
 from .middleware import Layer
 from .problems import INTERNAL_ERROR, problem_of, render
 from .request_info import RequestInfo, request_info
@@ -119,7 +120,7 @@ def log_request(method: str, info: RequestInfo, seconds: float) -> None:
         "duration_ms": round(seconds * 1000, 1),
         "subject": info.subject if info.subject.isprintable() else ascii(info.subject),
     }
-    logger.info("%(method)s %(route)s %(status)s %(duration_ms)sms sub=%(subject)s", fields, extra=fields)
+    log_fields(logger, "%(method)s %(route)s %(status)s %(duration_ms)sms sub=%(subject)s", fields)
 
 
 @component
