@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from ..lists import parse_order
 from .query import QueryModel
+from .serialization import members_of, to_json
 
 
 def require_digits(value: Any) -> Any:
@@ -71,7 +72,7 @@ def sort_order(*fields: str) -> GetPydanticSchema:
 def page_content(page: Page[Any]) -> dict[str, Any]:
     """Return the members of a ``PageResponse``. pico-sqlalchemy counts pages from 0, clients count from 1."""
     return {
-        "items": page.content,
+        "items": members_of(page.content),
         "total": page.total_elements,
         "page": page.page + 1,
         "page_size": page.size,
@@ -123,19 +124,15 @@ async def stream_list(
     """
     first = await batch_after(0)
     if len(first) < batch_size:
-        return Response(dump_list(adapter, first, context), media_type="application/json")
+        return Response(to_json(adapter, first, context), media_type="application/json")
 
     async def chunks() -> AsyncIterator[bytes]:
         batch = first
         opening = b"["
         while batch:
-            yield opening + dump_list(adapter, batch, context)[1:-1]
+            yield opening + to_json(adapter, batch, context)[1:-1]
             opening = b","
             batch = await batch_after(batch[-1].id) if len(batch) == batch_size else []
         yield b"]"
 
     return StreamingResponse(chunks(), media_type="application/json")
-
-
-def dump_list(adapter: TypeAdapter[list[Any]], rows: Sequence[Any], context: Any) -> bytes:
-    return adapter.dump_json(adapter.validate_python(rows, from_attributes=True, context=context))

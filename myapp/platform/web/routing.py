@@ -19,6 +19,7 @@ from .operations import TAKES_BODY, WITH_LOCATION, Errors, describe
 from .paging import page_content, page_links
 from .preconditions import entity_tag, is_not_modified
 from .query import QUERY_NAMES, query_names
+from .serialization import to_json
 
 Endpoint = Callable[..., Any]
 
@@ -71,8 +72,7 @@ class ResponseBuilder:
             return Response(status_code=self.status_code, headers=headers)
         if self.status_code in WITH_LOCATION:
             headers["Location"] = f"{request.scope['root_path']}{route_path(request)}{result.id}"
-        content = self.adapter.validate_python(result, from_attributes=True, context=context)
-        body = self.adapter.dump_json(content, by_alias=True)
+        body = to_json(self.adapter, result, context)
         return Response(body, self.status_code, headers, media_type="application/json")
 
 

@@ -53,6 +53,7 @@ def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     root.addHandler(LineHandler(UtcFormatter(TEXT)))
     set_request_id("request-1")
     yield root
+    set_request_id(None)
     root.handlers = []
 
 
