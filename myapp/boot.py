@@ -26,7 +26,7 @@ from .platform.pico.container import WEB_STACK, make_container
 from .platform.startup import exit_on_startup_error, startup_error
 from .platform.storage.settings import StorageSettings
 from .platform.web.app import complete
-from .platform.web.settings import WebSettings
+from .platform.web.settings import CursorSettings, WebSettings
 from .products.settings import CatalogueSettings, ProductsSettings
 from .reports.settings import ReportsSettings
 from .users.settings import UsersSettings
@@ -42,6 +42,7 @@ SECTIONS: dict[str, type] = {
     "auth": AuthSettings,
     "docs": DocsSettings,
     "web": WebSettings,
+    "cursors": CursorSettings,
     "events": EventsSettings,
     "mail": MailSettings,
     "products": ProductsSettings,

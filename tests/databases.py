@@ -46,8 +46,8 @@ SPEED = {
 
 WRITE = re.compile(r'\b(?:INSERT INTO|UPDATE)\s+"?(\w+)', re.IGNORECASE)
 
-KEPT_BY_TRIGGERS = {"product_counts"}
-"""Tables whose rows follow from other tables."""
+KEPT = {"product_counts", "signing_keys"}
+"""Tables whose rows follow from other tables, or that processes read once in their life."""
 
 BUSY_MACHINE = {
     "ENGINE__CONNECT_TIMEOUT": "10",
@@ -79,7 +79,7 @@ def do_not_wait_for_the_disk(connection: Any, _record: object) -> None:
 
 async def empty_tables(engine: AsyncEngine, metadata: MetaData) -> None:
     """Delete all rows that this process has written through SQLAlchemy. Tables that nobody has written cost nothing."""
-    written = _written.pop(engine.url.database, set()) - KEPT_BY_TRIGGERS
+    written = _written.pop(engine.url.database, set()) - KEPT
     if tables := [table for table in reversed(metadata.sorted_tables) if table.name in written]:
         async with engine.begin() as connection:
             for table in tables:

@@ -12,6 +12,8 @@
     ├── GoneError                   410
     ├── PreconditionFailedError     412
     ├── ConstraintViolationError    422
+    ├── InvalidCursorError          422
+    ├── CursorMismatchError         422
     └── UnavailableError            503, a retry can succeed
         ├── BrokerUnavailableError
         ├── DatabaseUnavailableError
@@ -23,6 +25,7 @@ A violated domain contract is pico-pydantic's ``ValidationFailedError`` (422), a
 ``InsufficientPermissionsError`` (403).
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -113,6 +116,30 @@ class ConstraintViolationError(DomainError):
         super().__init__(f"The constraint {constraint} is violated.")
         self.constraint = constraint
         self.field = field
+
+
+class InvalidCursorError(DomainError):
+    """A cursor that this service did not make for this list. ``parameter`` is the name by which it was sent."""
+
+    status = 422
+    code = "invalid_cursor"
+    title = "Invalid cursor"
+
+    def __init__(self, parameter: str = "cursor") -> None:
+        super().__init__("This cursor is not valid. Begin the list again without one.")
+        self.parameter = parameter
+
+
+class CursorMismatchError(DomainError):
+    """A cursor is used with other ``parameters`` than those of the list that it was made for."""
+
+    status = 422
+    code = "cursor_mismatch"
+    title = "Cursor of another list"
+
+    def __init__(self, parameters: Sequence[str]) -> None:
+        super().__init__("The cursor belongs to a list with another filter or sort.")
+        self.parameters = parameters
 
 
 class UnavailableError(DomainError):

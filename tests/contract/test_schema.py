@@ -38,6 +38,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "actor": "ann",
     },
     "event_deliveries": {"event_id": 1, "handler": "audit", "aggregate": "a", "aggregate_id": "1"},
+    "signing_keys": {"name": "another", "key": b"secret", "created_at": NOW},
     "event_counts": {"day": date(2026, 1, 2), "type": "a.b", "count": 1, **TIMES},
 }
 """A valid row for each table. Later rows can refer to earlier ones."""

@@ -22,10 +22,12 @@ from ..errors import (
     BrokerUnavailableError,
     ConflictError,
     ConstraintViolationError,
+    CursorMismatchError,
     DatabaseUnavailableError,
     DomainError,
     GoneError,
     InactiveCallerError,
+    InvalidCursorError,
     InvalidLinkError,
     IssuerUnavailableError,
     MailUnavailableError,
@@ -95,6 +97,8 @@ CATALOGUE: tuple[ProblemType, ...] = (
     UNSUPPORTED_ENCODING,
     VALIDATION_FAILED,
     ProblemType.of(ConstraintViolationError),
+    ProblemType.of(InvalidCursorError),
+    ProblemType.of(CursorMismatchError),
     HEADERS_TOO_LARGE,
     INTERNAL_ERROR,
     ProblemType.of(BrokerUnavailableError),
@@ -183,6 +187,13 @@ def problem_of(error: Exception) -> HttpProblem:
         case AlreadyExistsError():
             fault = field_error(("body", error.field), error.code, str(error))
             return HttpProblem(ProblemType.of(type(error)), str(error), errors=[fault])
+        case InvalidCursorError():
+            fault = field_error(("query", error.parameter), error.code, str(error))
+            return HttpProblem(ProblemType.of(type(error)), str(error), errors=[fault])
+        case CursorMismatchError():
+            reason = "The cursor was made for another value."
+            errors = [field_error(("query", name), error.code, reason) for name in error.parameters]
+            return HttpProblem(ProblemType.of(type(error)), str(error), errors=errors)
         case InactiveCallerError():
             return HttpProblem(ProblemType.of(type(error)), str(error), forbidden_challenge())
         case UnavailableError():

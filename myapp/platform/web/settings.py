@@ -1,4 +1,4 @@
-"""The section ``web``."""
+"""The sections ``web`` and ``cursors``."""
 
 import re
 from dataclasses import dataclass, field
@@ -107,3 +107,11 @@ class WebSettings:
     stop_timeout: Annotated[int, Field(ge=1)] = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_json: bool = False
+
+
+@configured(target="self", prefix="cursors", mapping="tree")
+@dataclass
+class CursorSettings:
+    """``keys`` are secrets: the first one signs cursors, all are accepted. Without any, the database keeps one."""
+
+    keys: list[Annotated[str, Field(min_length=32)]] = field(default_factory=list)
