@@ -1,6 +1,8 @@
-"""Numbered lists: the requested page and its order."""
+"""Lists: the requested page or place, and the order."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pico_sqlalchemy import PageRequest, Sort
 from pydantic_core import PydanticCustomError
@@ -28,3 +30,35 @@ def parse_order(text: str) -> tuple[Sort, ...]:
     if len({sort.field for sort in order}) < len(order):
         raise PydanticCustomError("sort_repeated", "No field should be repeated")
     return tuple(order)
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a sorted list, beside an item whose sort values are ``values``, in a form that JSON can write.
+
+    The items from there are those after it, or those before it if ``backward``. With ``inclusive``, an item at the
+    place itself is one of them.
+    """
+
+    values: tuple[Any, ...]
+    backward: bool = False
+    inclusive: bool = False
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Items of a list in their order, and from where to read on in both directions; None at an end of the list."""
+
+    items: Sequence[Any]
+    next: Position | None
+    prev: Position | None
+
+
+@dataclass(frozen=True)
+class UncountedPage:
+    """One page of a list whose total nobody has counted. ``page`` 0 is the first, as in pico-sqlalchemy."""
+
+    content: Sequence[Any]
+    page: int
+    size: int
+    has_next: bool

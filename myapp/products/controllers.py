@@ -9,8 +9,16 @@ from pydantic import Field, TypeAdapter
 
 from ..platform.auth.authorities import requires_permission, requires_permission_for
 from ..platform.database.columns import sortable_fields
-from ..platform.errors import NotFoundError, PreconditionFailedError
-from ..platform.web.paging import Limit, PageQuery, PageResponse, sort_order, stream_list
+from ..platform.errors import CursorMismatchError, InvalidCursorError, NotFoundError, PreconditionFailedError
+from ..platform.web.cursors import Cursors, ScrollQuery, ScrollResponse
+from ..platform.web.paging import (
+    Limit,
+    OptionalTotalPageResponse,
+    PageQuery,
+    PageResponse,
+    sort_order,
+    stream_list,
+)
 from ..platform.web.preconditions import IfMatch
 from ..platform.web.routing import delete, get, patch, post, put
 from .models import Product
@@ -43,15 +51,33 @@ ProductSort = Annotated[
 read_inactive = requires_permission_for("include_inactive", "products:read_inactive")
 
 
-class ProductListQuery(ProductFilter, PageQuery):
+class SortedProducts(ProductFilter):
+    """The query parameters that say which products a list has, and in which order."""
+
     sort: ProductSort = Field(default="id", validate_default=True)
     include_inactive: IncludeInactive = False
 
 
+class ProductListQuery(SortedProducts, PageQuery):
+    total: Annotated[
+        bool,
+        Query(
+            description="`false`: do not count the matches. `total` and `pages` are then `null`, and no link is `last`."
+        ),
+    ] = True
+
+
+class ProductScrollQuery(SortedProducts, ScrollQuery):
+    """Every parameter but those of ``ScrollQuery`` belongs to the list, and must stay the same with its cursors."""
+
+
 @controller(prefix="/api/v1/products", tags=["Products"], scope="singleton")
 class ProductController:
-    def __init__(self, service: ProductService, settings: ProductsSettings, catalogue: CatalogueSettings) -> None:
+    def __init__(
+        self, service: ProductService, settings: ProductsSettings, catalogue: CatalogueSettings, cursors: Cursors
+    ) -> None:
         self._service = service
+        self._cursors = cursors
         self.response_context = catalogue.currency
         self._batch_size = settings.list_batch_size
 
@@ -62,11 +88,30 @@ class ProductController:
         batch_after = partial(self._service.list_active, limit=self._batch_size, include_inactive=include_inactive)
         return await stream_list(PRODUCTS, batch_after, self._batch_size, self.response_context)
 
-    @get("/paged", response_model=PageResponse[ProductResponse], paged=True)
+    @get("/paged", response_model=OptionalTotalPageResponse[ProductResponse], paged=True)
     @read_inactive
     async def list_paged(self, query: Annotated[ProductListQuery, Query()]) -> Any:
         """Return one page of the products that match all filters, with the total number of matches."""
-        return await self._service.list_paged(query.page, query.page_size, query, query.sort)
+        read = self._service.list_paged if query.total else self._service.list_uncounted
+        return await read(query.page, query.page_size, query, query.sort)
+
+    @get(
+        "/scroll",
+        response_model=ScrollResponse[ProductResponse],
+        paged=True,
+        errors=[InvalidCursorError, CursorMismatchError],
+    )
+    @read_inactive
+    async def scroll_products(self, query: Annotated[ProductScrollQuery, Query()]) -> Any:
+        """Return the next products that match all filters. Unlike `/paged`, it costs the same at any depth.
+
+        Begin without a cursor. Then repeat all parameters with `cursor` set to `next`, or to `prev` for the products
+        before, as the links in `Link` do; only `limit` may change. Products that are there all the time, and whose
+        sort fields stay the same, come exactly once, even while others are created, changed and deleted.
+        """
+        return await self._cursors.scroll(
+            "products", query, partial(self._service.scroll, query.limit, query, query.sort)
+        )
 
     @get("/search", response_model=list[ProductResponse])
     async def search_products(self, q: SearchText, limit: Limit = 100) -> Any:

@@ -11,7 +11,7 @@ from ..platform.errors import NotFoundError
 from ..platform.events.event import RecordedEvent
 from ..platform.events.fields import Fields
 from ..platform.events.history import EventHistory
-from ..platform.lists import MAX_INTEGER, page_request
+from ..platform.lists import MAX_INTEGER, Position, Slice, UncountedPage, page_request
 from ..platform.versions import ExpectedVersions, require_version
 from .events import CHANGES, ProductEvent, change_events, created_event, deleted_event
 from .models import Product, ProductRecord, folds_of
@@ -84,6 +84,29 @@ class ProductService:
         Products that ``sort`` finds equal come in the order of their ids.
         """
         return await self._repo.find_paged(filters, page_request(page, page_size, sort))
+
+    @transactional(read_only=True)
+    async def list_uncounted(
+        self, page: int, page_size: int, filters: ProductFilter = NO_FILTERS, sort: Sequence[Sort] = ()
+    ) -> UncountedPage:
+        """Return one page without a total, which costs less. Otherwise like ``list_paged``."""
+        return await self._repo.find_uncounted(filters, page_request(page, page_size, sort))
+
+    @transactional(read_only=True)
+    async def scroll(
+        self,
+        limit: int,
+        filters: ProductFilter = NO_FILTERS,
+        sort: Sequence[Sort] = (),
+        position: Position | None = None,
+    ) -> Slice:
+        """Return up to ``limit`` products from ``position`` on, in the order of ``list_paged``.
+
+        A product that is there all the time, and whose sort values stay, comes exactly once, whatever others change.
+        The cost is the same everywhere in the list. Raises ``InvalidCursorError`` for a position of another order.
+        """
+        require(1 <= limit < MAX_INTEGER, "limit must be at least 1")
+        return await self._repo.find_from(position, limit, filters, sort)
 
     @transactional(read_only=True)
     async def search(self, name: str, limit: int = 100) -> Sequence[ProductRecord]:

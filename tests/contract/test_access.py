@@ -37,6 +37,7 @@ RULES = {
     **{("GET", f"/docs/{asset.name}"): PUBLIC for asset in ASSETS.iterdir()},
     ("GET", "/api/v1/products/"): ANY_TOKEN,
     ("GET", "/api/v1/products/paged"): ANY_TOKEN,
+    ("GET", "/api/v1/products/scroll"): ANY_TOKEN,
     ("GET", "/api/v1/products/search"): ANY_TOKEN,
     ("GET", "/api/v1/products/{product_id}"): ANY_TOKEN,
     ("POST", "/api/v1/products/"): "products:write",

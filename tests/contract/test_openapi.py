@@ -55,6 +55,7 @@ COMPLETE = {
     "/api/v1/users/{user_id}",
     "/api/v1/products/",
     "/api/v1/products/paged",
+    "/api/v1/products/scroll",
     "/api/v1/products/search",
     "/api/v1/products/{product_id}",
     "/api/v1/products/{product_id}/deactivate",
@@ -247,6 +248,7 @@ class TestOperations:
         assert bounds["/api/v1/products/paged", "page"] == (1, 1_000_000)
         assert bounds["/api/v1/products/paged", "page_size"] == (1, 100)
         assert bounds["/api/v1/products/search", "limit"] == (1, 100)
+        assert bounds["/api/v1/products/scroll", "limit"] == (1, 200)
 
     def test_declare_entity_tags_and_preconditions(self, operations: Operations, subtests: pytest.Subtests) -> None:
         for (method, path), operation in operations.items():

@@ -103,6 +103,8 @@ class TestEveryKind:
             "unsupported_media_type": client.post(PRODUCTS, content="x", headers={"Content-Type": "text/plain"}),
             "validation_failed": client.get(PRODUCTS, params={"x": "1"}),
             "constraint_violation": client.get("/faulty/errors/constraint"),
+            "invalid_cursor": client.get(PRODUCTS + "scroll", params={"cursor": "x"}),
+            "cursor_mismatch": client.get("/faulty/errors/cursor"),
             "internal_error": client.get("/faulty/errors/unexpected"),
             "database_unavailable": client.get("/faulty/errors/database"),
             "storage_unavailable": client.get("/faulty/errors/storage"),

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager, Sort
 from pydantic import MISSING
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select, update
 
 from myapp.platform.database.columns import sortable_fields
 from myapp.platform.database.types import Money
 from myapp.platform.fold import fold
 from myapp.platform.fold import sort_key as name_key
-from myapp.platform.lists import MAX_INTEGER
+from myapp.platform.lists import MAX_INTEGER, Position, Slice
 from myapp.platform.text import is_single_line
-from myapp.products.models import Product
+from myapp.products.models import Product, folds_of
 from myapp.products.schemas import ProductFilter
 from myapp.products.services import ProductService
 
@@ -38,19 +38,20 @@ NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 LETTERS = ' aA%_/\\"*\u00df\u1e9e\u0130\u00c5\ufffd\uffff\U0001f4a1'
 prices = st.sampled_from([Decimal("0.01"), Decimal("9.99"), Decimal(10), Decimal("9999999999.99")])
 moments = st.integers(0, 3).map(lambda microseconds: NEW_YEAR + timedelta(microseconds=microseconds))
-shelves = st.lists(
-    st.fixed_dictionaries(
-        {
-            "name": st.text(LETTERS, min_size=2, max_size=12),
-            "price": prices,
-            "stock": st.integers(0, 2),
-            "active": st.booleans(),
-            "created_at": moments,
-            "updated_at": moments,
-        }
-    ),
-    max_size=30,
+shelf = st.fixed_dictionaries(
+    {
+        "name": st.text(LETTERS, min_size=2, max_size=12),
+        "price": prices,
+        "stock": st.integers(0, 2),
+        "active": st.booleans(),
+        "created_at": moments,
+        "updated_at": moments,
+    }
 )
+shelves = st.lists(shelf, max_size=30)
+changes = st.lists(st.tuples(st.sampled_from(["insert", "update", "delete"]), st.integers(0, 30), shelf), max_size=3)
+USUAL = {"name": "Lamp", "price": Decimal(1), "stock": 0, "active": True, "version": 1}
+USUAL |= {"created_at": NEW_YEAR, "updated_at": NEW_YEAR}
 filters = (
     st.fixed_dictionaries(
         {},
@@ -135,6 +136,57 @@ async def test_pages_cover_what_passes_the_filters_once_and_in_order(
     assert [product.id for product in seen] == [product.id for product in expected]
 
 
+@given(rows=shelves, filters=filters, sorts=orders, limit=st.integers(1, 7), changes=st.lists(changes, max_size=20))
+async def test_what_stays_in_place_is_scrolled_past_once(
+    service: ProductService,
+    container: PicoContainer,
+    rows: list[dict[str, Any]],
+    filters: ProductFilter,
+    sorts: list[Sort],
+    limit: int,
+    changes: list[list[tuple[str, int, dict[str, Any]]]],
+) -> None:
+    """Others create, change and delete products between two reads, forwards and then back."""
+    await replace(container, rows)
+    before = {product.id: product for product in await service.list_active(include_inactive=True)}
+    moved: set[int] = set()
+    script = iter(changes)
+
+    async def read(position: Position | None) -> Slice:
+        moved.update(await change(container, next(script, [])))
+        found = await service.scroll(limit, filters, sorts, position)
+        assert [product.id for product in found.items] == [product.id for product in in_order(list(found.items), sorts)]
+        assert all(passes(product, filters) for product in found.items)
+        return found
+
+    forwards = [await read(None)]
+    while position := forwards[-1].next:
+        forwards.append(await read(position))
+    backwards = forwards[-1:]
+    while position := backwards[-1].prev:
+        backwards.append(await read(position))
+    expected = [product.id for product in in_order(list(before.values()), sorts) if passes(product, filters)]
+    for slices in (forwards, backwards[::-1]):
+        seen = [product.id for found in slices for product in found.items]
+        assert [id for id in seen if id in before and id not in moved] == [id for id in expected if id not in moved]
+
+
+async def change(container: PicoContainer, steps: list[tuple[str, int, dict[str, Any]]]) -> set[int]:
+    """Carry out ``steps`` and return the ids of the products that were changed or deleted."""
+    async with container.get(SessionManager).engine.begin() as connection:
+        touched = set()
+        for kind, number, row in steps:
+            found = (await connection.execute(select(Product.id, Product.name_search).order_by(Product.id))).all()
+            if kind == "insert":
+                await connection.execute(insert(Product), [USUAL | row])
+            elif found:
+                id, folded = found[number % len(found)]
+                touched.add(id)
+                changed = update(Product).values(row | folds_of(row["name"], folded))
+                await connection.execute((delete(Product) if kind == "delete" else changed).where(Product.id == id))
+    return touched
+
+
 def passes(product: Product, filters: ProductFilter) -> bool:
     return all(
         [
@@ -173,9 +225,7 @@ async def test_batches_cover_everything_once_and_in_order(
 
 async def replace(container: PicoContainer, rows: list[dict[str, Any]]) -> None:
     """Replace all products by new ones."""
-    usual = {"name": "Lamp", "price": Decimal(1), "stock": 0, "active": True, "version": 1}
-    usual |= {"created_at": NEW_YEAR, "updated_at": NEW_YEAR}
-    new = [usual | row for row in rows]
+    new = [USUAL | row for row in rows]
     async with container.get(SessionManager).engine.begin() as connection:
         await connection.execute(delete(Product))
         if new:

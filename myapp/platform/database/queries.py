@@ -14,6 +14,7 @@ from pico_sqlalchemy.repository_interceptor import RepositoryQueryInterceptor
 from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..lists import UncountedPage
 from ..pico.replacing import replaces
 from .columns import order_column, record_columns
 
@@ -52,8 +53,8 @@ class PagedQuery:
         total: Select[Any] | None = None,
     ) -> None:
         self._total = total_of(statement) if total is None else total
-        rows = first_rows(entity, statement, sorts, columns).offset(bindparam("_offset", type_=Integer))
-        self._rows = rows.add_columns(self._total.scalar_subquery().label("_total"))
+        self._uncounted = first_rows(entity, statement, sorts, columns).offset(bindparam("_offset", type_=Integer))
+        self._rows = self._uncounted.add_columns(self._total.scalar_subquery().label("_total"))
         self._has_entities = statement.column_descriptions[0]["expr"] is entity
 
     async def fetch(self, session: AsyncSession, page: PageRequest, parameters: Mapping[str, Any]) -> Page[Any]:
@@ -61,7 +62,18 @@ class PagedQuery:
         values = {**parameters, "_limit": page.size, "_offset": page.offset}
         rows = (await session.execute(self._rows, values)).all()
         count = rows[0][-1] if rows else await session.scalar(self._total, parameters)
-        return Page([row[0] for row in rows] if self._has_entities else rows, count, page.page, page.size)
+        return Page(self._content(rows), count, page.page, page.size)
+
+    async def fetch_uncounted(
+        self, session: AsyncSession, page: PageRequest, parameters: Mapping[str, Any]
+    ) -> UncountedPage:
+        """Return one page without a total. One more row than the page has tells whether another page follows."""
+        values = {**parameters, "_limit": page.size + 1, "_offset": page.offset}
+        rows = (await session.execute(self._uncounted, values)).all()
+        return UncountedPage(self._content(rows[: page.size]), page.page, page.size, len(rows) > page.size)
+
+    def _content(self, rows: Sequence[Row[Any]]) -> Sequence[Any]:
+        return [row[0] for row in rows] if self._has_entities else rows
 
 
 @dataclass(frozen=True)
@@ -135,16 +147,18 @@ def first_rows(
     columns: Mapping[str, ColumnElement[Any]] = NO_COLUMNS,
 ) -> Select[Any]:
     """Return ``statement`` in a total order, limited to ``:_limit`` rows."""
-    limit = bindparam("_limit", type_=Integer)
     key = [column.name for column in entity.__table__.primary_key]
-    if not sorts or sorts[0].field in key:
-        # The subquery hides the limit from PostgreSQL's planner. The planner assumes that matching rows are spread
-        # evenly over the key. If it knew the small limit, it might read the table in key order until it has enough
-        # rows, instead of using another index. Where fewer rows match, that would read the whole table.
-        ordered = statement.limit(select(limit).scalar_subquery())
-    else:
-        ordered = statement.limit(limit)
-    return ordered.order_by(*(sort_column(entity, sort, columns) for sort in total_order(sorts, key)))
+    limit = limit_of(not sorts or sorts[0].field in key)
+    return statement.limit(limit).order_by(*(sort_column(entity, sort, columns) for sort in total_order(sorts, key)))
+
+
+def limit_of(is_by_key: bool) -> ColumnElement[int]:
+    """Return the limit ``:_limit`` for rows in an order that begins with the primary key, or in another one."""
+    limit = bindparam("_limit", type_=Integer)
+    # The subquery hides the limit from PostgreSQL's planner. The planner assumes that matching rows are spread
+    # evenly over the key. If it knew the small limit, it might read the table in key order until it has enough
+    # rows, instead of using another index. Where fewer rows match, that would read the whole table.
+    return select(limit).scalar_subquery() if is_by_key else limit
 
 
 def total_order(sorts: Sequence[Sort], key: Sequence[str]) -> Iterator[Sort]:

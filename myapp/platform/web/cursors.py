@@ -1,14 +1,26 @@
-"""Cursors: opaque, signed texts that say where in a list a client is. The service keeps nothing of them."""
+"""Cursors: opaque, signed texts that say where in a list a client is. The service stores none.
+
+A list that is read by cursors needs three lines: a query that inherits from its filter and from ``ScrollQuery``, the
+model ``ScrollResponse`` with ``paged=True``, and ``Cursors.scroll`` around the service's method.
+"""
 
 import base64
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Annotated, Any, Generic
 
+from fastapi import Query
 from pico_ioc import component
+from pydantic import MISSING, BaseModel, BeforeValidator, Field
+from pydantic_core import to_json
 
-from ..errors import InvalidCursorError
+from ..errors import CursorMismatchError, InvalidCursorError
+from ..lists import Position, Slice
 from ..signing import StoredKeys, is_signature, sign
+from .paging import CursorPage, ItemT, require_digits
+from .query import QueryModel
 from .settings import CursorSettings
 
 MAX_CURSOR = 4096
@@ -18,6 +30,34 @@ SIGNATURE_SIZE = 16
 """Bytes of a signature: enough that nobody guesses one, and short."""
 
 STORED_KEY = "cursors"
+
+
+ScrollLimit = Annotated[
+    int, Field(ge=1, le=200), BeforeValidator(require_digits), Query(description="The maximum number of items.")
+]
+Cursor = Annotated[str, Query(description="`next` or `prev` of an answer. All other parameters but `limit` must stay.")]
+
+ReadFrom = Callable[[Position | None], Awaitable[Slice]]
+"""Returns the items from a position on, or from the beginning of the list."""
+
+
+class ScrollQuery(QueryModel):
+    """The query parameters of a list that is read by cursors."""
+
+    limit: ScrollLimit = 50
+    cursor: Cursor | None = None
+
+
+class ScrollResponse(BaseModel, Generic[ItemT]):
+    """Some items of a list. ``next`` and ``prev`` are cursors of the items after and before; null at an end."""
+
+    items: list[ItemT]
+    next: str | None
+    prev: str | None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return f"{params[0].__name__.removesuffix('Response')}Scroll"
 
 
 @component
@@ -30,6 +70,25 @@ class Cursors:
     def __init__(self, settings: CursorSettings, stored: StoredKeys) -> None:
         self._keys = [key.encode() for key in settings.keys]
         self._stored = stored
+
+    async def scroll(self, list_name: str, query: ScrollQuery, read: ReadFrom) -> CursorPage:
+        """Return the items that ``read`` returns for the position of the query's cursor, with new cursors.
+
+        Raises InvalidCursorError, and CursorMismatchError if the cursor was made for other parameters of the list.
+        """
+        parameters = fingerprints(query)
+        position = None
+        if query.cursor is not None:
+            values, backward, inclusive, expected = await self.decode(list_name, query.cursor)
+            if differing := [name for name in parameters | expected if parameters.get(name) != expected.get(name)]:
+                raise CursorMismatchError(differing)
+            position = Position(tuple(values), backward, inclusive)
+        found = await read(position)
+        following, previous = [
+            await self.encode(list_name, [place.values, place.backward, place.inclusive, parameters]) if place else None
+            for place in (found.next, found.prev)
+        ]
+        return CursorPage(found.items, following, previous)
 
     async def encode(self, list_name: str, content: Any) -> str:
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
@@ -50,6 +109,18 @@ class Cursors:
     async def _valid_keys(self) -> Sequence[bytes]:
         """Return the keys that are accepted. The first one signs."""
         return self._keys or [await self._stored.key(STORED_KEY)]
+
+
+def fingerprints(query: ScrollQuery) -> dict[str, str]:
+    """Return a short hash of each parameter that says which list it is: all but those of ``ScrollQuery`` itself."""
+    own = ScrollQuery.model_fields
+    return {name: fingerprint(value) for name, value in query if name not in own and value is not MISSING}
+
+
+def fingerprint(value: Any) -> str:
+    """Return the same for equal values: 10 and 10.00 are equal amounts."""
+    text = str(value.normalize()).encode() if isinstance(value, Decimal) else to_json(value)
+    return to_base64(blake2b(text, digest_size=6).digest())
 
 
 def signed(list_name: str, text: bytes) -> bytes:

@@ -28,7 +28,7 @@ pico-fastapi copies attributes that begin with ``_pico_`` to the endpoint of the
 TAKES_BODY = "_pico_takes_body"
 """The marker of a method that reads the body of its request."""
 
-LINK = "Links to the first, previous, next and last page (RFC 8288)"
+LINK = "Links to the first, previous, next and last page, as far as these exist and are known (RFC 8288)"
 
 BYTES = "application/octet-stream"
 """The type by which generated clients know that they must read bytes. They would read ``text/csv`` as text, and a PDF

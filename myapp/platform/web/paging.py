@@ -1,6 +1,7 @@
 """Lists over HTTP: numbered pages, and streams of any length in constant memory."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -10,7 +11,7 @@ from pico_sqlalchemy import Page
 from pydantic import BaseModel, BeforeValidator, Field, GetPydanticSchema, TypeAdapter
 from pydantic_core import PydanticCustomError, core_schema
 
-from ..lists import parse_order
+from ..lists import UncountedPage, parse_order
 from .query import QueryModel
 from .serialization import members_of, to_json
 
@@ -50,6 +51,32 @@ class PageResponse(BaseModel, Generic[ItemT]):
         return f"{params[0].__name__.removesuffix('Response')}Page"
 
 
+class OptionalTotalPageResponse(BaseModel, Generic[ItemT]):
+    """One page of a list. ``total`` and ``pages`` are null if the client did not ask for them."""
+
+    items: list[ItemT]
+    total: int | None
+    page: int
+    page_size: int
+    pages: int | None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return PageResponse.model_parametrized_name(params)
+
+
+@dataclass(frozen=True)
+class CursorPage:
+    """Some items of a list, and the cursors of those after and before them; None at an end of the list."""
+
+    items: Sequence[Any]
+    next: str | None
+    prev: str | None
+
+
+AnyPage = Page[Any] | UncountedPage | CursorPage
+
+
 class PageQuery(QueryModel):
     """The query parameters of a numbered list."""
 
@@ -69,14 +96,17 @@ def sort_order(*fields: str) -> GetPydanticSchema:
     return GetPydanticSchema(lambda *_: schema)
 
 
-def page_content(page: Page[Any]) -> dict[str, Any]:
-    """Return the members of a ``PageResponse``. pico-sqlalchemy counts pages from 0, clients count from 1."""
+def page_content(page: AnyPage) -> Any:
+    """Return the members of the answer. pico-sqlalchemy counts pages from 0, clients count from 1."""
+    if isinstance(page, CursorPage):
+        return page
+    total, pages = (page.total_elements, last_page(page)) if isinstance(page, Page) else (None, None)
     return {
         "items": members_of(page.content),
-        "total": page.total_elements,
+        "total": total,
         "page": page.page + 1,
         "page_size": page.size,
-        "pages": last_page(page),
+        "pages": pages,
     }
 
 
@@ -84,30 +114,42 @@ def last_page(page: Page[Any]) -> int:
     return -(-page.total_elements // page.size)
 
 
-def page_links(request: Request, page: Page[Any]) -> str:
+def page_links(request: Request, page: AnyPage) -> str:
     """Return the value of the ``Link`` header (RFC 8288): first and last page, and the neighbours that exist."""
+    name = "cursor" if isinstance(page, CursorPage) else "page"
     root = request.scope["root_path"]
     path = quote(root + request.scope["path"].removeprefix(root))
-    query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    others = [(name, value) for name, value in query if name != "page"]
+    asked = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    others = [parameter for parameter in asked if parameter[0] != name]
+    queries = ((relation, [*others, (name, target)] if target else others) for relation, target in linked_pages(page))
     return ", ".join(
-        f'<{path}?{urlencode([*others, ("page", number)])}>; rel="{relation}"'
-        for relation, number in linked_pages(page.page + 1, last_page(page))
+        f'<{path}{"?" if query else ""}{urlencode(query)}>; rel="{relation}"' for relation, query in queries
     )
 
 
-def linked_pages(current: int, last: int) -> Iterator[tuple[str, int]]:
-    """Yield the relation and the number of each page that ``current`` links to.
+def linked_pages(page: AnyPage) -> Iterator[tuple[str, Any]]:
+    """Yield the relation and the number, or the cursor, of each page that ``page`` links to. The first needs no cursor.
 
     An empty list has a first page too. A page beyond ``MAX_PAGE`` cannot be requested, so it is not linked.
     """
-    last = min(max(last, 1), MAX_PAGE)
-    yield "first", 1
-    if current > 1:
-        yield "prev", min(current - 1, last)
-    if current < last:
-        yield "next", current + 1
-    yield "last", last
+    match page:
+        case CursorPage():
+            yield "first", None
+            yield from (link for link in (("prev", page.prev), ("next", page.next)) if link[1])
+        case UncountedPage():
+            yield "first", 1
+            if page.page > 0:
+                yield "prev", page.page
+            if page.has_next and page.page + 1 < MAX_PAGE:
+                yield "next", page.page + 2
+        case Page():
+            current, last = page.page + 1, min(max(last_page(page), 1), MAX_PAGE)
+            yield "first", 1
+            if current > 1:
+                yield "prev", min(current - 1, last)
+            if current < last:
+                yield "next", current + 1
+            yield "last", last
 
 
 ReadBatch = Callable[[int], Awaitable[Sequence[Any]]]

@@ -100,8 +100,8 @@ class Verb:
         The method returns None, a Response, or a value that ``response_model`` accepts (an entity, a list, a model).
         A ``versioned`` answer has the result's ``version`` as ``ETag``, and a GET supports ``If-None-Match``. An
         answer with status 201 or 202 has a ``Location``: the collection's path and the result's ``id``. A ``paged``
-        method returns a ``Page``, which becomes a ``PageResponse`` with a ``Link`` header. ``files`` are the media
-        types of a method that returns a file as a Response. ``errors`` are the problems that only this route can
+        method returns one of ``AnyPage``; the ``Link`` header has its neighbours. ``files`` are the media types of a
+        method that returns a file as a Response. ``errors`` are the problems that only this route can
         answer with; the others are derived from its signature and its access rule. If the controller has the attribute
         ``response_context``, validators of ``response_model`` can read it as their context.
         """
