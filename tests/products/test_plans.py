@@ -1,6 +1,8 @@
 """The query plans of lists and searches: the databases use the indexes."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from pico_sqlalchemy import SessionManager, Sort
 from sqlalchemy import event, text
 
 from myapp.platform.database.columns import sortable_fields
+from myapp.platform.lists import Position
 from myapp.products.models import Product
 from myapp.products.schemas import ProductFilter
 from myapp.products.services import FoldedNames, ProductService
@@ -16,6 +19,17 @@ from myapp.products.services import FoldedNames, ProductService
 from ..conftest import build
 from ..databases import Databases
 from ..issuer import Issuer
+
+READING = {
+    "sqlite": re.compile(r"^(?:SCAN|SEARCH) products", re.MULTILINE),
+    "postgresql": re.compile(r"Scan.* on products"),
+}
+"""A step that reads products."""
+RANGE = {
+    "sqlite": re.compile(r"^SEARCH products USING .*\(.*[<>]\?", re.MULTILINE),
+    "postgresql": re.compile(r"Index Scan.* on products.*\n +Index Cond: .*[<>]"),
+}
+"""One that reads a part of an index which begins or ends at a value."""
 
 Plan = Callable[[Awaitable[Any]], Awaitable[str]]
 
@@ -125,3 +139,29 @@ async def test_a_narrow_filter_has_one_too(
 ) -> None:
     found = await plan(service.list_paged(1, 10, ProductFilter(**filters)))
     assert found.count(f"ix_products_{index}") >= 2, found
+
+
+PLACE = {"id": 10_000, "name": "lamp 510000", "price": "10000.00", "stock": 250}
+SORTED_BY = [(field, direction) for field in sortable_fields(Product) for direction in ("ASC", "DESC")]
+
+
+def place(sort: Sort, backward: bool) -> Position:
+    """Return a position in the middle of the catalogue."""
+    moment = datetime.now(UTC) + timedelta(seconds=PLACE["id"])
+    value = PLACE.get(sort.field, moment.isoformat())
+    return Position((value,) if sort.field == "id" else (value, PLACE["id"]), backward)
+
+
+@pytest.mark.parametrize(("field", "direction"), SORTED_BY)
+@pytest.mark.parametrize("backward", [False, True])
+async def test_reading_on_looks_up_the_place_in_an_index(
+    service: ProductService, plan: Plan, database_kind: str, field: str, direction: str, backward: bool
+) -> None:
+    """Each segment is a range of an index that begins at the position."""
+    sort = Sort(field, direction)
+    found = await plan(service.scroll(10, sort=[sort], position=place(sort, backward)))
+    segments = 1 if field == "id" else 2
+    assert len(RANGE[database_kind].findall(found)) == segments, found
+    assert len(READING[database_kind].findall(found)) == segments, found
+    if field != "id":
+        assert found.count(f"ix_products_{'name_sort' if field == 'name' else field}") == segments
