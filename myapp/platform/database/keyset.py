@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pico_sqlalchemy import Sort
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Row, Select, UnaryExpression, bindparam, func, select, union_all
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..errors import InvalidCursorError
@@ -20,65 +20,75 @@ KEY = "_key_{}"
 """The name of a sort value in a row, and of the bind parameter for that value of a position."""
 
 Nulls = Literal["none", "first", "last"]
-Segment = tuple[list[ColumnElement[bool]], list[ColumnElement[Any]]]
-"""Consecutive rows of a list: their conditions and their order. An index can serve both."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """A column of the order, in the direction in which it is read."""
+    """A column of the order, in the direction in which it is read. ``parameter`` is its value of a position."""
 
     column: ColumnElement[Any]
     parameter: ColumnElement[Any]
     descending: bool
     nulls: Nulls
 
-    def equals(self, is_null: bool) -> ColumnElement[bool]:
-        return self.column.is_(None) if is_null else self.column == self.parameter
-
-    def whole(self) -> list[Segment]:
-        """Return all rows. Values and nulls are apart: no index has nulls where a descending order wants them."""
-        if self.nulls == "none":
-            return [([], [self._ordered()])]
-        segments: list[Segment] = [([self.column.is_not(None)], [self._ordered()]), ([self.column.is_(None)], [])]
-        return segments if self.nulls == "last" else segments[::-1]
-
-    def after(self, is_null: bool, inclusive: bool) -> list[Segment]:
-        """Return the rows after the value of the parameter, or after the nulls."""
-        if is_null:
-            return [([self.column.is_not(None)], [self._ordered()])] if self.nulls == "first" else []
-        column, value = self.column, self.parameter
-        if inclusive:
-            follows = column <= value if self.descending else column >= value
-        else:
-            follows = column < value if self.descending else column > value
-        nulls: list[Segment] = [([column.is_(None)], [])] if self.nulls == "last" else []
-        return [([follows], [self._ordered()]), *nulls]
-
     def order(self, column: ColumnElement[Any] | None = None) -> ColumnElement[Any]:
-        ordered = self._ordered(column)
+        """Return the order by this column, or by another one with the same values."""
+        column = self.column if column is None else column
+        ordered = column.desc() if self.descending else column.asc()
         if self.nulls == "none":
             return ordered
         return ordered.nulls_first() if self.nulls == "first" else ordered.nulls_last()
 
-    def _ordered(self, column: ColumnElement[Any] | None = None) -> UnaryExpression[Any]:
-        column = self.column if column is None else column
-        return column.desc() if self.descending else column.asc()
+    def equals(self, is_null: bool) -> ColumnElement[bool]:
+        return self.column.is_(None) if is_null else self.column == self.parameter
+
+    def follows(self, value: ColumnElement[Any], inclusive: bool = False) -> ColumnElement[bool]:
+        if inclusive:
+            return self.column <= value if self.descending else self.column >= value
+        return self.column < value if self.descending else self.column > value
+
+    def precedes(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
+        return self.column > value if self.descending else self.column < value
 
 
-def segments_after(keys: Sequence[Key], nulls: Sequence[bool], inclusive: bool) -> Iterator[Segment]:
-    """Yield the segments that together are the rows after a position, the nearest first.
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive rows of a list, which an index can find: those with ``conditions``, in the order of ``keys``."""
+
+    conditions: list[ColumnElement[bool]]
+    keys: list[Key]
+
+
+def whole_list(keys: Sequence[Key]) -> list[Segment]:
+    """Return the segments of the whole list.
+
+    Values and nulls are apart: a descending order wants nulls last, and no index has them there.
+    """
+    first, *others = keys
+    if first.nulls == "none":
+        return [Segment([], [*keys])]
+    values = Segment([first.column.is_not(None)], [replace(first, nulls="none"), *others])
+    nulls = Segment([first.column.is_(None)], others)
+    return [values, nulls] if first.nulls == "last" else [nulls, values]
+
+
+def after_position(keys: Sequence[Key], is_null: Sequence[bool], inclusive: bool) -> Iterator[Segment]:
+    """Yield the segments of the rows after a position, the nearest first. Some of its values are null.
 
     They are the rows that have all values of the position but the last one, then all but the last two, and so on.
     One condition for all of them, such as ``(price, id) > (?, ?)``, would not always be a range of an index: SQLite
-    compares only the first column in the index, and neither database can if the directions differ.
+    looks up only the first column, and neither database looks up any if the directions differ.
     """
-    last = len(keys) - 1
-    for place in range(last, -1, -1):
-        same = [key.equals(is_null) for key, is_null in zip(keys[:place], nulls, strict=False)]
-        rest = [key.order() for key in keys[place + 1 :]]
-        for conditions, order in keys[place].after(nulls[place], inclusive and place == last):
-            yield [*same, *conditions], [*order, *rest]
+    for place in reversed(range(len(keys))):
+        key, others = keys[place], keys[place + 1 :]
+        same = [before.equals(null) for before, null in zip(keys[:place], is_null, strict=False)]
+        if not is_null[place]:
+            value = key.follows(key.parameter, inclusive and not others)
+            yield Segment([*same, value], [replace(key, nulls="none"), *others])
+            if key.nulls == "last":
+                yield Segment([*same, key.column.is_(None)], [*others])
+        elif key.nulls == "first":
+            yield Segment([*same, key.column.is_not(None)], [replace(key, nulls="none"), *others])
 
 
 class KeysetQuery:
@@ -103,7 +113,7 @@ class KeysetQuery:
         self._statement = statement.add_columns(
             *(column.label(KEY.format(place)) for place, column in enumerate(self._columns))
         )
-        self._limit = limit_of(self._sorts[0].field in primary)
+        self._limit: ColumnElement[int] = limit_of(self._sorts[0].field in primary)
         types = tuple(python_type(column, nullable) for column, nullable in zip(own, self._nullable, strict=True))
         values: Any = GenericAlias(tuple, types)
         self._values: TypeAdapter[tuple[Any, ...]] = TypeAdapter(values)
@@ -136,29 +146,42 @@ class KeysetQuery:
             back = replace(position, backward=not backward, inclusive=not position.inclusive)
         return Slice(items[::-1], back, onward) if backward else Slice(items, onward, back)
 
-    def _build(self, backward: bool, inclusive: bool, nulls: tuple[bool, ...]) -> Select[Any]:
+    def _build(self, backward: bool, inclusive: bool, is_null: tuple[bool, ...]) -> Select[Any]:
         keys = self._keys(backward)
-        if nulls:
-            segments = list(segments_after(keys, nulls, inclusive))
-        else:
-            rest = [key.order() for key in keys[1:]]
-            segments = [(conditions, [*order, *rest]) for conditions, order in keys[0].whole()]
-        first, *others = segments
-        rows = self._statement.where(*first[0]).order_by(*first[1]).limit(self._limit)
+        found = after_position(keys, is_null, inclusive) if is_null else whole_list(keys)
+        first, *others = [part for segment in found for part in self._in_index_order(segment)]
         if not others:
-            return rows
-        # A segment has the limit that the ones before it have left: most reads do not look at all of them.
-        parts = [rows.cte("_part_0")]
-        for number, (conditions, order) in enumerate(others, start=1):
-            rows = self._statement.where(*conditions).order_by(*order).limit(self._limit)
-            found = [select(func.count()).select_from(part).scalar_subquery() for part in parts]
-            left: Any = self._limit
-            for count in found:
-                left = left - count
-            parts.append(select(rows.subquery()).limit(left).cte(f"_part_{number}"))
+            return self._rows(first)
+        # A segment has the limit that the ones before it have left. So most reads do not look at all of them.
+        parts, left = [self._rows(first).cte("_part_0")], self._limit
+        for number, segment in enumerate(others, start=1):
+            left = left - select(func.count()).select_from(parts[-1]).scalar_subquery()
+            parts.append(select(self._rows(segment).subquery()).limit(left).cte(f"_part_{number}"))
         together = union_all(*(select(part) for part in parts)).subquery()
         order = [key.order(together.columns[KEY.format(place)]) for place, key in enumerate(keys)]
         return select(together).order_by(*order)
+
+    def _in_index_order(self, segment: Segment) -> Iterator[Segment]:
+        """Split a segment in an order that no index has, such as ``price DESC, id``: any number of rows may be equal.
+
+        An index has ``price DESC, id DESC``. The rows that are wanted end with the same price in both orders. So those
+        before this price are few, and can be sorted; an index has those with this price in the order of their ids.
+        """
+        first, *others = segment.keys
+        if len(others) != 1 or first.nulls != "none" or first.descending == others[0].descending:
+            yield segment
+            return
+        wanted = self._rows(replace(segment, keys=[first, replace(others[0], descending=first.descending)]))
+        values = wanted.with_only_columns(first.column.label("value")).subquery().columns.value
+        # Not min or max, which PostgreSQL lacks for some types. A CTE, because both parts need it.
+        last_value = select(values).order_by(values.asc() if first.descending else values.desc()).limit(1).cte()
+        last = select(last_value.columns.value).scalar_subquery()
+        yield replace(segment, conditions=[*segment.conditions, first.precedes(last)])
+        yield Segment([*segment.conditions, first.column == last], others)
+
+    def _rows(self, segment: Segment) -> Select[Any]:
+        order = [key.order() for key in segment.keys]
+        return self._statement.where(*segment.conditions).order_by(*order).limit(self._limit)
 
     def _keys(self, backward: bool) -> list[Key]:
         nulls: Nulls = "first" if backward else "last"
