@@ -35,7 +35,7 @@ STORED_KEY = "cursors"
 ScrollLimit = Annotated[
     int, Field(ge=1, le=200), BeforeValidator(require_digits), Query(description="The maximum number of items.")
 ]
-Cursor = Annotated[str, Query(description="`next` or `prev` of an answer. All other parameters but `limit` must stay.")]
+CURSOR = "`next` or `prev` of an answer. All other parameters but `limit` must be those of that answer."
 
 ReadFrom = Callable[[Position | None], Awaitable[Slice]]
 """Returns the items from a position on, or from the beginning of the list."""
@@ -45,7 +45,7 @@ class ScrollQuery(QueryModel):
     """The query parameters of a list that is read by cursors."""
 
     limit: ScrollLimit = 50
-    cursor: Cursor | None = None
+    cursor: str | MISSING = Field(default=MISSING, description=CURSOR)
 
 
 class ScrollResponse(BaseModel, Generic[ItemT]):
@@ -78,7 +78,7 @@ class Cursors:
         """
         parameters = fingerprints(query)
         position = None
-        if query.cursor is not None:
+        if query.cursor is not MISSING:
             values, backward, inclusive, expected = await self.decode(list_name, query.cursor)
             if differing := [name for name in parameters | expected if parameters.get(name) != expected.get(name)]:
                 raise CursorMismatchError(differing)
