@@ -106,7 +106,7 @@ class ProductRepository:
         self._is_sqlite = manager.engine.dialect.name == "sqlite"
         # Building a statement takes a fifth of the time of executing it, and most statements differ only in values.
         self._page_query = lru_cache(maxsize=256)(self._build_page)
-        self._keyset_query = lru_cache(maxsize=256)(self._build_keyset)
+        self._keyset_query = lru_cache(maxsize=64)(self._build_keyset)
         self._search_statement = lru_cache(maxsize=64)(self._build_search)
 
     async def insert(self, values: Mapping[str, Any], *events: ProductEvent) -> ProductRecord:

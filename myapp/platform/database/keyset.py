@@ -15,6 +15,7 @@ from ..errors import InvalidCursorError
 from ..lists import Position, Slice
 from .columns import order_column
 from .queries import NO_COLUMNS, limit_of, total_order
+from .rows import values_of
 
 KEY = "_key_{}"
 """The name of a sort value in a row, and of the bind parameter for that value of a position."""
@@ -193,7 +194,7 @@ class KeysetQuery:
         ]
 
     def _position(self, row: Row[Any], backward: bool) -> Position:
-        values = tuple(row._mapping[KEY.format(place)] for place in range(len(self._sorts)))
+        values = tuple(values_of(row)[KEY.format(place)] for place in range(len(self._sorts)))
         return Position(tuple(self._values.dump_python(values, mode="json")), backward)
 
     def _read(self, position: Position) -> tuple[Any, ...]:

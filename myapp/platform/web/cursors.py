@@ -23,8 +23,8 @@ from .paging import CursorPage, ItemT, require_digits
 from .query import QueryModel
 from .settings import CursorSettings
 
-MAX_CURSOR = 4096
-"""The longest cursor that is read, in characters."""
+MAX_CURSOR = 8192
+"""The longest cursor that is read, in characters: half of what path and query may have."""
 
 SIGNATURE_SIZE = 16
 """Bytes of a signature: enough that nobody guesses one, and short."""
@@ -76,7 +76,7 @@ class Cursors:
 
         Raises InvalidCursorError, and CursorMismatchError if the cursor was made for other parameters of the list.
         """
-        parameters = fingerprints(query)
+        parameters, list_name = fingerprints(query), f"scroll {list_name}"
         position = None
         if query.cursor is not MISSING:
             values, backward, inclusive, expected = await self.decode(list_name, query.cursor)
@@ -112,9 +112,13 @@ class Cursors:
 
 
 def fingerprints(query: ScrollQuery) -> dict[str, str]:
-    """Return a short hash of each parameter that says which list it is: all but those of ``ScrollQuery`` itself."""
-    own = ScrollQuery.model_fields
-    return {name: fingerprint(value) for name, value in query if name not in own and value is not MISSING}
+    """Return a short hash of each parameter that says which list it is: all but those of ``ScrollQuery`` itself.
+
+    Defaults are left out: cursors stay valid when a release adds a parameter.
+    """
+    fields = {name: field for name, field in type(query).model_fields.items() if name not in ScrollQuery.model_fields}
+    values = {name: getattr(query, name) for name in fields}
+    return {name: fingerprint(value) for name, value in values.items() if value != fields[name].default}
 
 
 def fingerprint(value: Any) -> str:
