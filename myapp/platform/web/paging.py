@@ -96,10 +96,10 @@ def sort_order(*fields: str) -> GetPydanticSchema:
     return GetPydanticSchema(lambda *_: schema)
 
 
-def page_content(page: AnyPage) -> Any:
+def page_content(page: AnyPage) -> dict[str, Any]:
     """Return the members of the answer. pico-sqlalchemy counts pages from 0, clients count from 1."""
     if isinstance(page, CursorPage):
-        return page
+        return {"items": members_of(page.items), "next": page.next, "prev": page.prev}
     total, pages = (page.total_elements, last_page(page)) if isinstance(page, Page) else (None, None)
     return {
         "items": members_of(page.content),
