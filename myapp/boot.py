@@ -19,6 +19,7 @@ from .platform.broker.settings import CelerySection, WorkerSettings
 from .platform.config import SettingsSource, SettingsT
 from .platform.database.engine import EngineSettings
 from .platform.database.migrations import warn_if_ahead
+from .platform.idempotency.settings import IdempotencySettings
 from .platform.mail.settings import MailSettings
 from .platform.outbox.relay import EventRelay
 from .platform.outbox.settings import EventsSettings
@@ -44,6 +45,7 @@ SECTIONS: dict[str, type] = {
     "web": WebSettings,
     "cursors": CursorSettings,
     "events": EventsSettings,
+    "idempotency": IdempotencySettings,
     "mail": MailSettings,
     "products": ProductsSettings,
     "catalogue": CatalogueSettings,

@@ -9,6 +9,8 @@ issuer. You can also paste a token as `bearer`. Each operation says which permis
 **Versions.** A product, a user and a report have an `ETag`. Send it as `If-Match`, and a write to another version is
 refused with 412. Send it as `If-None-Match`, and an unchanged resource is not sent again.
 
+**Repeated writes.** Send a write with an `Idempotency-Key`, and send it again until you get an answer: it is made once.
+
 **Errors** are problem documents (RFC 9457). `code` names the kind of error, `request_id` finds it in the log.
 
 [openapi.json](openapi.json) is this document as a file. [ReDoc](redoc) shows it for reading.

@@ -1,4 +1,4 @@
-"""The problem documents of a login with a limit on failed attempts: a challenge, or the time to wait."""
+"""The problem document of a failed login: it has a challenge."""
 
 from fastapi import FastAPI, Request, Response
 from pico_fastapi import FastApiConfigurer
@@ -6,7 +6,7 @@ from pico_ioc import component
 
 from myapp.platform.web.problems import REALM, HttpProblem, ProblemType, answer
 
-from .errors import InvalidCredentialsError, LoginLockedError
+from .errors import InvalidCredentialsError
 
 CHALLENGE = f'Password realm="{REALM}"'
 """RFC 9110 §15.5.2 requires a challenge in every 401. No registered scheme is a password in JSON: on ``Basic`` a
@@ -17,15 +17,8 @@ browser would show its own dialog, and the client asks here for the token that `
 class LoginProblemConfigurer(FastApiConfigurer):
     def configure_app(self, app: FastAPI) -> None:
         app.add_exception_handler(InvalidCredentialsError, challenge)
-        app.add_exception_handler(LoginLockedError, answer_locked)
 
 
 async def challenge(request: Request, error: Exception) -> Response:
     kind = ProblemType.of(InvalidCredentialsError)
     return await answer(request, HttpProblem(kind, str(error), {"WWW-Authenticate": CHALLENGE}))
-
-
-async def answer_locked(request: Request, error: Exception) -> Response:
-    assert isinstance(error, LoginLockedError)
-    headers = {"Retry-After": str(error.retry_after)}
-    return await answer(request, HttpProblem(ProblemType.of(LoginLockedError), str(error), headers))

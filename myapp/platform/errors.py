@@ -8,12 +8,14 @@
     ├── NotFoundError               404
     ├── ConflictError               409
     │   ├── AlreadyExistsError
+    │   ├── IdempotencyInProgressError
     │   └── OwnAccountError
     ├── GoneError                   410
     ├── PreconditionFailedError     412
     ├── ConstraintViolationError    422
     ├── InvalidCursorError          422
     ├── CursorMismatchError         422
+    ├── IdempotencyKeyReusedError   422
     └── UnavailableError            503, a retry can succeed
         ├── BrokerUnavailableError
         ├── DatabaseUnavailableError
@@ -35,6 +37,8 @@ class DomainError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal server error"
+    retry_after: int | None = None
+    """Seconds after which a retry makes sense."""
 
 
 class InactiveCallerError(DomainError):
@@ -80,6 +84,17 @@ class AlreadyExistsError(ConflictError):
     def __init__(self, field: str) -> None:
         super().__init__(f"The {field} is already in use.")
         self.field = field
+
+
+class IdempotencyInProgressError(ConflictError):
+    """An equal request of the caller is still running, and its answer is not known yet."""
+
+    code = "idempotency_in_progress"
+    title = "Equal request still running"
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is still running.")
 
 
 class OwnAccountError(ConflictError):
@@ -142,14 +157,24 @@ class CursorMismatchError(DomainError):
         self.parameters = parameters
 
 
+class IdempotencyKeyReusedError(DomainError):
+    """The caller has used the key for a request with another method, path, query, precondition or body."""
+
+    status = 422
+    code = "idempotency_key_reused"
+    title = "Idempotency key used for another request"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key belongs to another request. Nothing was changed.")
+
+
 class UnavailableError(DomainError):
     """A system that the service needs does not answer at the moment."""
 
     status = 503
     code = "unavailable"
     title = "Service unavailable"
-    retry_after: ClassVar[int] = 2
-    """Seconds after which a retry makes sense."""
+    retry_after = 2
 
 
 class BrokerUnavailableError(UnavailableError):

@@ -85,6 +85,8 @@ class TestEveryKind:
         json = {"Content-Type": "application/json"}
         return {
             "malformed_body": client.post(PRODUCTS, content="{", headers=json),
+            "invalid_idempotency_key": client.delete(PRODUCTS + "1", headers={"Idempotency-Key": "a b"}),
+            "idempotency_key_required": client.get("/faulty/errors/key_required"),
             "missing_token": client.get(PRODUCTS, **nobody),
             "invalid_token": client.get(PRODUCTS, **stranger),
             "insufficient_scope": client.get("/faulty/errors/forbidden"),
@@ -94,6 +96,7 @@ class TestEveryKind:
             "method_not_allowed": client.request("BREW", PRODUCTS),
             "conflict": client.get("/faulty/errors/conflict"),
             "already_exists": client.get("/faulty/errors/already_exists"),
+            "idempotency_in_progress": client.get("/faulty/errors/in_progress"),
             "own_account": client.get("/faulty/errors/own_account"),
             "invalid_link": client.get(f"/api/v1/reports/{uuid4()}/download?expires=1&signature=x"),
             "gone": client.get("/faulty/errors/gone"),
@@ -105,6 +108,7 @@ class TestEveryKind:
             "constraint_violation": client.get("/faulty/errors/constraint"),
             "invalid_cursor": client.get(PRODUCTS + "scroll", params={"cursor": "x"}),
             "cursor_mismatch": client.get("/faulty/errors/cursor"),
+            "idempotency_key_reused": client.get("/faulty/errors/key_reused"),
             "internal_error": client.get("/faulty/errors/unexpected"),
             "database_unavailable": client.get("/faulty/errors/database"),
             "storage_unavailable": client.get("/faulty/errors/storage"),

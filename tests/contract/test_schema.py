@@ -39,6 +39,7 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "event_deliveries": {"event_id": 1, "handler": "audit", "aggregate": "a", "aggregate_id": "1"},
     "signing_keys": {"name": "another", "key": b"secret", "created_at": NOW},
+    "idempotency_keys": {"digest": b"d" * 32, "fingerprint": b"f" * 32, "status": 201, "created_at": NOW},
     "event_counts": {"day": date(2026, 1, 2), "type": "a.b", "count": 1, **TIMES},
 }
 """A valid row for each table. Later rows can refer to earlier ones."""
@@ -58,6 +59,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("events", {"id": 2}, "uq_events_aggregate_version_type"),
     ("event_deliveries", {"state": "lost"}, "ck_event_deliveries_state"),
     ("event_deliveries", {"event_id": 2}, "fk_event_deliveries_event_id_events"),
+    ("idempotency_keys", {"digest": b"e" * 32, "status": 199}, "ck_idempotency_keys_status"),
+    ("idempotency_keys", {"digest": b"e" * 32, "status": 300}, "ck_idempotency_keys_status"),
     ("event_counts", {"count": 0}, "ck_event_counts_count_positive"),
 ]
 """A change of that row, and the constraint that refuses it."""

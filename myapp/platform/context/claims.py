@@ -32,6 +32,15 @@ def remember_claims(claims: Mapping[str, Any] | None) -> None:
     _claims.set(claims)
 
 
+def current_identity() -> tuple[str, str] | None:
+    """Return issuer and subject of the caller's token, which together name one person (OpenID Connect Core §2).
+
+    Return None without a caller.
+    """
+    claims = _claims.get()
+    return (claims["iss"], claims["sub"]) if claims else None
+
+
 def current_caller() -> Caller:
     """Return the caller. Raises MissingTokenError without one: on a public route, or outside of a request."""
     claims = _claims.get()

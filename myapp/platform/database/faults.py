@@ -31,9 +31,18 @@ POOLER_FOUND = (
     "a pooler in transaction mode stands before the database: "
     "set engine.transaction_pooler (ENGINE__TRANSACTION_POOLER), or use its session mode"
 )
+LOCK_NOT_AVAILABLE = "55P03"
 # Transient: also out of resources, operator intervention (with the time limit of a statement), a read-only server, lock
 # not available.
-TRANSIENT_SQLSTATES = (*LOST_SQLSTATES, *VICTIM_SQLSTATES, "53", "57", READ_ONLY_SQLSTATE, "55P03", *POOLER_SQLSTATES)
+TRANSIENT_SQLSTATES = (
+    *LOST_SQLSTATES,
+    *VICTIM_SQLSTATES,
+    "53",
+    "57",
+    READ_ONLY_SQLSTATE,
+    LOCK_NOT_AVAILABLE,
+    *POOLER_SQLSTATES,
+)
 # SQLite's primary result codes of transient errors: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN
 # (https://sqlite.org/rescode.html).
 TRANSIENT_SQLITE_CODES = {5, 6, 8, 10, 13, 14}

@@ -7,10 +7,11 @@ from contextlib import contextmanager, suppress
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from .faults import LOCK_NOT_AVAILABLE
+
 LOCK_TIMEOUT = "1s"
 PAUSE = 2.0
 """Seconds between two attempts to get a lock."""
-LOCK_NOT_AVAILABLE = "55P03"
 
 IS_INVALID = text("SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
 

@@ -28,13 +28,21 @@ def time_limits(command_timeout: float) -> dict[str, str]:
     """
     return {
         "statement_timeout": milliseconds(command_timeout * 0.9),
-        # Shorter, so that the log names the reason, but longer than PostgreSQL's deadlock_timeout of one second.
-        "lock_timeout": milliseconds(command_timeout * 0.75),
+        "lock_timeout": milliseconds(lock_timeout(command_timeout)),
         "idle_in_transaction_session_timeout": milliseconds(command_timeout * 5),
         # Plan a statement for the values of each call, which costs some 50 µs. Otherwise, after five calls, PostgreSQL
         # may choose one plan for all values, which would read the whole table for a rare word as for a common one.
         "plan_cache_mode": "force_custom_plan",
     }
+
+
+def lock_timeout(command_timeout: float) -> float:
+    """Return how many seconds a statement may wait for a lock.
+
+    It is shorter than the time of the statement, so that the log names the reason, but longer than PostgreSQL's
+    deadlock_timeout of one second.
+    """
+    return command_timeout * 0.75
 
 
 def keepalive(command_timeout: float) -> dict[str, str]:

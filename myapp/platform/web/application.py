@@ -10,6 +10,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .dispatch import application_of, with_known_query
+from .idempotency import IdempotentCalls
 from .request_info import request_info
 from .route_table import RouteTable
 from .scopes import ScopesOnDemand
@@ -27,6 +28,8 @@ class ProductsApp(FastAPI):
     """
 
     has_telemetry = False
+    idempotent_calls: IdempotentCalls | None = None
+    """What makes writes with an ``Idempotency-Key`` once. Without it, the header is ignored."""
 
     def add_middleware(self, middleware_class: Any, *args: Any, **kwargs: Any) -> None:
         replaced = ScopesOnDemand if middleware_class is PicoScopeMiddleware else middleware_class

@@ -15,6 +15,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 REQUEST_HEADERS = [
     "Authorization",
     "Content-Type",
+    "Idempotency-Key",
     "If-Match",
     "If-None-Match",
     "X-Agent-Authorization",
@@ -28,6 +29,7 @@ REQUEST_HEADERS = [
 RESPONSE_HEADERS = [
     "Content-Disposition",
     "ETag",
+    "Idempotent-Replayed",
     "Link",
     "Location",
     "Retry-After",

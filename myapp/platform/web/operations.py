@@ -8,8 +8,16 @@ from fastapi import Response
 from pico_client_auth.decorators import PICO_ALLOW_ANONYMOUS, PICO_REQUIRED_GROUPS, PICO_REQUIRED_ROLES
 from pico_client_auth.scope import PICO_REQUIRED_SCOPES
 
-from ..errors import DatabaseUnavailableError, DomainError, InactiveCallerError, IssuerUnavailableError
+from ..errors import (
+    DatabaseUnavailableError,
+    DomainError,
+    IdempotencyInProgressError,
+    IdempotencyKeyReusedError,
+    InactiveCallerError,
+    IssuerUnavailableError,
+)
 from . import problems
+from .idempotency import IDEMPOTENCY_KEY, Idempotency
 from .preconditions import IF_MATCH, IF_NONE_MATCH, IfMatch
 from .problems import ProblemType
 
@@ -50,9 +58,10 @@ def describe(
     paged: bool,
     files: Sequence[str],
     is_read: bool,
+    idempotency: Idempotency | None,
 ) -> dict[str, Any]:
     """Return FastAPI's arguments that document the route of ``method``."""
-    entries = problem_responses(method, signature, errors, is_read)
+    entries = problem_responses(method, signature, errors, is_read, idempotency)
     parameters = []
     if versioned:
         entries |= versioned_responses(status_code, is_read)
@@ -65,6 +74,8 @@ def describe(
         parameters.append(IF_NONE_MATCH)
     if any(parameter.annotation == IfMatch for parameter in signature.parameters.values()):
         parameters.append(IF_MATCH)
+    if idempotency:
+        parameters.append(IDEMPOTENCY_KEY | ({"required": True} if idempotency == "required" else {}))
     return {
         "summary": method.__name__.replace("_", " ").capitalize(),
         "description": description(method),
@@ -122,7 +133,11 @@ def versioned_responses(status_code: int, is_read: bool) -> dict[int | str, dict
 
 
 def problem_responses(
-    method: Callable[..., Any], signature: inspect.Signature, errors: Errors, is_read: bool
+    method: Callable[..., Any],
+    signature: inspect.Signature,
+    errors: Errors,
+    is_read: bool,
+    idempotency: Idempotency | None,
 ) -> dict[int | str, dict[str, Any]]:
     """Return OpenAPI's entries for every problem that the route can answer with."""
     kinds = [kind if isinstance(kind, ProblemType) else ProblemType.of(kind) for kind in errors]
@@ -136,6 +151,11 @@ def problem_responses(
         kinds.append(problems.BODY_TOO_LARGE)
     if "body" in signature.parameters:
         kinds += [problems.MALFORMED_BODY, problems.UNSUPPORTED_MEDIA_TYPE, problems.UNSUPPORTED_ENCODING]
+    if idempotency:
+        kinds.append(problems.INVALID_IDEMPOTENCY_KEY)
+        kinds += [ProblemType.of(IdempotencyInProgressError), ProblemType.of(IdempotencyKeyReusedError)]
+    if idempotency == "required":
+        kinds.append(problems.IDEMPOTENCY_KEY_REQUIRED)
     return problem_entries(kinds)
 
 

@@ -26,6 +26,8 @@ from ..errors import (
     DatabaseUnavailableError,
     DomainError,
     GoneError,
+    IdempotencyInProgressError,
+    IdempotencyKeyReusedError,
     InactiveCallerError,
     InvalidCursorError,
     InvalidLinkError,
@@ -35,7 +37,6 @@ from ..errors import (
     OwnAccountError,
     PreconditionFailedError,
     StorageUnavailableError,
-    UnavailableError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -61,6 +62,8 @@ class ProblemType:
 
 MALFORMED_REQUEST = ProblemType(400, "malformed_request", "Malformed request")
 MALFORMED_BODY = ProblemType(400, "malformed_body", "Malformed request body")
+INVALID_IDEMPOTENCY_KEY = ProblemType(400, "invalid_idempotency_key", "Invalid idempotency key")
+IDEMPOTENCY_KEY_REQUIRED = ProblemType(400, "idempotency_key_required", "Idempotency key required")
 MISSING_TOKEN = ProblemType(401, "missing_token", "Authentication required")
 INVALID_TOKEN = ProblemType(401, "invalid_token", "Invalid token")
 INSUFFICIENT_SCOPE = ProblemType(403, "insufficient_scope", "Permission denied")
@@ -78,6 +81,8 @@ INTERNAL_ERROR = ProblemType(500, "internal_error", "Internal server error")
 CATALOGUE: tuple[ProblemType, ...] = (
     MALFORMED_REQUEST,
     MALFORMED_BODY,
+    INVALID_IDEMPOTENCY_KEY,
+    IDEMPOTENCY_KEY_REQUIRED,
     MISSING_TOKEN,
     INVALID_TOKEN,
     INSUFFICIENT_SCOPE,
@@ -88,6 +93,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     METHOD_NOT_ALLOWED,
     ProblemType.of(ConflictError),
     ProblemType.of(AlreadyExistsError),
+    ProblemType.of(IdempotencyInProgressError),
     ProblemType.of(OwnAccountError),
     ProblemType.of(GoneError),
     ProblemType.of(PreconditionFailedError),
@@ -99,6 +105,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     ProblemType.of(ConstraintViolationError),
     ProblemType.of(InvalidCursorError),
     ProblemType.of(CursorMismatchError),
+    ProblemType.of(IdempotencyKeyReusedError),
     HEADERS_TOO_LARGE,
     INTERNAL_ERROR,
     ProblemType.of(BrokerUnavailableError),
@@ -196,10 +203,9 @@ def problem_of(error: Exception) -> HttpProblem:
             return HttpProblem(ProblemType.of(type(error)), str(error), errors=errors)
         case InactiveCallerError():
             return HttpProblem(ProblemType.of(type(error)), str(error), forbidden_challenge())
-        case UnavailableError():
-            return HttpProblem(ProblemType.of(type(error)), str(error), {"Retry-After": str(error.retry_after)})
         case DomainError():
-            return HttpProblem(ProblemType.of(type(error)), str(error))
+            headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
+            return HttpProblem(ProblemType.of(type(error)), str(error), headers)
         case InsufficientPermissionsError():
             return forbidden()
         case MissingTokenError():

@@ -15,7 +15,8 @@ from fastapi import Request, Response
 from pydantic import TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 
-from .operations import TAKES_BODY, WITH_LOCATION, Errors, describe
+from .idempotency import Idempotency, respond_once
+from .operations import TAKES_BODY, WITH_LOCATION, Errors, describe, is_public
 from .paging import page_content, page_links
 from .preconditions import entity_tag, is_not_modified
 from .query import QUERY_NAMES, query_names
@@ -93,6 +94,7 @@ class Verb:
         paged: bool = False,
         files: Sequence[str] = (),
         errors: Errors = (),
+        idempotency: Idempotency = "optional",
         **options: Any,
     ) -> Callable[[Endpoint], Endpoint]:
         """Register a controller's method as a route.
@@ -102,13 +104,16 @@ class Verb:
         answer with status 201 or 202 has a ``Location``: the collection's path and the result's ``id``. A ``paged``
         method returns one of ``AnyPage``; the ``Link`` header has its neighbours. ``files`` are the media types of a
         method that returns a file as a Response. ``errors`` are the problems that only this route can
-        answer with; the others are derived from its signature and its access rule. If the controller has the attribute
-        ``response_context``, validators of ``response_model`` can read it as their context.
+        answer with; the others are derived from its signature and its access rule. ``idempotency`` says whether
+        callers of a write may send an ``Idempotency-Key``, or must; a public route has no caller and ignores it. If the
+        controller has the attribute ``response_context``, validators of ``response_model`` can read it as their
+        context.
         """
         builder = ResponseBuilder(status_code, response_model and TypeAdapter(response_model), versioned, paged)
 
         def decorate(method: Endpoint) -> Endpoint:
             signature = inspect.signature(method, eval_str=True)
+            keyed = None if self._is_read or is_public(method) else idempotency
             described = describe(
                 method,
                 signature,
@@ -118,17 +123,20 @@ class Verb:
                 paged=paged,
                 files=files,
                 is_read=self._is_read,
+                idempotency=keyed,
             )
             extra = described["openapi_extra"] | options.get("openapi_extra", {})
             given = {"status_code": status_code, "response_model": response_model, **options, "openapi_extra": extra}
-            endpoint = endpoint_of(method, signature, builder)
+            endpoint = endpoint_of(method, signature, builder, keyed)
             setattr(endpoint, TAKES_BODY, "body" in signature.parameters or "requestBody" in extra)
             return self._register(path, **described | given)(endpoint)
 
         return decorate
 
 
-def endpoint_of(method: Endpoint, signature: inspect.Signature, builder: ResponseBuilder) -> Endpoint:
+def endpoint_of(
+    method: Endpoint, signature: inspect.Signature, builder: ResponseBuilder, idempotency: Idempotency | None
+) -> Endpoint:
     """Return ``method`` as an endpoint that builds the response. It keeps its access rule."""
     # FastAPI passes the request in one parameter: the method's own, if it has one.
     own_request = next((name for name, given in signature.parameters.items() if given.annotation is Request), None)
@@ -136,8 +144,14 @@ def endpoint_of(method: Endpoint, signature: inspect.Signature, builder: Respons
     @functools.wraps(method)
     async def endpoint(self: object, **arguments: Any) -> Response:
         request: Request = arguments[own_request] if own_request else arguments.pop(HTTP_REQUEST)
-        result = await method(self, **arguments)
-        return builder.build(request, result, getattr(self, "response_context", None))
+
+        async def respond() -> Response:
+            result = await method(self, **arguments)
+            return builder.build(request, result, getattr(self, "response_context", None))
+
+        if idempotency:
+            return await respond_once(request, respond, is_required=idempotency == "required")
+        return await respond()
 
     setattr(endpoint, QUERY_NAMES, frozenset(query_names(signature)))
     request = inspect.Parameter(HTTP_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request)

@@ -19,6 +19,8 @@ from myapp.platform.errors import (
     CursorMismatchError,
     DatabaseUnavailableError,
     GoneError,
+    IdempotencyInProgressError,
+    IdempotencyKeyReusedError,
     InactiveCallerError,
     IssuerUnavailableError,
     MailUnavailableError,
@@ -27,6 +29,7 @@ from myapp.platform.errors import (
     PreconditionFailedError,
     StorageUnavailableError,
 )
+from myapp.platform.web.problems import IDEMPOTENCY_KEY_REQUIRED, HttpProblem
 from myapp.platform.web.routing import get
 from myapp.products.schemas import ProductData
 
@@ -54,6 +57,9 @@ ERRORS: dict[str, Exception] = {
     "mail": MailUnavailableError("451 try again later"),
     "inactive": InactiveCallerError(),
     "own_account": OwnAccountError("Nobody can delete themselves."),
+    "in_progress": IdempotencyInProgressError(),
+    "key_reused": IdempotencyKeyReusedError(),
+    "key_required": HttpProblem(IDEMPOTENCY_KEY_REQUIRED, "No key."),
     "token": MissingTokenError(SECRET),
     "forbidden": InsufficientPermissionsError(SECRET),
     "teapot": HTTPException(418, "I am a teapot", {"X-Tea": "green"}),

@@ -38,7 +38,7 @@ def assert_problem(response: httpx.Response, status: int, code: str) -> dict[str
             assert challenge == 'Bearer realm="products-api", error="insufficient_scope"'
         case _:
             assert not challenge
-    if status == 503:
+    if status == 503 or code == "idempotency_in_progress":
         assert int(response.headers["retry-after"]) > 0
     return problem
 
