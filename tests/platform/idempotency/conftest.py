@@ -1,8 +1,7 @@
 """An application with routes whose calls tests can hold, and callers with a key."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -22,7 +21,8 @@ PROBE = "tests.platform.idempotency.probe"
 PRODUCTS = "/api/v1/products/"
 LAMP: dict[str, Any] = {"name": "Lamp", "price": 9.5, "stock": 1}
 
-Caller = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+PATIENT = {"IDEMPOTENCY__WAIT": "30", "ENGINE__COMMAND_TIMEOUT": "40"}
+"""Settings with which an equal request is waited for as long as a busy machine takes."""
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +32,9 @@ async def probed_container(
     environment = {
         "DATABASE__URL": databases.migrated(database_kind),
         "AUTH_CLIENT__ISSUER": issuer.url,
-        "IDEMPOTENCY__WAIT": "0.3",
         "EVENTS__RELAY": "false",
     }
-    container = build(environment | folders, modules=[PROBE])
+    container = build(environment | PATIENT | folders, modules=[PROBE])
     yield container
     await container.ashutdown()
 

@@ -171,7 +171,8 @@ class TestHeaders:
 
     async def test_can_be_more(self, start: StartContainer, shared_url: str) -> None:
         settings = {"DATABASE__URL": shared_url, "WEB__CORS_ORIGINS": '["https://Shop.example.com:443/"]'}
-        own = {"authorization", "if-match", "if-none-match", "x-agent-authorization", "traceparent", "tracestate"}
+        own = {"authorization", "if-match", "if-none-match", "idempotency-key", "x-agent-authorization"}
+        own |= {"traceparent", "tracestate"}
         allowed = await self.allowed(start(settings).get(FastAPI))
         assert own < allowed
         assert "x-tenant" not in allowed
@@ -185,5 +186,13 @@ class TestHeaders:
             response: httpx.Response = await client.get("/api/v1/me", headers={"Origin": "https://any.example.com"})
         assert response.headers["access-control-allow-origin"] == "*"
         exposed = response.headers["access-control-expose-headers"]
-        for name in ("ETag", "Location", "Link", "Retry-After", "X-Request-ID", "Content-Disposition"):
+        for name in (
+            "ETag",
+            "Location",
+            "Link",
+            "Retry-After",
+            "X-Request-ID",
+            "Content-Disposition",
+            "Idempotent-Replayed",
+        ):
             assert name in exposed
