@@ -23,6 +23,7 @@ from ..database.session_settings import lock_timeout
 from ..database.turns import Turns
 from ..errors import DatabaseUnavailableError, IdempotencyInProgressError
 from ..web.application import ProductsApp
+from ..web.dispatch import is_json
 from ..web.idempotency import KEY_HEADER, REPLAYED_HEADER, IdempotentCalls, Respond
 from ..web.problems import INVALID_IDEMPOTENCY_KEY, HttpProblem
 from .services import Answer, Claim, IdempotencyService
@@ -98,11 +99,17 @@ def digest_of(key: str) -> bytes:
 
 
 async def fingerprint_of(request: Request) -> bytes:
-    """Return what stands for method, path, query, ``If-Match`` and body of a request."""
+    """Return what stands for method, path, query, ``If-Match`` and body of a request.
+
+    It is stored: if another release computes it otherwise, it refuses requests that are repeated across the upgrade.
+    """
     path = request.scope["path"].removeprefix(request.scope["root_path"])
     if_match = ",".join(request.headers.getlist("if-match"))
     head = json.dumps([request.method, path, request.scope["query_string"].decode("latin-1"), if_match])
-    return hashlib.sha256(head.encode() + b"\n" + canonical(await body_of(request))).digest()
+    body = await body_of(request)
+    if is_json(request.headers.get("content-type", "")):
+        body = canonical(body)
+    return hashlib.sha256(head.encode() + b"\n" + body).digest()
 
 
 async def body_of(request: Request) -> bytes:
@@ -114,7 +121,7 @@ async def body_of(request: Request) -> bytes:
 
 
 def canonical(body: bytes) -> bytes:
-    """Return JSON with sorted members and without blanks, and any other body as it is."""
+    """Return JSON with sorted members and without blanks, or ``body`` as it is if it is no JSON."""
     try:
         return json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
     except (ValueError, RecursionError):

@@ -158,13 +158,23 @@ class TestAnotherRequest:
     @pytest.mark.parametrize(
         "body", [b"\xff\xfe", b"{", b"[" * 100_000, b"9" * 5000, b"", b"NaN", b'"\\ud800"', b"a" * 1000]
     )
-    async def test_bodies_of_any_kind(self, manager: httpx.AsyncClient, gate: Gate, key: Key, body: bytes) -> None:
-        first, second = [await manager.post("/probe/bytes", content=body, headers=key) for _ in range(2)]
+    @pytest.mark.parametrize("media_type", ["application/json", "text/csv"])
+    async def test_bodies_of_any_kind(
+        self, manager: httpx.AsyncClient, gate: Gate, key: Key, body: bytes, media_type: str
+    ) -> None:
+        headers = key | {"Content-Type": media_type}
+        first, second = [await manager.post("/probe/bytes", content=body, headers=headers) for _ in range(2)]
         assert first.status_code == 204
         assert_replayed(first, second)
-        other = await manager.post("/probe/bytes", content=body + b"x", headers=key)
+        other = await manager.post("/probe/bytes", content=body + b"x", headers=headers)
         assert_problem(other, 422, "idempotency_key_reused")
         assert gate.calls == 1
+
+    async def test_blanks_matter_where_there_is_no_json(self, manager: httpx.AsyncClient, gate: Gate, key: Key) -> None:
+        headers = key | {"Content-Type": "text/csv"}
+        assert (await manager.post("/probe/bytes", content=b"1", headers=headers)).status_code == 204
+        other = await manager.post("/probe/bytes", content=b"1 ", headers=headers)
+        assert_problem(other, 422, "idempotency_key_reused")
 
 
 class TestCallers:
