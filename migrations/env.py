@@ -26,14 +26,18 @@ for models in sorted(ROOT.glob("myapp/**/models.py")):  # autogenerate compares 
     import_module(".".join(models.relative_to(ROOT).with_suffix("").parts))
 
 
-def include_object(_item: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
-    """Return whether autogenerate compares this object. It ignores the search indexes of product names.
+SEARCH_TABLES = ("product_names", "product_tags")
 
-    These differ between the databases, so they are in the migrations and not in the models: a trigram index on
-    PostgreSQL, an FTS5 table and its data tables on SQLite.
+
+def include_object(_item: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
+    """Return whether autogenerate compares this object. It ignores the indexes of parts of names, and of tags.
+
+    These differ between the databases, so they are in the migrations and not in the models: trigram and array indexes
+    on PostgreSQL, an FTS5 table with its data tables and a table of tags on SQLite.
     """
     is_missing_in_models = reflected and compared is None
-    is_search_index = str(name).endswith("_trgm") if kind == "index" else str(name).startswith("product_names")
+    name = str(name)
+    is_search_index = name.endswith(("_trgm", "_gin")) if kind == "index" else name.startswith(SEARCH_TABLES)
     return not (is_missing_in_models and is_search_index)
 
 

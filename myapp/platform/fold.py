@@ -11,8 +11,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-MAX_FOLD = 1800
-"""The longest fold of a name of 100 characters: one character becomes up to 18 (U+FDFA)."""
+MAX_GROWTH = 18
+"""The most characters that one character becomes (U+FDFA)."""
+
+MAX_FOLD = 100 * MAX_GROWTH
+"""The longest fold of a name of 100 characters."""
 
 MAX_SORT_KEY = 300
 """PostgreSQL's indexes take no more than some 2,700 bytes. A character has up to 4."""

@@ -1,14 +1,27 @@
 """Lists: the requested page or place, and the order."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from pico_sqlalchemy import PageRequest, Sort
+from pico_sqlalchemy import Page, PageRequest, Sort
 from pydantic_core import PydanticCustomError
 
 MAX_INTEGER = 2_147_483_647
 """The largest id, version, stock, page and page size that columns hold and databases compute with."""
+
+
+Counts = Sequence[tuple[str, int]]
+"""Values of a field, each with the number of items that have it. The most frequent one comes first."""
+
+ItemT = TypeVar("ItemT")
+
+
+@dataclass(frozen=True)
+class FacetedPage(Page[ItemT]):
+    """A page with the counts of the whole list, by field."""
+
+    facets: Mapping[str, Counts]
 
 
 def page_request(page: int, page_size: int, order: Sequence[Sort] = ()) -> PageRequest:
@@ -62,3 +75,4 @@ class UncountedPage:
     page: int
     size: int
     has_next: bool
+    facets: Mapping[str, Counts] = field(default_factory=dict)

@@ -5,25 +5,25 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 from pico_fastapi import controller
-from pydantic import Field, TypeAdapter
+from pydantic import MISSING, Field, TypeAdapter
 
 from ..platform.auth.authorities import requires_permission, requires_permission_for
 from ..platform.database.columns import sortable_fields
-from ..platform.errors import CursorMismatchError, InvalidCursorError, NotFoundError, PreconditionFailedError
-from ..platform.web.cursors import Cursors, ScrollQuery, ScrollResponse
-from ..platform.web.paging import (
-    Limit,
-    OptionalTotalPageResponse,
-    PageQuery,
-    PageResponse,
-    sort_order,
-    stream_list,
+from ..platform.errors import (
+    AlreadyExistsError,
+    CursorMismatchError,
+    InvalidCursorError,
+    NotFoundError,
+    PreconditionFailedError,
 )
+from ..platform.web.cursors import Cursors, ScrollQuery, ScrollResponse
+from ..platform.web.paging import FacetedPageResponse, Limit, PageQuery, PageResponse, sort_order, stream_list
 from ..platform.web.preconditions import IfMatch
 from ..platform.web.routing import delete, get, patch, post, put
 from .models import Product
 from .schemas import (
     SEARCH,
+    Facet,
     NamePart,
     ProductChangeResponse,
     ProductCreate,
@@ -65,6 +65,13 @@ class ProductListQuery(SortedProducts, PageQuery):
             description="`false`: do not count the matches. `total` and `pages` are then `null`, and no link is `last`."
         ),
     ] = True
+    facets: Facet | MISSING = Field(
+        default=MISSING,
+        description="Also count the tags of all products that match the filters. The most frequent 100 tags are shown.",
+    )
+
+    def wanted_facets(self) -> list[Facet]:
+        return [] if self.facets is MISSING else [self.facets]
 
 
 class ProductScrollQuery(SortedProducts, ScrollQuery):
@@ -88,12 +95,12 @@ class ProductController:
         batch_after = partial(self._service.list_active, limit=self._batch_size, include_inactive=include_inactive)
         return await stream_list(PRODUCTS, batch_after, self._batch_size, self.response_context)
 
-    @get("/paged", response_model=OptionalTotalPageResponse[ProductResponse], paged=True)
+    @get("/paged", response_model=FacetedPageResponse[ProductResponse], paged=True)
     @read_inactive
     async def list_paged(self, query: Annotated[ProductListQuery, Query()]) -> Any:
         """Return one page of the products that match all filters, with the total number of matches."""
         read = self._service.list_paged if query.total else self._service.list_uncounted
-        return await read(query.page, query.page_size, query, query.sort)
+        return await read(query.page, query.page_size, query, query.sort, query.wanted_facets())
 
     @get(
         "/scroll",
@@ -123,6 +130,12 @@ class ProductController:
     async def get_product(self, product_id: int, include_inactive: IncludeInactive = False) -> Any:
         return await self._service.get_by_id(product_id, include_inactive=include_inactive)
 
+    @get("/by-sku/{sku:path}", response_model=ProductResponse, versioned=True, errors=[NotFoundError])
+    @read_inactive
+    async def get_product_by_sku(self, sku: str, include_inactive: IncludeInactive = False) -> Any:
+        """Return the product with this SKU. Case and accents make no difference."""
+        return await self._service.get_by_sku(sku, include_inactive=include_inactive)
+
     @get(
         "/{product_id:id}/history",
         response_model=PageResponse[ProductChangeResponse],
@@ -137,7 +150,7 @@ class ProductController:
         """
         return await self._service.history(product_id, query.page, query.page_size)
 
-    @post("/", response_model=ProductResponse, status_code=201, versioned=True)
+    @post("/", response_model=ProductResponse, status_code=201, versioned=True, errors=[AlreadyExistsError])
     @requires_permission("products:write")
     async def create_product(self, body: ProductCreate) -> Any:
         return await self._service.create(body.model_dump())
@@ -146,11 +159,11 @@ class ProductController:
         "/{product_id:id}",
         response_model=ProductResponse,
         versioned=True,
-        errors=[NotFoundError, PreconditionFailedError],
+        errors=[NotFoundError, AlreadyExistsError, PreconditionFailedError],
     )
     @requires_permission("products:write")
     async def update_product(self, product_id: int, body: ProductUpdate, expected: IfMatch) -> Any:
-        """Change only the fields that are sent. `null` clears the description.
+        """Change only the fields that are sent. `null` clears the description, the SKU and the GTIN.
 
         Works for inactive products too; `active: true` activates one again.
         """

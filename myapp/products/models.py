@@ -6,15 +6,26 @@ from decimal import Decimal
 from typing import Any
 
 from pico_sqlalchemy import AppBase, Mapped, mapped_column
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, String, text
+from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, CheckConstraint, Index, Integer, String, text
 from sqlalchemy.orm import deferred
 
 from ..platform.database.columns import BOOKKEEPING, sortable
 from ..platform.database.rights import RIGHTS
 from ..platform.database.rows import Record
-from ..platform.database.types import Money, UtcDateTime, as_created, utc_now
-from ..platform.fold import MAX_FOLD, MAX_SORT_KEY, fold, sort_key
+from ..platform.database.types import Default, Money, UtcDateTime, as_created, utc_now
+from ..platform.fold import MAX_FOLD, MAX_GROWTH, MAX_SORT_KEY, fold, sort_key
 from ..platform.text import fold_case
+
+MAX_SKU = 64
+MAX_GTIN = 14
+MAX_TAG = 40
+
+TagList = JSON().with_variant(ARRAY(String(MAX_TAG)), "postgresql")
+NO_TAGS = Default(sqlite="'[]'", postgresql="'{}'::character varying[]")
+NO_ATTRIBUTES = Default(sqlite="'{}'", postgresql="'{}'::json")
+
+HAS_SKU = text("sku_folded IS NOT NULL")
+HAS_GTIN = text("gtin IS NOT NULL")
 
 UNFOLDED = "UNFOLDED"
 """``name_search`` of a product whose name an older release has written. A fold has no capital letters."""
@@ -43,11 +54,24 @@ def fold_of_name(column: str) -> Callable[[Any], str]:
     return lambda context: folds_of(context.get_current_parameters()["name"])[column]
 
 
+def fold_sku(sku: str | None) -> str | None:
+    """Return the form in which SKUs are compared."""
+    return None if sku is None else fold(sku)
+
+
+def fold_of_sku(context: Any) -> str | None:
+    """Return the default of the column that is computed from the SKU."""
+    return fold_sku(context.get_current_parameters().get("sku"))
+
+
 class Product(AppBase):
     """``version`` counts the updates that changed a value.
 
     ``name_search`` is the folded name, in which searches look. Lists by name are sorted by ``name_sort``. An older
     release searches and sorts by ``name_folded``; the release after next removes it. Reads load none of the three.
+
+    ``sku_folded`` is the folded SKU, by which SKUs are unique and found. An index for ``tags`` is in migration 0015: it
+    differs between the databases.
     """
 
     __tablename__ = "products"
@@ -64,6 +88,16 @@ class Product(AppBase):
         Index("ix_products_stock", "stock", "id", "active"),
         Index("ix_products_created_at", "created_at", "id"),
         Index("ix_products_updated_at", "updated_at", "id", "active"),
+        # Not constraints: adding one to a table of SQLite means to build the table anew.
+        Index(
+            "uq_products_sku",
+            "sku_folded",
+            unique=True,
+            sqlite_where=HAS_SKU,
+            postgresql_where=HAS_SKU,
+            info={"field": "sku"},
+        ),
+        Index("ix_products_gtin", "gtin", "id", sqlite_where=HAS_GTIN, postgresql_where=HAS_GTIN),
         {"sqlite_autoincrement": True},  # ids of deleted products are not used again
     )
 
@@ -94,6 +128,13 @@ class Product(AppBase):
     price: Mapped[Decimal] = mapped_column(Money, nullable=False, info=sortable())
     stock: Mapped[int] = mapped_column(Integer, nullable=False, default=0, info=sortable())
     active: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True)
+    sku: Mapped[str | None] = mapped_column(String(MAX_SKU), nullable=True)
+    sku_folded: Mapped[str | None] = deferred(
+        mapped_column(code_points(MAX_SKU * MAX_GROWTH), nullable=True, default=fold_of_sku, info=BOOKKEEPING)
+    )
+    gtin: Mapped[str | None] = mapped_column(String(MAX_GTIN), nullable=True)
+    tags: Mapped[list[str]] = mapped_column(TagList, nullable=False, default=list, server_default=NO_TAGS)
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSON, nullable=False, default=dict, server_default=NO_ATTRIBUTES)
     version: Mapped[int] = mapped_column(Integer, nullable=False, info=BOOKKEEPING)
     created_at: Mapped[datetime] = mapped_column(
         UtcDateTime, nullable=False, default=utc_now, info=BOOKKEEPING | sortable()

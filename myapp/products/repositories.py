@@ -13,9 +13,11 @@ from sqlalchemy import (
     ColumnExpressionArgument,
     Integer,
     Select,
+    String,
     and_,
     bindparam,
     cast,
+    collate,
     column,
     false,
     func,
@@ -24,8 +26,11 @@ from sqlalchemy import (
     select,
     table,
     text,
+    true,
+    type_coerce,
     update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from ..platform.database.keyset import KeysetQuery
 from ..platform.database.queries import PagedQuery, fetch_records, first_rows, select_records, total_of
@@ -36,7 +41,7 @@ from ..platform.fold import fold, search_words, sort_key
 from ..platform.lists import MAX_INTEGER, Position, Slice, UncountedPage
 from ..platform.text import fold_case, is_storable
 from .events import ProductEvent
-from .models import UNFOLDED, Product, ProductCount, ProductRecord
+from .models import UNFOLDED, Product, ProductCount, ProductRecord, fold_sku
 from .schemas import ProductFilter
 
 RECORDS = select_records(Product)
@@ -47,11 +52,19 @@ ESCAPE = "/"
 ESCAPED_WILDCARDS = str.maketrans({wild: ESCAPE + wild for wild in ("%", "_", ESCAPE)})
 TRIGRAM_LENGTH = 3
 
+GTIN_LENGTHS = (8, 12, 13, 14)
+
 MAX_WORDS = 100
 """The most words of a search that a name can have, none part of another: one begins at each character."""
 
 NAME_INDEX = table("product_names_search", column("rowid", Integer), column("product_names_search"))
 """SQLite's index for parts of names (migration 0010): an FTS5 table. Its rowid is the id of the product."""
+
+TAG_INDEX = table("product_tags", column("tag", String), column("product_id", Integer))
+"""SQLite's index for tags (migration 0015)."""
+
+MAX_FACETS = 100
+"""The most values of a facet, those with the highest counts."""
 
 IS_UNFOLDED = Product.name_search == literal_column(f"'{UNFOLDED}'")
 """An older release has written the name: only ``name_folded`` is right. A partial index has exactly this condition."""
@@ -78,11 +91,15 @@ CONDITIONS: dict[str, ColumnExpressionArgument[bool]] = {
     # Not `> 0`: SQLite assumes that a range matches a quarter of the table, and would look these rows up by the index.
     "in_stock": Product.stock != 0,
     "out_of_stock": Product.stock == 0,
+    "sku": Product.sku_folded == bindparam("sku"),
+    "gtin": Product.gtin.in_(bindparam("gtin", expanding=True)),
+    "tags": type_coerce(Product.tags, ARRAY(String)).contains(bindparam("tags", type_=ARRAY(String))),
     "updated_since": Product.updated_at >= bindparam("updated_since"),
 }
 """The conditions of lists. The key is also the name of the bind parameter, if the condition has one.
 
-Words of a search are further conditions: ``word_0`` … of folded names, ``old_word_0`` … of names that are unfolded.
+Words of a search are further conditions: ``word_0`` … of folded names, ``old_word_0`` … of names that are unfolded. On
+SQLite, so are tags: ``tag_0`` …
 """
 
 KEPT_TOTALS = {
@@ -108,6 +125,7 @@ class ProductRepository:
         self._page_query = lru_cache(maxsize=256)(self._build_page)
         self._keyset_query = lru_cache(maxsize=64)(self._build_keyset)
         self._search_statement = lru_cache(maxsize=64)(self._build_search)
+        self._tags_statement = lru_cache(maxsize=64)(self._build_tags)
 
     async def insert(self, values: Mapping[str, Any], *events: ProductEvent) -> ProductRecord:
         """Insert a new row with its events."""
@@ -123,6 +141,9 @@ class ProductRepository:
 
     @query(expr="id = :id", unique=True)
     async def find_by_id(self, id: int) -> ProductRecord | None: ...
+
+    @query(expr="sku_folded = :folded", unique=True)
+    async def find_by_folded_sku(self, folded: str) -> ProductRecord | None: ...
 
     async def lock_by_id(self, id: int) -> ProductRecord | None:
         """Return the product with its ``name_search``, and lock its row until the transaction ends."""
@@ -145,6 +166,12 @@ class ProductRepository:
         values = self._filter_values(filters)
         query = self._keyset_query(frozenset(values), tuple(sorts))
         return await query.fetch(get_session(self._manager), values, limit, position)
+
+    async def count_tags(self, filters: ProductFilter) -> Sequence[tuple[str, int]]:
+        """Return the most frequent tags of the products that pass ``filters``, each with its number of products."""
+        values = self._filter_values(filters)
+        counted = self._tags_statement(frozenset(values))
+        return [(tag, number) for tag, number in (await get_session(self._manager).execute(counted, values)).all()]
 
     async def count(self, *, include_inactive: bool) -> int:
         """Return the number of products, as the database keeps it."""
@@ -211,6 +238,14 @@ class ProductRepository:
             values["in_stock" if in_stock else "out_of_stock"] = True
         if (search := values.pop("search", None)) is not None:
             values |= self._search_values(search)
+        if (sku := values.get("sku")) is not None:
+            values["sku"] = fold_sku(sku)
+        if (gtin := values.get("gtin")) is not None:
+            values["gtin"] = forms_of_gtin(gtin)
+        if self._is_sqlite:
+            values |= {f"tag_{n}": tag for n, tag in enumerate(values.pop("tags", ()))}
+        elif "tags" in values:
+            values["tags"] = list(values["tags"])
         return values
 
     def _search_values(self, text: str) -> dict[str, Any]:
@@ -245,6 +280,9 @@ class ProductRepository:
             old_words = sorted(name for name in conditions if name.startswith("old_word_"))
             unfolded = and_(IS_UNFOLDED, self._has_words(old_words, Product.name_folded))
             statement = statement.where(or_(self._has_words(words, Product.name_search), unfolded))
+        for name in sorted(name for name in conditions if name.startswith("tag_")):
+            tagged = select(TAG_INDEX.c.product_id).where(TAG_INDEX.c.tag == bindparam(name))
+            statement = statement.where(Product.id.in_(tagged))
         return statement.join(NAME_INDEX, NAME_INDEX.c.rowid == Product.id) if "phrase" in conditions else statement
 
     def _build_page(self, conditions: frozenset[str], sorts: tuple[Sort, ...]) -> PagedQuery:
@@ -259,6 +297,15 @@ class ProductRepository:
     def _build_search(self, conditions: frozenset[str]) -> Select[Any]:
         return first_rows(Product, self._filtered(conditions), columns=self._order_columns(conditions))
 
+    def _build_tags(self, conditions: frozenset[str]) -> Select[Any]:
+        elements = func.json_each(Product.tags) if self._is_sqlite else func.unnest(Product.tags)
+        each = elements.table_valued(column("value", String), name="each")
+        each = each if self._is_sqlite else each.render_derived()
+        number = func.count().label("number")
+        counted = self._filtered(conditions).join(each, true()).with_only_columns(each.c.value, number)
+        by_code = each.c.value if self._is_sqlite else collate(each.c.value, "C")
+        return counted.group_by(each.c.value).order_by(number.desc(), by_code).limit(MAX_FACETS)
+
     def _order_columns(self, conditions: frozenset[str]) -> dict[str, ColumnElement[Any]]:
         """Return the columns to sort by instead of the id where the id would make SQLite choose a bad plan.
 
@@ -271,6 +318,12 @@ class ProductRepository:
         elif self._is_sqlite and conditions & RANGES:
             columns["id"] = literal_column("+products.id", Integer)
         return columns
+
+
+def forms_of_gtin(gtin: str) -> list[str]:
+    """Return all forms of one GTIN: GS1 pads shorter ones with zeros, which keeps the check digit."""
+    number = gtin.lstrip("0")
+    return [number.zfill(length) for length in GTIN_LENGTHS if length >= len(number)]
 
 
 def quoted(word: str) -> str:

@@ -4,11 +4,12 @@ The two have the same fields today, but they change for different reasons: one i
 the domain demands. The types of the single fields are rules of both and are defined once.
 """
 
+import math
 import re
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     MISSING,
@@ -27,18 +28,27 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError
+from stdnum import ean
 
 from ..platform.database.columns import recorded_fields
 from ..platform.events.event import RecordedEvent
 from ..platform.lists import MAX_INTEGER
 from ..platform.moments import Moment
 from ..platform.partial import PartialUpdate
-from ..platform.text import visible_name, without_nul
-from .models import Product
+from ..platform.text import is_storable, visible_line, visible_name, without_nul
+from .models import MAX_SKU, MAX_TAG, Product
 
 MAX_PRICE = Decimal("9999999999.99")
 CENT = Decimal("0.01")
 DIGITS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
+
+TAG = f"[a-z0-9-]{{1,{MAX_TAG}}}"
+MAX_TAGS = 20
+MAX_ATTRIBUTES = 50
+MAX_ATTRIBUTE_TEXT = 500
+ATTRIBUTE_TYPES = [{"type": "string", "maxLength": MAX_ATTRIBUTE_TEXT}, {"type": "number"}, {"type": "boolean"}]
+MAX_EXACT = 2**53 - 1
+"""The largest integer that every reader of JSON keeps (RFC 8259 §6)."""
 
 
 def parse_number(value: Any) -> Any:
@@ -59,6 +69,47 @@ def parse_amount(value: Any) -> Any:
 
 def round_to_cents(value: Decimal) -> Decimal:
     return value.quantize(CENT)
+
+
+def check_gtin(value: str) -> str:
+    """Refuse a number whose check digit is wrong. For pydantic."""
+    if not ean.is_valid(value):
+        raise PydanticCustomError("gtin_check_digit", "The check digit should be right")
+    return value
+
+
+def unique_sorted(values: list[str]) -> list[str]:
+    return sorted(set(values))
+
+
+def check_attribute(value: Any) -> Any:
+    """Refuse what is no value of an attribute. For pydantic. One message is clearer than one for each type."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        if not (-MAX_EXACT <= value <= MAX_EXACT if isinstance(value, int) else math.isfinite(value)):
+            limits = {"limit": MAX_EXACT}
+            message = "A number should be finite, and an integer between -{limit} and {limit}"
+            raise PydanticCustomError("attribute_number", message, limits)
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("attribute_type", "Input should be a string, a number or a boolean")
+    if len(value) > MAX_ATTRIBUTE_TEXT:
+        raise PydanticCustomError(
+            "string_too_long", "String should have at most {limit} characters", {"limit": MAX_ATTRIBUTE_TEXT}
+        )
+    if not is_storable(without_nul(value)):
+        raise PydanticCustomError("string_unicode", "Input should be a valid string")
+    return value
+
+
+def check_attribute_or_null(value: Any) -> Any:
+    return None if value is None else check_attribute(value)
+
+
+def split_tags(value: Any) -> Any:
+    """Return the tags in the text of a query, such as ``sale,summer``."""
+    return tuple(value.split(",")) if isinstance(value, str) else value
 
 
 Name = Annotated[
@@ -85,7 +136,43 @@ Price = Annotated[
     ),
 ]
 Stock = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Sku = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_SKU),
+    AfterValidator(visible_line),
+    Field(description="The seller's own number, unique among all products. Case and accents make no difference."),
+]
+Gtin = Annotated[
+    str,
+    Field(
+        pattern="^([0-9]{8}|[0-9]{12,14})$",
+        description="A GTIN of 8, 12, 13 or 14 digits (EAN, UPC) with its check digit.",
+        examples=["4006381333931"],
+    ),
+    AfterValidator(check_gtin),
+]
+Tag = Annotated[str, Field(pattern=f"^{TAG}$")]
+Tags = Annotated[
+    list[Tag], Field(max_length=MAX_TAGS, description="Answered sorted, each once."), AfterValidator(unique_sorted)
+]
+AttributeName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,39}$")]
+AttributeValue = Annotated[Any, AfterValidator(check_attribute), WithJsonSchema({"anyOf": ATTRIBUTE_TYPES})]
+Attributes = Annotated[
+    dict[AttributeName, AttributeValue],
+    Field(max_length=MAX_ATTRIBUTES, description="Further properties. Each value is a string, a number or a boolean."),
+]
+AttributeChange = Annotated[
+    Any,
+    AfterValidator(check_attribute_or_null),
+    WithJsonSchema({"anyOf": [*ATTRIBUTE_TYPES, {"type": "null"}]}),
+]
 NamePart = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(without_nul)]
+TagFilter = Annotated[
+    tuple[Tag, ...],
+    Field(max_length=MAX_TAGS),
+    BeforeValidator(split_tags),
+    WithJsonSchema({"type": "string", "pattern": f"^{TAG}(,{TAG}){{0,{MAX_TAGS - 1}}}$", "examples": ["sale,summer"]}),
+]
 Amount = Annotated[
     Decimal,
     BeforeValidator(parse_amount),
@@ -107,21 +194,32 @@ class ProductCreate(BaseModel):
     description: Description | None = None
     price: Price
     stock: Stock = 0
+    sku: Sku | None = None
+    gtin: Gtin | None = None
+    tags: Tags = []
+    attributes: Attributes = {}
 
 
 class ProductUpdate(PartialUpdate):
-    """Fields that are not sent stay as they are. ``null`` clears the description."""
+    """Fields that are not sent stay as they are. ``null`` clears the description, the SKU and the GTIN."""
 
     name: Name | MISSING = MISSING
     description: Description | MISSING | None = MISSING
     price: Price | MISSING = MISSING
     stock: Stock | MISSING = MISSING
     active: bool | MISSING = MISSING
+    sku: Sku | MISSING | None = MISSING
+    gtin: Gtin | MISSING | None = MISSING
+    tags: Tags | MISSING = MISSING
+    attributes: Attributes | MISSING = MISSING
 
 
 def currency_of_catalogue(_: str, info: ValidationInfo) -> str:
     """Return the currency of all prices, which the controller gives as context."""
     return str(info.context)
+
+
+ShownValue = Annotated[Any, WithJsonSchema({"anyOf": ATTRIBUTE_TYPES})]
 
 
 class ProductResponse(BaseModel):
@@ -136,6 +234,11 @@ class ProductResponse(BaseModel):
     )
     stock: int
     active: bool
+    sku: str | None
+    gtin: str | None
+    tags: list[str]
+    attributes: dict[str, ShownValue]
+    version: int = Field(description="The number in the `ETag`.")
     created_at: datetime
     updated_at: datetime
 
@@ -153,6 +256,11 @@ class ProductFilter(BaseModel):
     in_stock: bool | MISSING = Field(
         default=MISSING, description="`true`: only products in stock. `false`: only products that are sold out."
     )
+    sku: Sku | MISSING = Field(default=MISSING, description="The SKU. Case and accents make no difference.")
+    gtin: Gtin | MISSING = Field(default=MISSING, description="The GTIN. Leading zeros make no difference.")
+    tags: TagFilter | MISSING = Field(
+        default=MISSING, description="Tags that the product must have, all of them, separated by commas."
+    )
     updated_since: Moment | MISSING = Field(
         default=MISSING,
         description="The earliest last update, inclusive. Write the `+` of an offset as `%2B`. A change can become"
@@ -168,6 +276,10 @@ class ProductFilter(BaseModel):
         if least is not MISSING and price < least:
             raise PydanticCustomError("price_range", "Input should not be below min_price")
         return price
+
+
+Facet = Literal["tags"]
+"""A field whose values a list can count."""
 
 
 class ProductFields(RootModel[dict[str, Any]]):
@@ -208,6 +320,10 @@ class ProductData(BaseModel):
     description: Description | None = None
     price: Price
     stock: Stock = 0
+    sku: Sku | None = None
+    gtin: Gtin | None = None
+    tags: Tags = []
+    attributes: Attributes = {}
 
 
 class ProductChanges(PartialUpdate):
@@ -218,3 +334,7 @@ class ProductChanges(PartialUpdate):
     price: Price | MISSING = MISSING
     stock: Stock | MISSING = MISSING
     active: bool | MISSING = MISSING
+    sku: Sku | MISSING | None = MISSING
+    gtin: Gtin | MISSING | None = MISSING
+    tags: Tags | MISSING = MISSING
+    attributes: Attributes | MISSING = MISSING

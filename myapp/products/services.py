@@ -1,6 +1,6 @@
 """The rules of the product catalogue. Each public method is one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pico_ioc import component
 from pico_pydantic import validate
@@ -9,14 +9,16 @@ from pico_sqlalchemy import Page, Sort, transactional
 from ..platform.database.rows import changed_row, new_row, values_of
 from ..platform.errors import NotFoundError
 from ..platform.events.event import RecordedEvent
-from ..platform.events.fields import Fields
+from ..platform.events.fields import Fields, differ
 from ..platform.events.history import EventHistory
-from ..platform.lists import MAX_INTEGER, Position, Slice, UncountedPage, page_request
+from ..platform.fold import fold
+from ..platform.lists import MAX_INTEGER, Counts, FacetedPage, Position, Slice, UncountedPage, page_request
+from ..platform.text import is_storable
 from ..platform.versions import ExpectedVersions, require_version
 from .events import CHANGES, ProductEvent, change_events, created_event, deleted_event
-from .models import Product, ProductRecord, folds_of
+from .models import Product, ProductRecord, fold_sku, folds_of
 from .repositories import ProductRepository, is_possible_id
-from .schemas import ProductChanges, ProductData, ProductFilter
+from .schemas import Facet, ProductChanges, ProductData, ProductFilter
 from .settings import ProductsSettings
 
 NO_FILTERS = ProductFilter()
@@ -45,9 +47,12 @@ class ProductService:
     @transactional(read_only=True)
     async def get_by_id(self, product_id: int, *, include_inactive: bool = False) -> ProductRecord:
         product = await self._repo.find_by_id(id=product_id) if is_possible_id(product_id) else None
-        if product is None or not (product.active or include_inactive):
-            raise NotFoundError("There is no such product.")
-        return product
+        return visible(product, include_inactive=include_inactive)
+
+    @transactional(read_only=True)
+    async def get_by_sku(self, sku: str, *, include_inactive: bool = False) -> ProductRecord:
+        product = await self._repo.find_by_folded_sku(folded=fold(sku)) if is_storable(sku) else None
+        return visible(product, include_inactive=include_inactive)
 
     @transactional(read_only=True)
     async def list_active(
@@ -77,20 +82,38 @@ class ProductService:
 
     @transactional(read_only=True)
     async def list_paged(
-        self, page: int, page_size: int, filters: ProductFilter = NO_FILTERS, sort: Sequence[Sort] = ()
+        self,
+        page: int,
+        page_size: int,
+        filters: ProductFilter = NO_FILTERS,
+        sort: Sequence[Sort] = (),
+        facets: Collection[Facet] = (),
     ) -> Page[ProductRecord]:
         """Return one page and the exact total. ``page`` 1 is the first, one beyond the end is empty.
 
-        Products that ``sort`` finds equal come in the order of their ids.
+        Products that ``sort`` finds equal come in the order of their ids. With ``facets``, return a ``FacetedPage``.
         """
-        return await self._repo.find_paged(filters, page_request(page, page_size, sort))
+        found = await self._repo.find_paged(filters, page_request(page, page_size, sort))
+        if not facets:
+            return found
+        counts = await self._facet_counts(facets, filters)
+        return FacetedPage(found.content, found.total_elements, found.page, found.size, counts)
 
     @transactional(read_only=True)
     async def list_uncounted(
-        self, page: int, page_size: int, filters: ProductFilter = NO_FILTERS, sort: Sequence[Sort] = ()
+        self,
+        page: int,
+        page_size: int,
+        filters: ProductFilter = NO_FILTERS,
+        sort: Sequence[Sort] = (),
+        facets: Collection[Facet] = (),
     ) -> UncountedPage:
         """Return one page without a total, which costs less. Otherwise like ``list_paged``."""
-        return await self._repo.find_uncounted(filters, page_request(page, page_size, sort))
+        found = await self._repo.find_uncounted(filters, page_request(page, page_size, sort))
+        return replace(found, facets=await self._facet_counts(facets, filters))
+
+    async def _facet_counts(self, facets: Collection[Facet], filters: ProductFilter) -> dict[str, Counts]:
+        return {facet: await self._repo.count_tags(filters) for facet in facets}  # tags are the only facet
 
     @transactional(read_only=True)
     async def scroll(
@@ -144,11 +167,13 @@ class ProductService:
         """Set ``fields``. If they have these values already, change nothing."""
         product = await self._lock(product_id, expected)
         before = values_of(product)
-        changes = {name: value for name, value in fields.items() if value != before[name]}
+        changes = {name: value for name, value in fields.items() if differ(value, before[name])}
         if not changes:
             return product
         if "name" in changes:
             changes |= folds_of(changes["name"], before["name_search"])
+        if "sku" in changes:
+            changes["sku_folded"] = fold_sku(changes["sku"])
         changes = changed_row(Product, product, changes)
         return await self._repo.update(product, changes, *change_events(before, changes, self._low_stock))
 
@@ -175,6 +200,13 @@ class FoldedNames:
     async def fold_batch(self, limit: int) -> int:
         """Fold up to ``limit`` names and return their number."""
         return await self._repo.fold_unfolded(limit)
+
+
+def visible(product: ProductRecord | None, *, include_inactive: bool) -> ProductRecord:
+    """Return ``product``. Raise NotFoundError if there is none, or if it is inactive and nobody asked for those."""
+    if product is None or not (product.active or include_inactive):
+        raise NotFoundError("There is no such product.")
+    return product
 
 
 def require(condition: bool, message: str) -> None:

@@ -40,6 +40,7 @@ RULES = {
     ("GET", "/api/v1/products/scroll"): ANY_TOKEN,
     ("GET", "/api/v1/products/search"): ANY_TOKEN,
     ("GET", "/api/v1/products/{product_id}"): ANY_TOKEN,
+    ("GET", "/api/v1/products/by-sku/{sku}"): ANY_TOKEN,
     ("POST", "/api/v1/products/"): "products:write",
     ("PUT", "/api/v1/products/{product_id}"): "products:write",
     ("PATCH", "/api/v1/products/{product_id}/deactivate"): "products:write",

@@ -58,6 +58,7 @@ COMPLETE = {
     "/api/v1/products/scroll",
     "/api/v1/products/search",
     "/api/v1/products/{product_id}",
+    "/api/v1/products/by-sku/{sku}",
     "/api/v1/products/{product_id}/deactivate",
     "/api/v1/products/{product_id}/history",
     "/api/v1/analytics/daily",
@@ -75,6 +76,7 @@ NAMES = {
     "list_paged": ("GET", "/api/v1/products/paged"),
     "search_products": ("GET", "/api/v1/products/search"),
     "get_product": ("GET", "/api/v1/products/{product_id}"),
+    "get_product_by_sku": ("GET", "/api/v1/products/by-sku/{sku}"),
     "update_product": ("PUT", "/api/v1/products/{product_id}"),
     "delete_product": ("DELETE", "/api/v1/products/{product_id}"),
     "deactivate_product": ("PATCH", "/api/v1/products/{product_id}/deactivate"),
@@ -97,7 +99,7 @@ NAMES = {
     "health": ("GET", "/api/v1/health"),
     "ready": ("GET", "/api/v1/health/ready"),
 }
-"""The names of operations in release 1.1.0. Generated clients call them, so none may change."""
+"""The names of operations. Generated clients call them, so none may change."""
 
 UNDOCUMENTED = {path for _, path in RULES if not path.startswith("/api/")}
 
@@ -345,6 +347,7 @@ class TestConformance:
             client_of(app, deactivated, event_hooks=hooks) as inactive,
             client_of(app, issuer.token(roles=["admin", "product-manager"]), event_hooks=hooks) as client,
         ):
+            await create(sku="Taken")
             for method, path in operations:
                 for caller in (anonymous, stranger, viewer, inactive, client):
                     await send(caller, method, path)
@@ -358,8 +361,10 @@ class TestConformance:
                 query = {"q": "lamp"} if "search" in path else None
                 body = BODIES.get(path, {"name": "Lamp", "price": 1})
                 for user in (own_id, (await see()).id):
-                    own = path_for(path, product_id=(await create())["id"], user_id=user)
+                    own = path_for(path, product_id=(await create())["id"], user_id=user, sku="taken")
                     await client.request(method, own, json=body, headers={"If-Match": '"7"', "If-None-Match": "*"})
+                    await client.request(method, own, json=body, params=query)
+                    await client.request(method, own, json=body | {"sku": "taken"})
                     await client.request(method, own, json=body, headers={"Idempotency-Key": "a b"})
                     for _ in range(2):
                         await client.request(method, own, json=body, params=query, headers={"Idempotency-Key": own})

@@ -15,14 +15,18 @@ pytestmark = pytest.mark.one_database
 PARAMETER = re.compile(r"{(\w+)(:\w+)?}")
 IDS = {"[0-9]{1,10}": "7", UUIDConvertor.regex: "00000000-0000-4000-8000-000000000000"}
 """The patterns of ids, each with an example."""
+REST = ":path}"
+"""The mark of a parameter that is the rest of a path, slashes included."""
 
 
 def overlap(one: Route, other: Route) -> bool:
     """Return whether some path matches both."""
     mine, yours = one.path.split("/"), other.path.split("/")
-    if len(mine) != len(yours):
-        return any("{" in part and ":path" in part for part in mine + yours)
-    return all(may_equal(one, part, other, counterpart) for part, counterpart in zip(mine, yours, strict=True))
+    pairs = list(zip(mine, yours, strict=False))
+    rest = next((place for place, pair in enumerate(pairs) if any(REST in part for part in pair)), None)
+    if rest is None and len(mine) != len(yours):
+        return False
+    return all(may_equal(one, part, other, counterpart) for part, counterpart in pairs[:rest])
 
 
 def may_equal(one: Route, part: str, other: Route, counterpart: str) -> bool:
@@ -44,18 +48,27 @@ def test_no_route_shadows_another(routes: list[Route]) -> None:
     ]
 
 
-def test_ids_are_the_only_parameters_of_a_path(routes: list[Route]) -> None:
+def test_a_parameter_of_a_path_is_an_id_or_the_rest(routes: list[Route]) -> None:
     """A parameter that matches any text would also match the fixed names next to it."""
     assert not [
         f"{route.path}: {name}"
         for route in routes
         for name, convertor in route.param_convertors.items()
-        if convertor.regex not in IDS
+        if convertor.regex not in IDS and not route.path.endswith(f"{{{name}{REST}")
     ]
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("/a/{b}", "/a/c"), ("/{a}/b", "/c/{d}"), ("/a/{id:id}", "/a/{n}"), ("/a", "/a")]
+    ("one", "other"),
+    [
+        ("/a/{b}", "/a/c"),
+        ("/{a}/b", "/c/{d}"),
+        ("/a/{id:id}", "/a/{n}"),
+        ("/a", "/a"),
+        ("/a/{b:path}", "/a/c"),
+        ("/a/{b:path}", "/a/c/d"),
+        ("/{a}/b/c", "/d/{e:path}"),
+    ],
 )
 def test_the_check_finds_an_overlap(one: str, other: str) -> None:
     app = FastAPI()
@@ -72,7 +85,7 @@ def test_the_route_table_agrees_with_the_application(
     for route in routes:
         with subtests.test(route.path):
             for method in route.methods or ():
-                ids = {name: IDS[convertor.regex] for name, convertor in route.param_convertors.items()}
+                ids = {name: IDS.get(convertor.regex, "a/b") for name, convertor in route.param_convertors.items()}
                 path = route.path_format.format_map(ids)
                 target = table.resolve({"type": "http", "method": method, "path": path, "root_path": ""})
                 assert (target.template, target.endpoint) == (route.path, route.endpoint)

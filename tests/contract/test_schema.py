@@ -23,6 +23,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "name_sort": "lamp",
         "price": 1,
         "version": 1,
+        "sku_folded": "lmp-1",
         **TIMES,
     },
     "product_counts": {"slot": 99, "active": 0, "inactive": 0},
@@ -49,6 +50,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("products", {"price": -1}, "ck_products_price_positive"),
     ("products", {"stock": -1}, "ck_products_stock_not_negative"),
     ("products", {"name": "a"}, "ck_products_name_length"),
+    ("products", {"id": 2}, "uq_products_sku"),
     ("users", {"subject": ""}, "ck_users_subject_length"),
     ("users", {"id": uuid.uuid4()}, "uq_users_subject"),
     ("reports", {"format": "xls"}, "ck_reports_format"),
@@ -97,6 +99,7 @@ def test_every_table_and_constraint_is_here(container: PicoContainer) -> None:
     assert set(ROWS) == set(TABLES)
     kinds = (CheckConstraint, ForeignKeyConstraint, UniqueConstraint)
     constraints = {item.name for table in TABLES.values() for item in table.constraints if isinstance(item, kinds)}
+    constraints |= {index.name for table in TABLES.values() for index in table.indexes if index.unique}
     assert {constraint for _, _, constraint in REFUSED} == constraints
 
 

@@ -38,4 +38,4 @@ def test_architecture_names_code_that_exists() -> None:
 
 def shown(path: str) -> str:
     """Return the path as docs/api.md writes it: ``/products/{id}`` for ``/products/{product_id}``."""
-    return re.sub(r"\{\w+\}", "{id}", path)
+    return re.sub(r"\{\w+_id\}", "{id}", path)

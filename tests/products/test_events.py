@@ -29,6 +29,7 @@ Sent = Callable[[], list[str]]
 
 LAMP = {"name": "Lamp", "price": Decimal("19.99"), "stock": 9}
 LAMP_FIELDS = {"name": "Lamp", "description": None, "price": 19.99, "stock": 9, "active": True}
+LAMP_FIELDS |= {"sku": None, "gtin": None, "tags": [], "attributes": {}}
 
 AT_ONCE = ["WITH changed AS"]
 EVENT_STATEMENTS = ["INSERT INTO events", "INSERT INTO event_deliveries"]

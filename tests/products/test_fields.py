@@ -23,7 +23,17 @@ from myapp.products.schemas import (
 from myapp.products.services import ProductService
 
 LAMP: dict[str, Any] = {"name": "Lamp", "description": "Bright", "price": 9.5, "stock": 3}
-CHANGES: dict[str, Any] = {"name": "Table lamp", "description": None, "price": 8, "stock": 4, "active": False}
+CHANGES: dict[str, Any] = {
+    "name": "Table lamp",
+    "description": None,
+    "price": 8,
+    "stock": 4,
+    "active": False,
+    "sku": "LMP-1",
+    "gtin": "4006381333931",
+    "tags": ["sale"],
+    "attributes": {"color": "red"},
+}
 """For each field that an update may set, a value that differs from LAMP."""
 
 FILTERS: dict[str, Any] = {
@@ -31,6 +41,9 @@ FILTERS: dict[str, Any] = {
     "min_price": 9.51,
     "max_price": 9.49,
     "in_stock": False,
+    "sku": "LMP-2",
+    "gtin": "4006381333931",
+    "tags": "sale",
     "updated_since": "2999-01-01T00:00:00Z",
     "include_inactive": True,
 }

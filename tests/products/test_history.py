@@ -11,7 +11,9 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from myapp.platform.database.columns import recorded_fields
 from myapp.platform.lists import MAX_INTEGER
+from myapp.products.models import Product
 from myapp.products.services import ProductService
 from tests.conftest import client_of
 from tests.issuer import Issuer
@@ -20,7 +22,7 @@ from ..fixture_types import Create, Fill
 from ..platform.web.problems import assert_invalid, assert_problem
 from .conftest import COLLECTION
 
-FIELDS = ("name", "description", "price", "stock", "active")
+FIELDS = recorded_fields(Product)
 EVERYTHING = {"include_inactive": "true"}
 
 
@@ -209,6 +211,12 @@ class TestChain:
                     "price": st.sampled_from([0.01, 19.99, 20, 9_999_999_999.99]),
                     "stock": st.integers(0, 8),
                     "active": st.booleans(),
+                    "sku": st.sampled_from([None, "LMP-1", "lmp-1"]),
+                    "gtin": st.sampled_from([None, "96385074"]),
+                    "tags": st.lists(st.sampled_from(["new", "sale"]), max_size=3),
+                    "attributes": st.dictionaries(
+                        st.sampled_from("ab"), st.sampled_from([0, 1, 1.0, True, False, "1"])
+                    ),
                 },
             ).filter(bool),
             max_size=6,

@@ -38,9 +38,11 @@ Plan = Callable[[Awaitable[Any]], Awaitable[str]]
 # Enough rows for PostgreSQL to prefer an index. SQLite does not look at the number.
 MANY = """
 INSERT INTO products
-  (name, name_folded, name_search, name_sort, price, stock, active, version, created_at, updated_at)
+  (name, name_folded, name_search, name_sort, sku, sku_folded, gtin, tags,
+   price, stock, active, version, created_at, updated_at)
 SELECT
-  'Lamp ' || n, 'lamp ' || n, 'lamp ' || n, 'lamp ' || length(n::text) || n, n, n % 500, true, 1,
+  'Lamp ' || n, 'lamp ' || n, 'lamp ' || n, 'lamp ' || length(n::text) || n,
+  'SKU-' || n, 'sku-' || n, lpad(n::text, 13, '0'), ARRAY['all', 'tag-' || n % 5000], n, n % 500, true, 1,
   now() + n * interval '1 s', now() + n * interval '1 s'
 FROM generate_series(1, 20000) n
 """
@@ -202,3 +204,17 @@ async def test_reading_on_reads_few_rows_at_any_depth_and_among_any_number_of_eq
     limit = 5
     for position in (None, place(sort, False), place(sort, True)):
         assert await rows_read(service.scroll(limit, sort=[sort], position=position)) <= 3 * (limit + 1)
+
+
+async def test_identifiers_and_tags_are_looked_up(
+    service: ProductService, plan: Plan, database_kind: str, subtests: pytest.Subtests
+) -> None:
+    lookups = {"sku": ("sku-777", "uq_products_sku"), "gtin": ("4006381333931", "ix_products_gtin")}
+    lookups |= {"tags": ("tag-7", "product_tags" if database_kind == "sqlite" else "ix_products_tags_gin")}
+    for name, (value, index) in lookups.items():
+        with subtests.test(name):
+            found = await plan(service.list_paged(1, 10, ProductFilter(**{name: value})))
+            assert found.count(index) >= 2, found
+            assert "Seq Scan" not in found
+    found = await plan(service.list_paged(1, 10, ProductFilter(tags="all,tag-7")))
+    assert lookups["tags"][1] in found

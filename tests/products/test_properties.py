@@ -19,7 +19,7 @@ from myapp.platform.fold import sort_key as name_key
 from myapp.platform.lists import MAX_INTEGER, Position, Slice
 from myapp.platform.text import is_single_line
 from myapp.products.models import Product, folds_of
-from myapp.products.schemas import ProductFilter
+from myapp.products.schemas import MAX_EXACT, TAG, ProductFilter
 from myapp.products.services import ProductService
 
 from .conftest import COLLECTION
@@ -30,7 +30,19 @@ names = texts.filter(is_single_line).map(lambda text: f"<{text[:98]}>")
 cents = st.integers(1, 10**12 - 1)
 products = st.fixed_dictionaries(
     {"name": names, "price": cents.map(lambda cent: Decimal(cent) / 100)},
-    optional={"description": st.none() | texts, "stock": st.integers(0, MAX_INTEGER)},
+    optional={
+        "description": st.none() | texts,
+        "stock": st.integers(0, MAX_INTEGER),
+        "tags": st.lists(st.from_regex(f"{TAG}", fullmatch=True), max_size=20).map(lambda tags: sorted(set(tags))),
+        "attributes": st.dictionaries(
+            st.from_regex("[a-z][a-z0-9_]{0,39}", fullmatch=True),
+            st.booleans()
+            | st.integers(-MAX_EXACT, MAX_EXACT)
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=500),
+            max_size=50,
+        ),
+    },
 )
 
 # Few values, so that many are equal. Letters that fold to one or more others, and wildcards of patterns.
@@ -38,6 +50,8 @@ NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 LETTERS = ' aA%_/\\"*\u00df\u1e9e\u0130\u00c5\ufffd\uffff\U0001f4a1'
 prices = st.sampled_from([Decimal("0.01"), Decimal("9.99"), Decimal(10), Decimal("9999999999.99")])
 moments = st.integers(0, 3).map(lambda microseconds: NEW_YEAR + timedelta(microseconds=microseconds))
+tags = st.sets(st.sampled_from(["a", "a-", "b", "-"]), max_size=3).map(sorted)
+gtins = st.sampled_from(["96385074", "000096385074", "00000096385074", "036000291452", "0036000291452"])
 shelf = st.fixed_dictionaries(
     {
         "name": st.text(LETTERS, min_size=2, max_size=12),
@@ -46,6 +60,8 @@ shelf = st.fixed_dictionaries(
         "active": st.booleans(),
         "created_at": moments,
         "updated_at": moments,
+        "tags": tags,
+        "gtin": st.none() | gtins,
     }
 )
 shelves = st.lists(shelf, max_size=30)
@@ -61,6 +77,8 @@ filters = (
             "max_price": prices,
             "in_stock": st.booleans(),
             "updated_since": moments,
+            "tags": tags.filter(bool),
+            "gtin": gtins,
             "include_inactive": st.booleans(),
         },
     )
@@ -193,6 +211,8 @@ def passes(product: Product, filters: ProductFilter) -> bool:
             filters.include_inactive or product.active,
             filters.search is MISSING or has_words(product.name, filters.search),
             filters.min_price is MISSING or product.price >= filters.min_price,
+            filters.tags is MISSING or set(filters.tags) <= set(product.tags),
+            filters.gtin is MISSING or (product.gtin or "").zfill(14) == filters.gtin.zfill(14),
             filters.max_price is MISSING or product.price <= filters.max_price,
             filters.in_stock is MISSING or filters.in_stock == (product.stock > 0),
             filters.updated_since is MISSING or product.updated_at >= filters.updated_since,

@@ -321,6 +321,7 @@ class TestGet:
         response = await viewer.get(f"{COLLECTION}{product['id']}")
         assert (response.status_code, response.json()) == (200, product)
         expected = {"name": "Lamp", "description": "Bright", "price": 9.5, "stock": 3, "active": True}
+        expected |= {"sku": None, "gtin": None, "tags": [], "attributes": {}, "version": 1}
         assert product == expected | {"currency": "EUR"} | {
             name: product[name] for name in ("id", "created_at", "updated_at")
         }

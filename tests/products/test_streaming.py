@@ -44,7 +44,18 @@ class EndlessCatalogue(ProductService):
 def endless(id: int) -> Product:
     now = utc_now()
     texts = {"name": "Lamp" * 25, "description": "x" * 500}
-    return Product(id=id, **texts, price=Decimal(1), stock=0, active=True, created_at=now, updated_at=now)
+    return Product(
+        id=id,
+        **texts,
+        price=Decimal(1),
+        stock=0,
+        active=True,
+        tags=[],
+        attributes={},
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 @pytest.fixture

@@ -86,6 +86,29 @@ REFUSED = [
     ("stock", "-1", "greater_than_equal"),
     ("stock", "2147483648", "less_than_equal"),
     ("stock", "9" * 1000, None),
+    ("sku", "5", "string_type"),
+    ("sku", '""', "string_too_short"),
+    ("sku", '"  "', "string_too_short"),
+    ("sku", r'"\u200b"', "string_too_short"),
+    ("sku", r'"LMP\u00001"', "control_character"),
+    ("sku", r'"LMP\n1"', "control_character"),
+    ("sku", r'"LMP\ud800"', "string_unicode"),
+    ("sku", f'"{"x" * 65}"', "string_too_long"),
+    ("gtin", "4006381333931", "string_type"),
+    ("gtin", '""', "string_pattern_mismatch"),
+    ("gtin", '"123456789"', "string_pattern_mismatch"),
+    ("gtin", '"4006381333931 "', "string_pattern_mismatch"),
+    ("gtin", r'"4006381333931\n"', "string_pattern_mismatch"),
+    ("gtin", '"\u0664006381333931"', "string_pattern_mismatch"),
+    ("gtin", '"4006381333932"', "gtin_check_digit"),
+    ("gtin", '"96385075"', "gtin_check_digit"),
+    ("tags", "null", "list_type"),
+    ("tags", '"sale"', "list_type"),
+    ("tags", '{"sale": 1}', "list_type"),
+    ("tags", json.dumps([str(number) for number in range(21)]), "too_long"),
+    ("attributes", "null", "dict_type"),
+    ("attributes", "[]", "dict_type"),
+    ("attributes", json.dumps({f"a{number}": 1 for number in range(51)}), "too_long"),
     ("id", "7", "extra_forbidden"),
     ("version", "7", "extra_forbidden"),
     ("name_folded", '"lamp"', "extra_forbidden"),
@@ -96,6 +119,24 @@ REFUSED = [
 
 # The value that is sent, and the value that the product has afterwards.
 ACCEPTED = [
+    ("sku", '" LMP-1 "', "LMP-1"),
+    ("sku", '"x"', "x"),
+    ("sku", f'"{BULB * 64}"', BULB * 64),
+    ("sku", f'"{chr(0xFDFA) * 64}"', chr(0xFDFA) * 64),
+    ("sku", "null", None),
+    ("gtin", '"96385074"', "96385074"),
+    ("gtin", '"036000291452"', "036000291452"),
+    ("gtin", '"4006381333931"', "4006381333931"),
+    ("gtin", '"10012345678902"', "10012345678902"),
+    ("gtin", "null", None),
+    ("tags", "[]", []),
+    ("tags", '["b", "a-1", "b", "-"]', ["-", "a-1", "b"]),
+    ("tags", json.dumps([f"{number:040}" for number in range(20)]), [f"{number:040}" for number in range(20)]),
+    ("attributes", "{}", {}),
+    ("attributes", '{"b": "x", "a": true, "c": -0.5, "d": 1e300}', {"a": True, "b": "x", "c": -0.5, "d": 1e300}),
+    ("attributes", '{"n": 9007199254740991, "t": "", "z": 0.0}', {"n": 2**53 - 1, "t": "", "z": 0.0}),
+    ("attributes", f'{{"a{"_" * 39}": "{BULB * 500}"}}', {f"a{'_' * 39}": BULB * 500}),
+    ("attributes", json.dumps({f"a{number}": 1 for number in range(50)}), {f"a{number}": 1 for number in range(50)}),
     ("name", '"ab"', "ab"),
     ("name", '"  ab\\t\\n "', "ab"),
     ("name", '"\u00a0ab\u3000"', "ab"),
@@ -186,7 +227,8 @@ class TestUpdate:
         product = await create(description="Before", stock=7)
         response = await manager.put(f"{COLLECTION}{product['id']}", content=body({}, name, value), headers=JSON)
         assert response.status_code == 200, response.text
-        assert response.json() == product | {name: kept, "updated_at": response.json()["updated_at"]}
+        changed = response.json()
+        assert changed == product | {name: kept, "version": changed["version"], "updated_at": changed["updated_at"]}
         assert (await manager.get(f"{COLLECTION}{product['id']}")).json() == response.json()
 
     @pytest.mark.one_database

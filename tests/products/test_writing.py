@@ -34,12 +34,20 @@ class TestCreate:
         assert (await manager.get(COLLECTION)).json() == []
 
     async def test_answers_with_the_product_and_where_it_is(self, manager: httpx.AsyncClient) -> None:
-        sent = {"name": "Lamp", "description": "Bright", "price": 19.99, "stock": 3}
+        sent = {
+            "name": "Lamp",
+            "description": "Bright",
+            "price": 19.99,
+            "stock": 3,
+            "sku": "LMP 1",
+            "gtin": "4006381333931",
+        }
+        sent |= {"tags": ["new", "sale"], "attributes": {"color": "red", "watts": 9.5, "count": 2, "dimmable": True}}
         response = await manager.post(COLLECTION, json=sent)
         assert response.status_code == 201
         product = response.json()
         added = {name: product[name] for name in ("id", "created_at", "updated_at")}
-        assert product == {**sent, "currency": "EUR", "active": True, **added}
+        assert product == {**sent, "currency": "EUR", "active": True, "version": 1, **added}
         assert response.headers["location"] == path_of(product)
         found = await manager.get(response.headers["location"])
         assert found.json() == product
@@ -83,7 +91,7 @@ class TestUpdate:
         response = await manager.put(path_of(product), json={"price": 21.5})
         assert response.status_code == 200
         changed = response.json()
-        assert changed == product | {"price": 21.5, "updated_at": changed["updated_at"]}
+        assert changed == product | {"price": 21.5, "version": 2, "updated_at": changed["updated_at"]}
         assert changed["updated_at"] > product["updated_at"]
         assert response.headers["etag"] == '"2"'
         found = await manager.get(path_of(product))
@@ -93,7 +101,7 @@ class TestUpdate:
         product = await create()
         sent = {"name": "Torch", "description": "Small", "price": 5, "stock": 9, "active": False}
         changed = (await manager.put(path_of(product), json=sent)).json()
-        assert changed == product | sent | {"updated_at": changed["updated_at"]}
+        assert changed == product | sent | {"version": 2, "updated_at": changed["updated_at"]}
 
     async def test_clears_the_description_by_null(self, manager: httpx.AsyncClient, create: Create) -> None:
         product = await create(description="Bright")
@@ -154,7 +162,7 @@ class TestDeactivate:
         response = await manager.patch(path_of(product) + "/deactivate")
         assert response.status_code == 200
         changed = response.json()
-        assert changed == product | {"active": False, "updated_at": changed["updated_at"]}
+        assert changed == product | {"active": False, "version": 2, "updated_at": changed["updated_at"]}
         assert changed["updated_at"] > product["updated_at"]
         assert response.headers["etag"] == '"2"'
         assert_problem(await viewer.get(path_of(product)), 404, "not_found")

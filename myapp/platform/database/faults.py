@@ -6,10 +6,11 @@ they are.
 
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from pico_sqlalchemy import AppBase
-from sqlalchemy import Connection, Constraint, Engine, UniqueConstraint, event
+from sqlalchemy import Connection, Constraint, Engine, Index, Table, UniqueConstraint, event
 from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -134,7 +135,8 @@ def constraint_violation(error: BaseException) -> DomainError | None:
     """
     name = getattr(error.__cause__, "constraint_name", None) or str(error).rpartition("constraint failed: ")[2]
     for table in AppBase.metadata.tables.values():
-        for constraint in table.constraints:
+        constraints: list[Constraint | Index] = [*table.constraints, *unique_indexes(table)]
+        for constraint in constraints:
             if name in (constraint.name, sqlite_name(constraint)):
                 violation = violation_of(constraint)
                 violation.__cause__ = error
@@ -142,14 +144,19 @@ def constraint_violation(error: BaseException) -> DomainError | None:
     return None
 
 
-def sqlite_name(constraint: Constraint) -> str | None:
+def unique_indexes(table: Table) -> Iterator[Index]:
+    """Yield the unique indexes of ``table``. Unlike a constraint, such an index can be added to a large table."""
+    return (index for index in table.indexes if index.unique)
+
+
+def sqlite_name(constraint: Constraint | Index) -> str | None:
     """Return how SQLite names a violated unique constraint: by its columns, not by its name."""
-    if not isinstance(constraint, UniqueConstraint):
+    if not isinstance(constraint, UniqueConstraint | Index):
         return None
-    return ", ".join(f"{constraint.table.name}.{column.name}" for column in constraint.columns)
+    return ", ".join(f"{column.table.name}.{column.name}" for column in constraint.columns)
 
 
-def violation_of(constraint: Constraint) -> DomainError:
-    if isinstance(constraint, UniqueConstraint):
+def violation_of(constraint: Constraint | Index) -> DomainError:
+    if isinstance(constraint, UniqueConstraint | Index):
         return AlreadyExistsError(constraint.info.get("field") or " and ".join(constraint.columns.keys()))
     return ConstraintViolationError(str(constraint.name), constraint.info.get("field"))

@@ -61,11 +61,12 @@ def succeeds(connection: Connection, statement: str) -> bool:
     return True
 
 
-def create_index(connection: Connection, name: str, definition: str) -> None:
+def create_index(connection: Connection, name: str, definition: str, *, unique: bool = False) -> None:
     """Create an index, ``definition`` being what follows ``ON``, without blocking writers, in ``autocommit_block()``.
 
     An interrupted build leaves an invalid index: replace it.
     """
     if connection.scalar(IS_INVALID, {"name": name}):
         connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
-    connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {definition}")
+    kind = "UNIQUE INDEX" if unique else "INDEX"
+    connection.exec_driver_sql(f"CREATE {kind} CONCURRENTLY IF NOT EXISTS {name} ON {definition}")

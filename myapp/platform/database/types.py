@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, get_args
 
-from sqlalchemy import DateTime, Dialect, Numeric, TypeDecorator
+from sqlalchemy import ColumnElement, DateTime, Dialect, Numeric, TypeDecorator
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 
@@ -59,6 +61,20 @@ class UtcDateTime(DirectFromAsyncpg, TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Default(ColumnElement[Any]):
+    """The ``server_default`` of a column whose value is written differently on each database."""
+
+    inherit_cache = True
+
+    def __init__(self, sqlite: str, postgresql: str) -> None:
+        self.sql = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+@compiles(Default)
+def compile_default(default: Default, compiler: SQLCompiler, **_: Any) -> str:
+    return default.sql[compiler.dialect.name]
 
 
 def sql_one_of(column: str, names: Any) -> str:

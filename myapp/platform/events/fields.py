@@ -19,5 +19,12 @@ def fields_of(entity: Any, row: Values) -> Fields:
 
 def changed_fields(before: Fields, after: Fields) -> tuple[Fields, Fields]:
     """Return the fields that differ: their values before, and their values after."""
-    old = {name: value for name, value in before.items() if value != after[name]}
+    old = {name: value for name, value in before.items() if differ(value, after[name])}
     return old, {name: after[name] for name in old}
+
+
+def differ(one: Any, other: Any) -> bool:
+    """Return whether two values of a field differ in JSON. In Python, the members 1, 1.0 and true would be equal."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one != other or any(type(value) is not type(other[name]) for name, value in one.items())
+    return bool(one != other)

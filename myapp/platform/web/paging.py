@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl, quote, urlencode
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pico_sqlalchemy import Page
-from pydantic import BaseModel, BeforeValidator, Field, GetPydanticSchema, TypeAdapter
+from pydantic import MISSING, BaseModel, BeforeValidator, Field, GetPydanticSchema, TypeAdapter
 from pydantic_core import PydanticCustomError, core_schema
 
-from ..lists import UncountedPage, parse_order
+from ..lists import Counts, FacetedPage, UncountedPage, parse_order
 from .query import QueryModel
 from .serialization import members_of, to_json
 
@@ -74,6 +74,19 @@ class CursorPage:
     prev: str | None
 
 
+class FacetValue(BaseModel):
+    """A value, and the number of items in the whole list that have it."""
+
+    value: str
+    count: int
+
+
+class FacetedPageResponse(OptionalTotalPageResponse[ItemT]):
+    """One page of a list. ``facets``, if asked for, count values in all pages, the most frequent ones first."""
+
+    facets: dict[str, list[FacetValue]] | MISSING = MISSING
+
+
 AnyPage = Page[Any] | UncountedPage | CursorPage
 
 
@@ -101,13 +114,20 @@ def page_content(page: AnyPage) -> dict[str, Any]:
     if isinstance(page, CursorPage):
         return {"items": members_of(page.items), "next": page.next, "prev": page.prev}
     total, pages = (page.total_elements, last_page(page)) if isinstance(page, Page) else (None, None)
-    return {
+    content = {
         "items": members_of(page.content),
         "total": total,
         "page": page.page + 1,
         "page_size": page.size,
         "pages": pages,
     }
+    if isinstance(page, FacetedPage | UncountedPage) and page.facets:
+        content["facets"] = {field: facet_values(counts) for field, counts in page.facets.items()}
+    return content
+
+
+def facet_values(counts: Counts) -> list[dict[str, Any]]:
+    return [{"value": value, "count": count} for value, count in counts]
 
 
 def last_page(page: Page[Any]) -> int:

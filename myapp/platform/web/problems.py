@@ -43,6 +43,8 @@ MEDIA_TYPE = "application/problem+json"
 REALM = "products-api"
 MAX_ERRORS = 20
 encode_json = json.JSONEncoder(separators=(",", ":")).encode  # to ASCII: UTF-8 cannot encode lone surrogates
+KEY_OF_OBJECT = "[key]"
+"""What pydantic adds to the place of a member whose name is wrong."""
 MAX_ECHO = 200
 """The maximum number of characters of a client's own input (path, member name) that a problem repeats."""
 
@@ -242,7 +244,8 @@ def field_error(location: Sequence[Any], code: str, message: str) -> FieldError:
     place, *path = [str(part)[:MAX_ECHO] for part in location]
     if place != "body":
         return {"parameter": path[0] if path else place, "code": code, "message": message}
-    steps = (quote(step.replace("~", "~0").replace("/", "~1"), errors="replace") for step in path if step)
+    path = [step for step in path if step and step != KEY_OF_OBJECT]
+    steps = (quote(step.replace("~", "~0").replace("/", "~1"), errors="replace") for step in path)
     return {"pointer": "#" + "".join(f"/{step}" for step in steps), "code": code, "message": message}
 
 

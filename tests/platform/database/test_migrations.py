@@ -75,9 +75,9 @@ async def alembic(url: str, action: Callable[..., Any], *arguments: Any, **setti
 
 
 def tables(connection: Connection) -> set[str]:
-    """Return the names of all tables but those of SQLite's search index."""
+    """Return the names of all tables but those of SQLite's search indexes."""
     names = set(inspect(connection).get_table_names()) - {"alembic_version"}
-    return {name for name in names if not name.startswith("product_names")}
+    return {name for name in names if not name.startswith(("product_names", "product_tags"))}
 
 
 def check_constraints(connection: Connection) -> set[str | None]:
