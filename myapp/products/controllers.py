@@ -17,6 +17,7 @@ from ..platform.errors import (
     PreconditionFailedError,
 )
 from ..platform.web.cursors import Cursors, ScrollQuery, ScrollResponse
+from ..platform.web.operations import merge_patch
 from ..platform.web.paging import FacetedPageResponse, Limit, PageQuery, PageResponse, sort_order, stream_list
 from ..platform.web.preconditions import IfMatch
 from ..platform.web.routing import delete, get, patch, post, put
@@ -28,6 +29,7 @@ from .schemas import (
     ProductChangeResponse,
     ProductCreate,
     ProductFilter,
+    ProductPatch,
     ProductResponse,
     ProductUpdate,
 )
@@ -48,6 +50,9 @@ ProductSort = Annotated[
         " accents, and the numbers in them by value. Equal products are sorted by id."
     ),
 ]
+MERGE_PATCH = merge_patch(
+    ProductPatch, {"price": 9.5, "description": None, "tags": ["sale"], "attributes": {"color": "red", "watts": None}}
+)
 read_inactive = requires_permission_for("include_inactive", "products:read_inactive")
 
 
@@ -168,6 +173,18 @@ class ProductController:
         Works for inactive products too; `active: true` activates one again.
         """
         return await self._service.update(product_id, body.model_dump(), expected)
+
+    @patch(
+        "/{product_id:id}",
+        response_model=ProductResponse,
+        versioned=True,
+        errors=[NotFoundError, AlreadyExistsError, PreconditionFailedError],
+        openapi_extra=MERGE_PATCH,
+    )
+    @requires_permission("products:write")
+    async def patch_product(self, product_id: int, body: ProductPatch, expected: IfMatch) -> Any:
+        """Merge the body into the product (RFC 7396). `null` removes a member, also one of the attributes."""
+        return await self._service.patch(product_id, body.model_dump(), expected)
 
     @patch(
         "/{product_id:id}/deactivate",

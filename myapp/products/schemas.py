@@ -9,7 +9,7 @@ import re
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     MISSING,
@@ -161,10 +161,16 @@ Attributes = Annotated[
     dict[AttributeName, AttributeValue],
     Field(max_length=MAX_ATTRIBUTES, description="Further properties. Each value is a string, a number or a boolean."),
 ]
-AttributeChange = Annotated[
-    Any,
-    AfterValidator(check_attribute_or_null),
-    WithJsonSchema({"anyOf": [*ATTRIBUTE_TYPES, {"type": "null"}]}),
+AttributeChanges = Annotated[
+    dict[
+        AttributeName,
+        Annotated[
+            Any,
+            AfterValidator(check_attribute_or_null),
+            WithJsonSchema({"anyOf": [*ATTRIBUTE_TYPES, {"type": "null"}]}),
+        ],
+    ],
+    Field(description="`null` removes an attribute. The product then has at most 50."),
 ]
 NamePart = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(without_nul)]
 TagFilter = Annotated[
@@ -338,3 +344,19 @@ class ProductChanges(PartialUpdate):
     gtin: Gtin | MISSING | None = MISSING
     tags: Tags | MISSING = MISSING
     attributes: Attributes | MISSING = MISSING
+
+
+class ProductPatch(ProductChanges):
+    """A merge patch (RFC 7396). Members that are not sent stay as they are, also those of the attributes.
+
+    ``null`` removes an attribute, the description, the SKU or the GTIN. An empty patch changes nothing.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 0})
+
+    attributes: AttributeChanges | MISSING = MISSING
+
+    @model_validator(mode="after")
+    def require_a_field(self) -> Self:
+        """Accept an empty patch, unlike other partial updates."""
+        return self

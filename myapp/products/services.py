@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 
 from pico_ioc import component
-from pico_pydantic import validate
+from pico_pydantic import ValidationFailedError, validate
 from pico_sqlalchemy import Page, Sort, transactional
+from pydantic import ValidationError
 
 from ..platform.database.rows import changed_row, new_row, values_of
 from ..platform.errors import NotFoundError
@@ -18,7 +19,7 @@ from ..platform.versions import ExpectedVersions, require_version
 from .events import CHANGES, ProductEvent, change_events, created_event, deleted_event
 from .models import Product, ProductRecord, fold_sku, folds_of
 from .repositories import ProductRepository, is_possible_id
-from .schemas import Facet, ProductChanges, ProductData, ProductFilter
+from .schemas import Facet, ProductChanges, ProductData, ProductFilter, ProductPatch
 from .settings import ProductsSettings
 
 NO_FILTERS = ProductFilter()
@@ -140,11 +141,18 @@ class ProductService:
     @transactional
     @validate
     async def update(self, product_id: int, data: ProductChanges, expected: ExpectedVersions = None) -> ProductRecord:
-        return await self._change(product_id, data.model_dump(), expected)
+        return await self._change(await self._lock(product_id, expected), data.model_dump())
+
+    @transactional
+    @validate
+    async def patch(self, product_id: int, data: ProductPatch, expected: ExpectedVersions = None) -> ProductRecord:
+        """Merge ``data`` into the product (RFC 7396). Unlike ``update``, it changes single attributes."""
+        product = await self._lock(product_id, expected)
+        return await self._change(product, merged(product, data.model_dump()))
 
     @transactional
     async def deactivate(self, product_id: int, expected: ExpectedVersions = None) -> ProductRecord:
-        return await self._change(product_id, {"active": False}, expected)
+        return await self._change(await self._lock(product_id, expected), {"active": False})
 
     @transactional
     async def delete(self, product_id: int, expected: ExpectedVersions = None) -> None:
@@ -163,9 +171,8 @@ class ProductService:
             await self.get_by_id(product_id, include_inactive=True)  # raises if the product never existed
         return found
 
-    async def _change(self, product_id: int, fields: Fields, expected: ExpectedVersions) -> ProductRecord:
-        """Set ``fields``. If they have these values already, change nothing."""
-        product = await self._lock(product_id, expected)
+    async def _change(self, product: ProductRecord, fields: Fields) -> ProductRecord:
+        """Set ``fields`` of a locked product. If they have these values already, change nothing."""
         before = values_of(product)
         changes = {name: value for name, value in fields.items() if differ(value, before[name])}
         if not changes:
@@ -200,6 +207,20 @@ class FoldedNames:
     async def fold_batch(self, limit: int) -> int:
         """Fold up to ``limit`` names and return their number."""
         return await self._repo.fold_unfolded(limit)
+
+
+def merged(product: ProductRecord, patch: Fields) -> Fields:
+    """Return the fields that a merge patch sets. Raise ValidationFailedError for too many attributes."""
+    if "attributes" not in patch:
+        return patch
+    attributes = {
+        name: value for name, value in {**product.attributes, **patch["attributes"]}.items() if value is not None
+    }
+    try:
+        ProductChanges.model_validate({"attributes": attributes})
+    except ValidationError as error:
+        raise ValidationFailedError("patch", error) from error
+    return {**patch, "attributes": attributes}
 
 
 def visible(product: ProductRecord | None, *, include_inactive: bool) -> ProductRecord:

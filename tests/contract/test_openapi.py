@@ -78,6 +78,7 @@ NAMES = {
     "get_product": ("GET", "/api/v1/products/{product_id}"),
     "get_product_by_sku": ("GET", "/api/v1/products/by-sku/{sku}"),
     "update_product": ("PUT", "/api/v1/products/{product_id}"),
+    "patch_product": ("PATCH", "/api/v1/products/{product_id}"),
     "delete_product": ("DELETE", "/api/v1/products/{product_id}"),
     "deactivate_product": ("PATCH", "/api/v1/products/{product_id}/deactivate"),
     "product_history": ("GET", "/api/v1/products/{product_id}/history"),
