@@ -123,13 +123,16 @@ class TestActivity:
         lamp = await create("Desk", price=10, stock=50)
         path = f"{PRODUCTS}{lamp['id']}"
         await manager.put(path, json={"price": 12.5, "description": "Solid"})
+        await manager.put(path, json={"tags": ["oak", "new"], "attributes": {"lit": False, "price": 9.5, "watts": 3}})
         await manager.patch(f"{path}/deactivate")
         await manager.put(path, json={"active": True})
+        rest = "sku: nothing; gtin: nothing; tags: nothing; attributes: nothing"
         found = [row[1:] for row in await rows("activity") if row[3] == str(lamp["id"])]
         who, id = "product-manager-1", str(lamp["id"])
         assert found == [
-            [who, "created", id, "name: Desk; description: nothing; price: 10.00 EUR; stock: 50; active: yes"],
+            [who, "created", id, f"name: Desk; description: nothing; price: 10.00 EUR; stock: 50; active: yes; {rest}"],
             [who, "updated", id, "description: nothing → Solid; price: 10.00 EUR → 12.50 EUR"],
+            [who, "updated", id, "tags: nothing → new, oak; attributes: nothing → lit = no, price = 9.5, watts = 3"],
             [who, "deactivated", id, "active: yes → no"],
             [who, "activated", id, "active: no → yes"],
         ]

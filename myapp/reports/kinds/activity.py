@@ -116,6 +116,12 @@ def format_field(name: str, value: Any, currency: str) -> str:
             return "yes" if value else "no"
         case int() | float() if name in MONEY_FIELDS:
             return f"{value:,.2f} {currency}"
+        case list() | dict() if not value:
+            return "nothing"
+        case list():
+            return ", ".join(value)
+        case dict():
+            return ", ".join(f"{key} = {format_field('', member, currency)}" for key, member in value.items())
     return str(value)
 
 
