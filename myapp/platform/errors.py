@@ -5,6 +5,7 @@
     DomainError
     ├── InactiveCallerError         403
     ├── InvalidLinkError            403
+    ├── MissingPermissionError      403
     ├── NotFoundError               404
     ├── ConflictError               409
     │   ├── AlreadyExistsError
@@ -12,6 +13,7 @@
     │   └── OwnAccountError
     ├── GoneError                   410
     ├── PreconditionFailedError     412
+    ├── BatchRejectedError          422
     ├── ConstraintViolationError    422
     ├── InvalidCursorError          422
     ├── CursorMismatchError         422
@@ -28,6 +30,7 @@ A violated domain contract is pico-pydantic's ``ValidationFailedError`` (422), a
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -61,6 +64,18 @@ class InvalidLinkError(DomainError):
 
     def __init__(self) -> None:
         super().__init__("This link is not valid.")
+
+
+class MissingPermissionError(DomainError):
+    """The caller may use the operation, but not for everything that the request asks for."""
+
+    status = 403
+    code = "insufficient_scope"
+    title = "Permission denied"
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"This request needs one of: {permission}.")
+        self.permission = permission
 
 
 class NotFoundError(DomainError):
@@ -118,6 +133,26 @@ class PreconditionFailedError(DomainError):
     status = 412
     code = "precondition_failed"
     title = "Precondition failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFault:
+    """The error of one item of a batch. ``place`` leads from the batch to what is wrong, or to where it stands."""
+
+    place: tuple[str | int, ...]
+    error: Exception
+
+
+class BatchRejectedError(DomainError):
+    """Some items of a batch are refused, so all are."""
+
+    status = 422
+    code = "batch_rejected"
+    title = "Batch rejected"
+
+    def __init__(self, faults: Sequence[ItemFault]) -> None:
+        super().__init__("Nothing was changed, because some items of the batch are refused.")
+        self.faults = faults
 
 
 class ConstraintViolationError(DomainError):

@@ -1,23 +1,24 @@
 """The rules of the product catalogue. Each public method is one transaction."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from pico_ioc import component
-from pico_pydantic import ValidationFailedError, validate
+from pico_pydantic import validate
 from pico_sqlalchemy import Page, Sort, transactional
-from pydantic import ValidationError
 
 from ..platform.database.rows import changed_row, new_row, values_of
 from ..platform.errors import NotFoundError
 from ..platform.events.event import RecordedEvent
-from ..platform.events.fields import Fields, differ
+from ..platform.events.fields import Fields
 from ..platform.events.history import EventHistory
 from ..platform.fold import fold
 from ..platform.lists import MAX_INTEGER, Counts, FacetedPage, Position, Slice, UncountedPage, page_request
 from ..platform.text import is_storable
 from ..platform.versions import ExpectedVersions, require_version
+from .changes import changed_columns, merged
 from .events import CHANGES, ProductEvent, change_events, created_event, deleted_event
-from .models import Product, ProductRecord, fold_sku, folds_of
+from .models import Product, ProductRecord, folds_of
 from .repositories import ProductRepository, is_possible_id
 from .schemas import Facet, ProductChanges, ProductData, ProductFilter, ProductPatch
 from .settings import ProductsSettings
@@ -148,7 +149,7 @@ class ProductService:
     async def patch(self, product_id: int, data: ProductPatch, expected: ExpectedVersions = None) -> ProductRecord:
         """Merge ``data`` into the product (RFC 7396). Unlike ``update``, it changes single attributes."""
         product = await self._lock(product_id, expected)
-        return await self._change(product, merged(product, data.model_dump()))
+        return await self._change(product, merged(values_of(product), data.model_dump()))
 
     @transactional
     async def deactivate(self, product_id: int, expected: ExpectedVersions = None) -> ProductRecord:
@@ -174,13 +175,9 @@ class ProductService:
     async def _change(self, product: ProductRecord, fields: Fields) -> ProductRecord:
         """Set ``fields`` of a locked product. If they have these values already, change nothing."""
         before = values_of(product)
-        changes = {name: value for name, value in fields.items() if differ(value, before[name])}
+        changes = changed_columns(before, fields)
         if not changes:
             return product
-        if "name" in changes:
-            changes |= folds_of(changes["name"], before["name_search"])
-        if "sku" in changes:
-            changes["sku_folded"] = fold_sku(changes["sku"])
         changes = changed_row(Product, product, changes)
         return await self._repo.update(product, changes, *change_events(before, changes, self._low_stock))
 
@@ -207,20 +204,6 @@ class FoldedNames:
     async def fold_batch(self, limit: int) -> int:
         """Fold up to ``limit`` names and return their number."""
         return await self._repo.fold_unfolded(limit)
-
-
-def merged(product: ProductRecord, patch: Fields) -> Fields:
-    """Return the fields that a merge patch sets. Raise ValidationFailedError for too many attributes."""
-    if "attributes" not in patch:
-        return patch
-    attributes = {
-        name: value for name, value in {**product.attributes, **patch["attributes"]}.items() if value is not None
-    }
-    try:
-        ProductChanges.model_validate({"attributes": attributes})
-    except ValidationError as error:
-        raise ValidationFailedError("patch", error) from error
-    return {**patch, "attributes": attributes}
 
 
 def visible(product: ProductRecord | None, *, include_inactive: bool) -> ProductRecord:

@@ -37,7 +37,7 @@ from ..databases import gate_on_postgresql
 from ..fixture_types import Create, SeeUser
 from ..issuer import Issuer
 from .conftest import path_for, send
-from .test_access import ANY_TOKEN, PUBLIC, RULES
+from .test_access import ANY_TOKEN, PUBLIC, RULES, names
 
 Operations = dict[tuple[str, str], dict[str, Any]]
 
@@ -68,6 +68,7 @@ COMPLETE = {
 BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/me": {"name": "Ann"},
     "/api/v1/users/{user_id}": {"is_active": False},
+    "/api/v1/products/bulk": {"on_error": "skip", "items": [{"op": "create", "product": {"name": "Lamp"}}]},
 }
 
 NAMES = {
@@ -77,6 +78,7 @@ NAMES = {
     "search_products": ("GET", "/api/v1/products/search"),
     "get_product": ("GET", "/api/v1/products/{product_id}"),
     "get_product_by_sku": ("GET", "/api/v1/products/by-sku/{sku}"),
+    "change_products": ("POST", "/api/v1/products/bulk"),
     "update_product": ("PUT", "/api/v1/products/{product_id}"),
     "patch_product": ("PATCH", "/api/v1/products/{product_id}"),
     "delete_product": ("DELETE", "/api/v1/products/{product_id}"),
@@ -210,9 +212,11 @@ class TestOperations:
         for route, operation in operations.items():
             with subtests.test(" ".join(route)):
                 rule = RULES[route]
-                scopes = [] if rule == ANY_TOKEN else [rule]
-                assert operation["security"] == ([] if rule == PUBLIC else [{"bearer": scopes}, {"login": []}])
-                needs = {PUBLIC: "Open to everybody.", ANY_TOKEN: "Needs a valid token."}.get(rule, f"Needs `{rule}`.")
+                scopes = [[]] if rule == ANY_TOKEN else [[permission] for permission in names(rule)]
+                bearers = [{"bearer": scope} for scope in scopes]
+                assert operation["security"] == ([] if rule == PUBLIC else [*bearers, {"login": []}])
+                needed = f"Needs `{'` or `'.join(names(rule))}`."
+                needs = {PUBLIC: "Open to everybody.", ANY_TOKEN: "Needs a valid token."}.get(rule, needed)
                 assert operation["description"].endswith(needs)
 
     def test_declare_their_problems(self, operations: Operations, subtests: pytest.Subtests) -> None:

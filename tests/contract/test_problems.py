@@ -105,6 +105,7 @@ class TestEveryKind:
             "unsupported_encoding": client.post(PRODUCTS, content="x", headers=json | {"Content-Encoding": "gzip"}),
             "unsupported_media_type": client.post(PRODUCTS, content="x", headers={"Content-Type": "text/plain"}),
             "validation_failed": client.get(PRODUCTS, params={"x": "1"}),
+            "batch_rejected": client.post(f"{PRODUCTS}bulk", json={"items": [{"op": "delete", "id": 0}]}),
             "constraint_violation": client.get("/faulty/errors/constraint"),
             "invalid_cursor": client.get(PRODUCTS + "scroll", params={"cursor": "x"}),
             "cursor_mismatch": client.get("/faulty/errors/cursor"),

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .middleware import Layer
-from .operations import TAKES_BODY
+from .operations import TAKES_BODY, TAKES_LARGE_BODY
 from .problems import BODY_TOO_LARGE, UNSUPPORTED_ENCODING, HttpProblem
 from .request_info import request_info
 from .settings import WebSettings
@@ -17,26 +17,31 @@ PLAIN = {"", "identity", "utf-8"}
 
 
 class BodyLimitMiddleware:
-    """Refuse a body of more than ``limit`` bytes. A body with a ``Content-Length`` is refused before it is read.
+    """Refuse a body of more than ``limit`` bytes, or ``large`` bytes for a route that takes large bodies.
+
+    A body with a ``Content-Length`` is refused before it is read.
 
     Refuse an encoded body too, if the route takes one (RFC 9110 §12.5.3).
 
     Starlette 1.10's own limit always answers in plain text, even if there is an exception handler.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, large: int) -> None:
         self.app = app
         self._limit = limit
+        self._large = large
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        is_large = getattr(request_info(scope).target.endpoint, TAKES_LARGE_BODY, False)
+        limit = self._large if is_large else self._limit
         length = headers.get("content-length", "")
         if length.isdecimal():
-            if len(length) > 18 or int(length) > self._limit:
-                raise self._too_large()
+            if len(length) > 18 or int(length) > limit:
+                raise too_large(limit)
             if int(length):
                 refuse_encoded(scope, headers)
             await self.app(scope, receive, send)
@@ -48,14 +53,15 @@ class BodyLimitMiddleware:
             nonlocal total
             message = await receive()
             total += len(message.get("body", b""))
-            if total > self._limit:
-                raise self._too_large()
+            if total > limit:
+                raise too_large(limit)
             return message
 
         await self.app(scope, receive_counted, send)
 
-    def _too_large(self) -> HttpProblem:
-        return HttpProblem(BODY_TOO_LARGE, f"The body must not be larger than {self._limit} bytes.")
+
+def too_large(limit: int) -> HttpProblem:
+    return HttpProblem(BODY_TOO_LARGE, f"The body must not be larger than {limit} bytes.")
 
 
 def refuse_encoded(scope: Scope, headers: Headers) -> None:
@@ -73,6 +79,7 @@ class BodyLimitConfigurer(FastApiConfigurer):
 
     def __init__(self, settings: WebSettings) -> None:
         self._limit = settings.max_body_bytes
+        self._large = max(settings.max_bulk_body_bytes, settings.max_body_bytes)
 
     def configure_app(self, app: FastAPI) -> None:
-        app.add_middleware(BodyLimitMiddleware, limit=self._limit)
+        app.add_middleware(BodyLimitMiddleware, limit=self._limit, large=self._large)

@@ -8,35 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from .docs_login import LOGIN
 from .operations import POSITION
-
-PROBLEM_SCHEMA: dict[str, Any] = {
-    "title": "Problem",
-    "description": "RFC 9457; docs/errors.md lists the codes.",
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "code": {"type": "string"},
-        "request_id": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["code", "message"],
-                "properties": {
-                    "pointer": {"type": "string", "description": "Where in the body, as #/member"},
-                    "parameter": {"type": "string", "description": "The name of a query parameter or header"},
-                    "code": {"type": "string"},
-                    "message": {"type": "string"},
-                },
-            },
-        },
-    },
-}
+from .problems import PROBLEM_SCHEMA
 
 
 def document(app: FastAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,9 @@ pico-fastapi copies attributes that begin with ``_pico_`` to the endpoint of the
 TAKES_BODY = "_pico_takes_body"
 """The marker of a method that reads the body of its request."""
 
+TAKES_LARGE_BODY = "_pico_takes_large_body"
+"""The marker of a method whose body may be as large as ``web.max_bulk_body_bytes``."""
+
 LINK = "Links to the first, previous, next and last page, as far as these exist and are known (RFC 8288)"
 
 BYTES = "application/octet-stream"

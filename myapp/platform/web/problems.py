@@ -12,13 +12,15 @@ from pico_client_auth.errors import InsufficientPermissionsError, MissingTokenEr
 from pico_fastapi import FastApiConfigurer
 from pico_ioc import component
 from pico_pydantic import ValidationFailedError
-from pydantic import ValidationError
+from pydantic import GetJsonSchemaHandler, RootModel, ValidationError
+from pydantic_core import CoreSchema
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from ..context.request_id import current_request_id
 from ..errors import (
     AlreadyExistsError,
+    BatchRejectedError,
     BrokerUnavailableError,
     ConflictError,
     ConstraintViolationError,
@@ -32,7 +34,9 @@ from ..errors import (
     InvalidCursorError,
     InvalidLinkError,
     IssuerUnavailableError,
+    ItemFault,
     MailUnavailableError,
+    MissingPermissionError,
     NotFoundError,
     OwnAccountError,
     PreconditionFailedError,
@@ -104,6 +108,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     UNSUPPORTED_MEDIA_TYPE,
     UNSUPPORTED_ENCODING,
     VALIDATION_FAILED,
+    ProblemType.of(BatchRejectedError),
     ProblemType.of(ConstraintViolationError),
     ProblemType.of(InvalidCursorError),
     ProblemType.of(CursorMismatchError),
@@ -118,6 +123,44 @@ CATALOGUE: tuple[ProblemType, ...] = (
     NOT_READY,
 )
 """Every kind of problem that the service itself answers with. The documentation has it as a table."""
+
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "title": "Problem",
+    "description": "RFC 9457; docs/errors.md lists the codes.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "Where in the body, as #/member"},
+                    "parameter": {"type": "string", "description": "The name of a query parameter or header"},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+class Problem(RootModel[dict[str, Any]]):
+    """A problem inside of another answer."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return PROBLEM_SCHEMA
 
 
 class FieldError(TypedDict, total=False):
@@ -203,6 +246,11 @@ def problem_of(error: Exception) -> HttpProblem:
             reason = "The cursor was made for another value."
             errors = [field_error(("query", name), error.code, reason) for name in error.parameters]
             return HttpProblem(ProblemType.of(type(error)), str(error), errors=errors)
+        case BatchRejectedError():
+            errors = [found for fault in error.faults[:MAX_ERRORS] for found in item_problem(fault).errors]
+            return HttpProblem(ProblemType.of(type(error)), str(error), errors=errors[:MAX_ERRORS])
+        case MissingPermissionError():
+            return forbidden([error.permission])
         case InactiveCallerError():
             return HttpProblem(ProblemType.of(type(error)), str(error), forbidden_challenge())
         case DomainError():
@@ -215,6 +263,16 @@ def problem_of(error: Exception) -> HttpProblem:
         case HTTPException():
             return framework_problem(error)
     return HttpProblem(INTERNAL_ERROR, "The server failed. Its log has the cause under the request id.")
+
+
+def item_problem(fault: ItemFault) -> HttpProblem:
+    """Return the problem of one item of a batch. Its pointers begin at the batch."""
+    problem = problem_of(fault.error)
+    place: FieldError = field_error(("body", *fault.place), problem.kind.code, problem.detail)
+    found: list[FieldError] = [
+        {**error, "pointer": place["pointer"] + error["pointer"].removeprefix("#")} for error in problem.errors
+    ]
+    return HttpProblem(problem.kind, problem.detail, errors=found or [place])
 
 
 def invalid_request(error: RequestValidationError) -> HttpProblem:

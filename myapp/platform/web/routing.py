@@ -15,10 +15,11 @@ from fastapi import Request, Response
 from pydantic import TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 
+from ..versions import entity_tag
 from .idempotency import Idempotency, respond_once
-from .operations import TAKES_BODY, WITH_LOCATION, Errors, describe, is_public
+from .operations import TAKES_BODY, TAKES_LARGE_BODY, WITH_LOCATION, Errors, describe, is_public
 from .paging import page_content, page_links
-from .preconditions import entity_tag, is_not_modified
+from .preconditions import is_not_modified
 from .query import QUERY_NAMES, query_names
 from .serialization import to_json
 
@@ -95,6 +96,7 @@ class Verb:
         files: Sequence[str] = (),
         errors: Errors = (),
         idempotency: Idempotency = "optional",
+        large_body: bool = False,
         **options: Any,
     ) -> Callable[[Endpoint], Endpoint]:
         """Register a controller's method as a route.
@@ -103,11 +105,11 @@ class Verb:
         A ``versioned`` answer has the result's ``version`` as ``ETag``, and a GET supports ``If-None-Match``. An
         answer with status 201 or 202 has a ``Location``: the collection's path and the result's ``id``. A ``paged``
         method returns one of ``AnyPage``; the ``Link`` header has its neighbours. ``files`` are the media types of a
-        method that returns a file as a Response. ``errors`` are the problems that only this route can
-        answer with; the others are derived from its signature and its access rule. ``idempotency`` says whether
-        callers of a write may send an ``Idempotency-Key``, or must; a public route has no caller and ignores it. If the
-        controller has the attribute ``response_context``, validators of ``response_model`` can read it as their
-        context.
+        method that returns a file as a Response. ``large_body`` allows bodies up to ``web.max_bulk_body_bytes``.
+        ``errors`` are the problems that only this route can answer with; the others are derived from its signature and
+        its access rule. ``idempotency`` says whether callers of a write may send an ``Idempotency-Key``, or must; a
+        public route has no caller and ignores it. If the controller has the attribute ``response_context``, validators
+        of ``response_model`` can read it as their context.
         """
         builder = ResponseBuilder(status_code, response_model and TypeAdapter(response_model), versioned, paged)
 
@@ -129,6 +131,7 @@ class Verb:
             given = {"status_code": status_code, "response_model": response_model, **options, "openapi_extra": extra}
             endpoint = endpoint_of(method, signature, builder, keyed)
             setattr(endpoint, TAKES_BODY, "body" in signature.parameters or "requestBody" in extra)
+            setattr(endpoint, TAKES_LARGE_BODY, large_body)
             return self._register(path, **described | given)(endpoint)
 
         return decorate

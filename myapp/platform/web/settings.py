@@ -102,6 +102,7 @@ class WebSettings:
     cors_headers: Annotated[list[str], AfterValidator(as_header_names)] = field(default_factory=list)
     trusted_proxies: Annotated[list[str], AfterValidator(as_proxies)] = field(default_factory=list)
     max_body_bytes: Annotated[int, Field(ge=1)] = 1_048_576
+    max_bulk_body_bytes: Annotated[int, Field(ge=1)] = 8_388_608
     keep_alive: Annotated[int, Field(ge=1)] = 75
     worker_timeout: Annotated[int, Field(ge=1)] = 60
     stop_timeout: Annotated[int, Field(ge=1)] = 30

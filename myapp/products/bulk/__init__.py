@@ -1,0 +1,1 @@
+"""Batches: many changes of products in one request."""
