@@ -8,6 +8,7 @@ from sqlalchemy import JSON, BigInteger, Index, Integer, String, UniqueConstrain
 
 from ..context.claims import MAX_SUBJECT
 from ..database.rights import RIGHTS
+from ..database.transaction_ids import CurrentTransactionId
 from ..database.types import UtcDateTime, utc_now
 
 MAX_NAME = 64
@@ -22,7 +23,8 @@ class Event(AppBase):
     """A recorded event; the table is append-only.
 
     Events of one aggregate are written under the lock of the aggregate's row, so their ids are in the order of the
-    changes. ``version`` is the version of the aggregate after the change.
+    changes. ``version`` is the version of the aggregate after the change. ``txid`` is the transaction that wrote the
+    event; the database sets it. It is 0 on SQLite, and for events that are older than this column.
     """
 
     __tablename__ = "events"
@@ -30,6 +32,7 @@ class Event(AppBase):
         UniqueConstraint("aggregate", "aggregate_id", "version", "type", name="uq_events_aggregate_version_type"),
         Index("ix_events_aggregate", "aggregate", "aggregate_id", "id"),
         Index("ix_events_occurred_at", "occurred_at", "id"),
+        Index("ix_events_feed", "txid", "id", "type"),
         {"sqlite_autoincrement": True, "info": {RIGHTS: ("SELECT", "INSERT")}},
     )
 
@@ -42,3 +45,6 @@ class Event(AppBase):
     actor: Mapped[str] = mapped_column(String(MAX_SUBJECT), nullable=False)
     request_id: Mapped[str | None] = mapped_column(String(128), nullable=True)
     occurred_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, default=utc_now)
+    txid: Mapped[int] = mapped_column(
+        BigInteger, nullable=False, server_default=CurrentTransactionId(), deferred=True, deferred_raiseload=True
+    )
