@@ -1,8 +1,8 @@
 """Create the container from the configuration, for main.py, the commands and scripts."""
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from .platform.outbox.relay import EventRelay
 from .platform.outbox.settings import EventsSettings
 from .platform.pico.container import WEB_STACK, make_container
 from .platform.startup import exit_on_startup_error, startup_error
+from .platform.stopping import Stopping
 from .platform.storage.settings import StorageSettings
 from .platform.web.app import complete
 from .platform.web.settings import CursorSettings, WebSettings
@@ -78,10 +79,18 @@ def create_container(overrides: Mapping[type, Any] | None = None, modules: Seque
         raise startup_error(error) from error
     app = container.get(FastAPI)
     app.description, app.openapi_tags = DESCRIPTION, GROUPS
-    background = container.get(EventRelay).running if container.get(EventsSettings).relay else nullcontext
-    complete(app, container, background)
+    complete(app, container, lambda: background(container))
     warn_if_ahead(container.get(AlembicMigrator))
     return container
+
+
+@asynccontextmanager
+async def background(container: PicoContainer) -> AsyncIterator[None]:
+    """Run what runs beside the requests: the relay, and the notice that requests which wait get at the end."""
+    relay = container.get(EventRelay).running if container.get(EventsSettings).relay else nullcontext
+    with container.get(Stopping).noticed():
+        async with relay():
+            yield
 
 
 def settings_source() -> SettingsSource:

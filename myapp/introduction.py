@@ -23,7 +23,10 @@ GROUPS = [
         "description": "Ask for a report as PDF, CSV or XLSX, follow its progress, and fetch the file.",
     },
     {"name": "Users", "description": "See and change your own profile, or as an administrator those of all users."},
-    {"name": "Events", "description": "See events that a handler could not process, and deliver them again."},
+    {
+        "name": "Events",
+        "description": "Follow what happens. See events that a handler could not process, and deliver them again.",
+    },
     {"name": "Analytics", "description": "Count what happened, day by day."},
     {"name": "Health", "description": "Ask whether the process lives and whether it can serve."},
 ]

@@ -4,7 +4,7 @@ The feed of events needs it: a transaction can commit after one that began later
 are still to come. The database fills the column, also for an older release. Older events get 0: all of them were
 committed before. On SQLite the column stays 0, because its one writer commits in the order of the ids.
 
-Revision: 0018, after 0014
+Revision: 0018, after 0017
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from alembic import op
 from myapp.platform.database.online_schema import alter, create_index
 
 revision = "0018"
-down_revision = "0014"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

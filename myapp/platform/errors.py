@@ -21,6 +21,7 @@
     └── UnavailableError            503, a retry can succeed
         ├── BrokerUnavailableError
         ├── DatabaseUnavailableError
+        ├── FeedUnavailableError
         ├── IssuerUnavailableError
         ├── MailUnavailableError
         └── StorageUnavailableError
@@ -226,6 +227,16 @@ class DatabaseUnavailableError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("The database does not answer at the moment.")
+
+
+class FeedUnavailableError(UnavailableError):
+    """The events were restored from another PostgreSQL server, whose transactions had higher ids."""
+
+    code = "feed_unavailable"
+    title = "Feed of events unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The events were restored from another server: `products-api check --repair` is to be run.")
 
 
 class IssuerUnavailableError(UnavailableError):

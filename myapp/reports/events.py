@@ -9,6 +9,7 @@ from ..platform.events.event import DomainEvent
 @dataclass(frozen=True, kw_only=True)
 class ReportEvent(DomainEvent):
     aggregate: ClassVar[str] = "report"
+    read_permission: ClassVar[str] = "reports:read"
 
     kind: str
     format: str

@@ -10,6 +10,7 @@ from ..platform.events.event import DomainEvent
 class UserCreated(DomainEvent):
     type: ClassVar[str] = "user.created"
     aggregate: ClassVar[str] = "user"
+    read_permission: ClassVar[str] = "users:read"
 
     email: str | None
     name: str | None

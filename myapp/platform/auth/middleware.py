@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import FastAPI
-from pico_client_auth import RoleResolver, SecurityContext
+from pico_client_auth import RoleResolver, SecurityContext, TokenClaims
 from pico_client_auth.agent_context import AgentClaims, AgentContext
 from pico_client_auth.config import AuthClientSettings
 from pico_client_auth.configurer import AuthFastapiConfigurer
@@ -71,16 +71,7 @@ class AuthMiddleware:
 
     async def _authenticate(self, scope: Scope) -> None:
         info = request_info(scope)
-        token = bearer_token(scope, b"authorization")
-        if token is None:
-            raise unauthenticated()
-        try:
-            claims, raw = await self._validator.validate(token)
-        except AuthClientError as error:
-            raise invalid_token(str(error)) from error
-        info.subject = claims.sub
-        if not await self._status.is_active(claims.sub):
-            raise InactiveCallerError
+        claims, raw = await authenticate(scope, self._validator, self._status)
         remember_claims(raw)
         authorities = self._grants.expand(await self._resolver.resolve(claims, raw))
         SecurityContext.set(claims, authorities)
@@ -103,6 +94,23 @@ class AuthMiddleware:
             raise invalid_token("This resource needs an agent token in X-Agent-Authorization.")
         if required and not any_scope_matches(AgentContext.get_scopes(), required):
             raise forbidden(sorted(required))
+
+
+async def authenticate(
+    scope: Scope, validator: TokenValidator, status: CallerStatus
+) -> tuple[TokenClaims, dict[str, Any]]:
+    """Return the typed and the raw claims of the caller's token. Raises a 401 or 403 problem."""
+    token = bearer_token(scope, b"authorization")
+    if token is None:
+        raise unauthenticated()
+    try:
+        claims, raw = await validator.validate(token)
+    except AuthClientError as error:
+        raise invalid_token(str(error)) from error
+    request_info(scope).subject = claims.sub
+    if not await status.is_active(claims.sub):
+        raise InactiveCallerError
+    return claims, raw
 
 
 def bearer_token(scope: Scope, header: bytes) -> str | None:

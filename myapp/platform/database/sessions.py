@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any
 from weakref import WeakValueDictionary
@@ -107,10 +107,10 @@ class TransactionalSessionManager(SessionManager):
                     yield session
                 except Exception as error:
                     if commits and (isinstance(error, no_rollback_for) or not isinstance(error, rollback_for)):
-                        await session.commit()
+                        await transaction.commit()
                     raise
                 if commits:
-                    await session.commit()
+                    await transaction.commit()
                 elif session.new or session.dirty or session.deleted:
                     raise ReadOnlyError("a read-only transaction ended with unsaved changes")
             except CONNECTION_ERRORS as error:
@@ -141,13 +141,20 @@ class TransactionalSessionManager(SessionManager):
 class Transaction(TransactionContext):
     """The current transaction and the turn to write that it has until its end."""
 
-    __slots__ = ("_turns", "in_turn")
+    __slots__ = ("_turns", "after_commit", "in_turn")
 
     def __init__(self, session: AsyncSession, turns: AsyncExitStack | None, *, in_turn: bool) -> None:
         super().__init__(session)
         self._turns = turns
         self.in_turn = in_turn
         """Whether this transaction or one around it has its turn."""
+        self.after_commit: list[Callable[[], None]] = []
+        """What to call when the transaction is committed."""
+
+    async def commit(self) -> None:
+        await self.session.commit()
+        for callback in self.after_commit:
+            callback()
 
     async def wait_for_turn(self, turns: Turns) -> None:
         """Wait, unless this transaction only reads or has a turn already: nobody who waits holds what others need."""
@@ -160,6 +167,13 @@ async def wait_for_row(manager: SessionManager, *row: Hashable) -> None:
     """Call ``TransactionalSessionManager.wait_for_row``, from repositories, which know pico-sqlalchemy's class."""
     if isinstance(manager, TransactionalSessionManager):
         await manager.wait_for_row(*row)
+
+
+def after_commit(callback: Callable[[], None]) -> None:
+    """Call ``callback`` when the current transaction is committed. It must not raise."""
+    transaction = _tx_context.get()
+    if isinstance(transaction, Transaction):
+        transaction.after_commit.append(callback)
 
 
 async def close(session: AsyncSession) -> None:

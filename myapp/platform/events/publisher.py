@@ -10,7 +10,9 @@ from pico_sqlalchemy import transactional
 from ..context.actor import current_actor
 from ..context.request_id import NO_REQUEST, current_request_id
 from ..database.rows import Record, RowChange
+from ..database.sessions import after_commit
 from ..database.types import utc_now
+from .commits import CommitSignal
 from .event import OF_ROW, DomainEvent, RecordedEvent
 from .repositories import EventRepository, Published, Queued
 
@@ -31,9 +33,10 @@ class Outbox(ABC):
 class EventPublisher:
     """Handlers receive the events if and only if the caller's transaction commits."""
 
-    def __init__(self, repo: EventRepository, outbox: Outbox) -> None:
+    def __init__(self, repo: EventRepository, outbox: Outbox, commits: CommitSignal) -> None:
         self._repo = repo
         self._outbox = outbox
+        self._commits = commits
 
     @transactional(propagation="MANDATORY")
     async def publish(self, *events: DomainEvent) -> None:
@@ -46,6 +49,7 @@ class EventPublisher:
             raise ValueError("an event that is published alone needs the id of its aggregate")
         if not events:
             return
+        self._tell_at_commit()
         told, shared = told_values(events), shared_values()
         if self._repo.writes_at_once:
             await self._repo.add_and_queue(told, shared, self._outbox.queueing)
@@ -61,12 +65,17 @@ class EventPublisher:
         """
         if not events:
             return await self._repo.change(change)
+        self._tell_at_commit()
         told, shared = told_values(events), shared_values()
         if self._repo.writes_at_once:
             return await self._repo.write(change, told, shared, self._outbox.queueing)
         row = await self._repo.change(change)
         await self._add([{**values, "aggregate_id": str(row[0])} for values in told], shared)
         return row
+
+    def _tell_at_commit(self) -> None:
+        if self._commits.is_heard:
+            after_commit(self._commits.tell)
 
     async def _add(self, told: Sequence[Mapping[str, Any]], shared: Mapping[str, Any]) -> None:
         rows = [{**values, **shared} for values in told]

@@ -21,6 +21,7 @@ from . import problems
 from .idempotency import IDEMPOTENCY_KEY, Idempotency
 from .preconditions import IF_MATCH, IF_NONE_MATCH, IfMatch
 from .problems import ProblemType
+from .server_events import EVENT_STREAM, LAST_EVENT_ID
 
 WITH_LOCATION = (201, 202)
 """Statuses of answers with a ``Location`` header, which names the new resource."""
@@ -61,6 +62,7 @@ def describe(
     versioned: bool,
     paged: bool,
     files: Sequence[str],
+    event_stream: bool,
     is_read: bool,
     idempotency: Idempotency | None,
 ) -> dict[str, Any]:
@@ -74,6 +76,9 @@ def describe(
     if files:
         content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in (BYTES, *files)}
         entries[status_code] = {"content": content, "headers": {"Content-Disposition": {"schema": {"type": "string"}}}}
+    if event_stream:
+        entries[status_code] = {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+        parameters.append(LAST_EVENT_ID)
     if versioned and is_read:
         parameters.append(IF_NONE_MATCH)
     if any(parameter.annotation == IfMatch for parameter in signature.parameters.values()):

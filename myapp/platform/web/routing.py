@@ -94,6 +94,7 @@ class Verb:
         versioned: bool = False,
         paged: bool = False,
         files: Sequence[str] = (),
+        event_stream: bool = False,
         errors: Errors = (),
         idempotency: Idempotency = "optional",
         large_body: bool = False,
@@ -105,11 +106,12 @@ class Verb:
         A ``versioned`` answer has the result's ``version`` as ``ETag``, and a GET supports ``If-None-Match``. An
         answer with status 201 or 202 has a ``Location``: the collection's path and the result's ``id``. A ``paged``
         method returns one of ``AnyPage``; the ``Link`` header has its neighbours. ``files`` are the media types of a
-        method that returns a file as a Response. ``large_body`` allows bodies up to ``web.max_bulk_body_bytes``.
-        ``errors`` are the problems that only this route can answer with; the others are derived from its signature and
-        its access rule. ``idempotency`` says whether callers of a write may send an ``Idempotency-Key``, or must; a
-        public route has no caller and ignores it. If the controller has the attribute ``response_context``, validators
-        of ``response_model`` can read it as their context.
+        method that returns a file as a Response. A method with ``event_stream`` may return a stream of server-sent
+        events. ``large_body`` allows bodies up to ``web.max_bulk_body_bytes``. ``errors`` are the problems that only
+        this route can answer with; the others are derived from its signature and its access rule. ``idempotency`` says
+        whether callers of a write may send an ``Idempotency-Key``, or must; a public route has no caller and ignores
+        it. If the controller has the attribute ``response_context``, validators of ``response_model`` can read it as
+        their context.
         """
         builder = ResponseBuilder(status_code, response_model and TypeAdapter(response_model), versioned, paged)
 
@@ -124,6 +126,7 @@ class Verb:
                 versioned=versioned,
                 paged=paged,
                 files=files,
+                event_stream=event_stream,
                 is_read=self._is_read,
                 idempotency=keyed,
             )
