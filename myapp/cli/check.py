@@ -6,16 +6,40 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from pico_ioc import PicoContainer
+
+    from ..feed.reader import FeedReader
     from ..products.services import ProductService
 
+BATCH_SIZE = 10_000
 
-def check(repair: Annotated[bool, typer.Option("--repair", help="Set wrong numbers right.")] = False) -> None:
-    """Compare the numbers of products that the database keeps with the products. Exit with 1 if they differ."""
-    from ..products.services import ProductService
+
+def check(repair: Annotated[bool, typer.Option("--repair", help="Set right what is wrong.")] = False) -> None:
+    """Compare what the database keeps with what it should be, as after a restore. Exit with 1 if something is wrong."""
     from .application import with_application
 
-    is_right = with_application(lambda container: print_counts(container.get(ProductService), repair))
-    sys.exit(0 if is_right else 1)
+    sys.exit(0 if with_application(lambda container: check_all(container, repair)) else 1)
+
+
+async def check_all(container: "PicoContainer", repair: bool) -> bool:
+    from ..feed.reader import FeedReader
+    from ..products.services import ProductService
+
+    are_right = await print_counts(container.get(ProductService), repair)
+    return await print_feed(container.get(FeedReader), repair) and are_right
+
+
+async def print_feed(reader: "FeedReader", repair: bool = False) -> bool:
+    """Print whether the feed of events has an order, and give it one if asked. Return whether it has one at the end."""
+    if not await reader.is_restored():
+        print("feed of events: in order (right)")
+        return True
+    print("feed of events: WRONG, the events were restored from another server")
+    if repair:
+        while await reader.forget_transactions(BATCH_SIZE) == BATCH_SIZE:
+            pass
+        print("put in order; clients have to begin the feed again")
+    return repair
 
 
 async def print_counts(service: "ProductService", repair: bool = False) -> bool:

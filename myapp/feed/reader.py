@@ -29,3 +29,16 @@ class FeedReader:
     async def end(self) -> Position:
         """Return the position of the newest event. What is committed later comes after it."""
         return await self._repo.end()
+
+    @transactional(read_only=True)
+    async def is_restored(self) -> bool:
+        """Return whether the events are from another server, so that nobody knows their order among new ones."""
+        return await self._repo.has_foreign()
+
+    @transactional
+    async def forget_transactions(self, limit: int) -> int:
+        """Put up to ``limit`` events before all later ones, as ``is_restored`` needs it. Return how many.
+
+        Cursors of these events are no longer valid.
+        """
+        return await self._repo.forget_transactions(limit)

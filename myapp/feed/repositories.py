@@ -5,7 +5,21 @@ from dataclasses import fields
 from typing import Any
 
 from pico_sqlalchemy import AppBase, SessionManager, get_session, repository
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, false, func, literal, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
 from ..platform.database.transaction_ids import next_transaction, oldest_open_transaction
 from ..platform.errors import FeedUnavailableError
@@ -17,7 +31,7 @@ from .types import ALL_TYPES, WantedTypes
 EVENTS = AppBase.metadata.tables[Event.__tablename__]
 FIELDS = [EVENTS.c[field.name] for field in fields(RecordedEvent)]
 
-SCANNED_ROWS = 10_000
+SCANNED_ROWS = 2000
 """Events that one statement looks at to find wanted types. Their types are in the index, so it does not read them."""
 
 AFTER = tuple_(bindparam("txid", type_=BigId), bindparam("id", type_=BigId))
@@ -36,6 +50,7 @@ class FeedRepository:
             self._is_settled = EVENTS.c.txid < oldest_open_transaction()
             newest = newest_event(EVENTS.c.txid >= next_transaction()).scalar_subquery()
             self._is_foreign = func.coalesce(newest, false())
+        self._foreign = select(self._is_foreign)
         self._end = newest_event(EVENTS.c.txid, EVENTS.c.id).where(self._is_settled)
         self._reading_all = self._reading(ALL_TYPES)
 
@@ -62,6 +77,20 @@ class FeedRepository:
         """Return the position of the newest event that can be read."""
         row = (await get_session(self._manager).execute(self._end)).first()
         return Position(*row) if row else START
+
+    async def has_foreign(self) -> bool:
+        """Return whether events are from a server whose transactions had higher ids than those of this one."""
+        return bool(await get_session(self._manager).scalar(self._foreign))
+
+    async def forget_transactions(self, limit: int) -> int:
+        """Forget the transactions of up to ``limit`` events, those of foreign ones last. Return how many.
+
+        The events are committed. They come before all later ones.
+        """
+        oldest = select(EVENTS.c.id).where(EVENTS.c.txid > 0).order_by(EVENTS.c.txid, EVENTS.c.id).limit(limit)
+        forgetting = update(EVENTS).where(EVENTS.c.id.in_(oldest)).values(txid=0)
+        result = await get_session(self._manager).execute(forgetting)
+        return int(result.rowcount)  # type: ignore[attr-defined]
 
     def _reading(self, wanted: WantedTypes) -> Select[Any]:
         """Return a statement with a row for each event, or one row without an event.

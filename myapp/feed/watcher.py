@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 from contextvars import Context
 
-from pico_ioc import component
+from pico_ioc import cleanup, component
 
 from ..platform.errors import FeedUnavailableError, InvalidCursorError
 from ..platform.events.commits import CommitSignal
@@ -35,9 +35,11 @@ class FeedWatcher:
         self._reader = reader
         self._commits = commits
         self._interval = settings.poll_interval
+        self._stopping = stopping
         self._position: Position | None = None
         """How far this watcher has read; None while nobody waits."""
-        self._waiting = 0
+        self.waiting = 0
+        """How many readers wait."""
         self._arrival: asyncio.Future[Batch] | None = None
         """The next batch. It ends the wait of all that wait."""
         self._woken = asyncio.Event()
@@ -59,15 +61,22 @@ class FeedWatcher:
         if self._position is not None and position < self._position:
             return Batch([], position, has_more=True)
         assert self._arrival is not None
-        self._waiting += 1
+        self.waiting += 1
         try:
             async with asyncio.timeout(seconds):
                 arrived = await asyncio.shield(self._arrival)
         except TimeoutError:
             return Batch([], position)
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
         return arrived.part(position, wanted, limit)
+
+    @cleanup
+    async def end(self) -> None:
+        """Stop looking before the connections are closed."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
 
     def _begin(self, position: Position) -> None:
         loop = asyncio.get_running_loop()
@@ -87,7 +96,7 @@ class FeedWatcher:
                 was_woken = self._woken.is_set()
                 self._woken.clear()
                 has_found = await self._look()
-                if not self._waiting:
+                if not self.waiting or self._stopping.has_begun:
                     break
                 await asyncio.sleep(PAUSE)
                 if not has_found:
