@@ -34,7 +34,7 @@ async def follow(client: httpx.AsyncClient, count: int, after: str | None = None
 
 
 async def end_of(client: httpx.AsyncClient, count: int) -> str:
-    """Return the cursor behind the first ``count`` events."""
+    """Return the cursor behind all events, of which there are ``count``."""
     async with asyncio.timeout(60):
         while True:
             page = await read(client, limit=max(count, 1), wait=5 if count else 0)
