@@ -48,6 +48,7 @@ RULES = {
     ("PATCH", "/api/v1/products/{product_id}/deactivate"): "products:write",
     ("DELETE", "/api/v1/products/{product_id}"): "products:delete",
     ("GET", "/api/v1/products/{product_id}/history"): "events:read",
+    ("GET", "/api/v1/events/"): "events:read",
     ("GET", "/api/v1/analytics/daily"): "events:admin",
     ("GET", "/api/v1/admin/events/"): "events:admin",
     ("POST", "/api/v1/admin/events/{event_id}/redeliver"): "events:admin",

@@ -110,6 +110,7 @@ class TestEveryKind:
             "invalid_cursor": client.get(PRODUCTS + "scroll", params={"cursor": "x"}),
             "cursor_mismatch": client.get("/faulty/errors/cursor"),
             "idempotency_key_reused": client.get("/faulty/errors/key_reused"),
+            "feed_unavailable": client.get("/faulty/errors/feed"),
             "internal_error": client.get("/faulty/errors/unexpected"),
             "database_unavailable": client.get("/faulty/errors/database"),
             "storage_unavailable": client.get("/faulty/errors/storage"),

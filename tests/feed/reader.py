@@ -7,6 +7,10 @@ import httpx
 
 FEED = "/api/v1/events"
 
+PATIENCE = 180
+"""Seconds to wait for an event. On PostgreSQL each transaction of the server that writes hides later events until it
+ends, those of other tests too."""
+
 Event = dict[str, Any]
 
 
@@ -19,13 +23,10 @@ async def read(client: httpx.AsyncClient, **query: Any) -> dict[str, Any]:
 
 
 async def follow(client: httpx.AsyncClient, count: int, after: str | None = None, **query: Any) -> list[Event]:
-    """Return the next ``count`` events.
-
-    Each transaction of the server hides later events until it ends, those of other tests too.
-    """
+    """Return the next ``count`` events."""
     found: list[Event] = []
     cursor = {"after": after} if after else {}
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while len(found) < count:
             page = await read(client, **cursor, wait=5, **query)
             found += page["items"]
@@ -35,7 +36,7 @@ async def follow(client: httpx.AsyncClient, count: int, after: str | None = None
 
 async def end_of(client: httpx.AsyncClient, count: int) -> str:
     """Return the cursor behind all events, of which there are ``count``."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             page = await read(client, limit=max(count, 1), wait=5 if count else 0)
             if len(page["items"]) == count:

@@ -14,7 +14,7 @@ import pytest
 from ..databases import free_port
 from ..issuer import Issuer
 from ..processes import LIVENESS, Process, Server, serving
-from .reader import FEED
+from .reader import FEED, PATIENCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_coverage")]
 
@@ -128,7 +128,7 @@ async def test_readers_lose_nothing_and_get_nothing_twice(servers: list[Server],
         ]
         written = [told for part in await asyncio.gather(*writing) for told in part]
         goal.count = len(written)
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE):
             results = await asyncio.gather(*reading)
         for seen in results:
             assert len(seen) == len(set(seen))

@@ -24,7 +24,7 @@ from ..fixture_types import Create, StartContainer
 from ..issuer import Issuer
 from ..platform.outbox.room import until
 from ..platform.web.problems import assert_problem
-from .reader import FEED, end_of, read
+from .reader import FEED, PATIENCE, end_of, read
 
 EVENT_STREAM = {"Accept": "text/event-stream"}
 
@@ -42,7 +42,7 @@ class Stream:
     async def next(self) -> Fields | None:
         """Return the fields of the next event, or None at the end of the stream."""
         fields: Fields = {}
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             async for line in self._lines:
                 if not line and fields:
                     return fields
@@ -154,7 +154,7 @@ class TestEvents:
             begin = await stream.next()
             await create("Lamp")
             cursors = container.get(FeedCursors)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while (kept := await stream.next()) == begin or kept == {"id": (begin or {})["id"]}:
                     pass
             assert kept is not None
