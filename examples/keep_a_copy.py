@@ -66,6 +66,8 @@ class Copy:
             self._database.execute("DELETE FROM products WHERE id = ?", [id])
             return
         row = self._database.execute("SELECT version, fields FROM products WHERE id = ?", [id]).fetchone()
+        if row is None and event["type"] != "product.created":
+            return  # it was deleted before the products were read; the event follows
         version, fields = row or (0, "{}")
         # One version can have several events, such as product.updated and product.deactivated.
         if event["version"] >= version and "after" in event["payload"]:

@@ -22,7 +22,8 @@ BATCH_SIZE = 200
 PAUSE = 0.02
 """Seconds between two looks while one event follows another."""
 SECOND_LOOK = 0.05
-"""Seconds after which to look again for an event that this process has committed: older transactions hide it."""
+"""Seconds after which to look again for an event that this process has committed, if older transactions hide it. The
+pause doubles then, up to the usual one."""
 
 
 @component
@@ -91,17 +92,20 @@ class FeedWatcher:
             loop.call_soon_threadsafe(self._woken.set)
 
         self._commits.listen(wake)
+        pause = self._interval
         try:
             while True:
-                was_woken = self._woken.is_set()
-                self._woken.clear()
+                if self._woken.is_set():
+                    pause = SECOND_LOOK
+                    self._woken.clear()
                 has_found = await self._look()
                 if not self.waiting or self._stopping.has_begun:
                     break
                 await asyncio.sleep(PAUSE)
                 if not has_found:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), SECOND_LOOK if was_woken else self._interval)
+                        await asyncio.wait_for(self._woken.wait(), pause)
+                    pause = min(pause * 2, self._interval)
         except (FeedUnavailableError, InvalidCursorError):
             pass  # each reader learns it when it reads
         finally:
