@@ -454,7 +454,7 @@ class TestSize:
             event.remove(engine.sync_engine, "before_cursor_execute", record)
             numbers.append(len(sent))
             sent.clear()
-        assert numbers[0] == numbers[1] <= 10
+        assert numbers[0] == numbers[1] <= 12
 
 
 async def chunks(content: bytes) -> AsyncIterator[bytes]:
