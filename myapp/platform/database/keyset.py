@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from pico_sqlalchemy import Sort
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, union_all
+from sqlalchemy import BindParameter, ColumnElement, Row, Select, bindparam, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..errors import InvalidCursorError
 from ..lists import Position, Slice
-from .columns import order_column
+from .columns import order_column, record_columns
 from .queries import NO_COLUMNS, limit_of, total_order
 from .rows import values_of
 
@@ -28,7 +28,7 @@ class Key:
     """A column of the order, in the direction in which it is read. ``parameter`` is its value of a position."""
 
     column: ColumnElement[Any]
-    parameter: ColumnElement[Any]
+    parameter: BindParameter[Any]
     descending: bool
     nulls: Nulls
 
@@ -93,7 +93,7 @@ def after_position(keys: Sequence[Key], is_null: Sequence[bool], inclusive: bool
 
 
 class KeysetQuery:
-    """A query for a slice of a list. Build it once, fetch it from any position with any parameters.
+    """A query for a slice of records. Build it once, fetch it from any position with any parameters.
 
     ``statement``, ``sorts`` and ``columns`` are those of a ``PagedQuery``, and so is the order.
     """
@@ -111,9 +111,11 @@ class KeysetQuery:
         self._columns = [columns.get(sort.field, column) for sort, column in zip(self._sorts, own, strict=True)]
         self._parameters = [bindparam(KEY.format(place), type_=column.type) for place, column in enumerate(own)]
         self._nullable = [entity.__table__.columns[sort.field].nullable for sort in self._sorts]
-        self._statement = statement.add_columns(
-            *(column.label(KEY.format(place)) for place, column in enumerate(self._columns))
-        )
+        labelled = [column.label(KEY.format(place)) for place, column in enumerate(self._columns)]
+        self._records = select(*record_columns(entity))
+        self._statement = statement.add_columns(*labelled)
+        self._values_only = statement.with_only_columns(*labelled, maintain_column_froms=True)
+        [self._id] = entity.__table__.primary_key
         self._limit: ColumnElement[int] = limit_of(self._sorts[0].field in primary)
         types = tuple(python_type(column, nullable) for column, nullable in zip(own, self._nullable, strict=True))
         values: Any = GenericAlias(tuple, types)
@@ -152,15 +154,15 @@ class KeysetQuery:
         found = after_position(keys, is_null, inclusive) if is_null else whole_list(keys)
         first, *others = [part for segment in found for part in self._in_index_order(segment)]
         if not others:
-            return self._rows(first)
+            return self._rows(self._statement, first)
         # A segment has the limit that the ones before it have left. So most reads do not look at all of them.
-        parts, left = [self._rows(first).cte("_part_0")], self._limit
-        for number, segment in enumerate(others, start=1):
+        parts, left = [self._rows(self._values_only, first).cte()], self._limit
+        for segment in others:
             left = left - select(func.count()).select_from(parts[-1]).scalar_subquery()
-            parts.append(select(self._rows(segment).subquery()).limit(left).cte(f"_part_{number}"))
-        together = union_all(*(select(part) for part in parts)).subquery()
-        order = [key.order(together.columns[KEY.format(place)]) for place, key in enumerate(keys)]
-        return select(together).order_by(*order)
+            parts.append(select(self._rows(self._values_only, segment).subquery()).limit(left).cte())
+        values = list(union_all(*(select(part) for part in parts)).subquery().columns)
+        order = [key.order(column) for key, column in zip(keys, values, strict=True)]
+        return self._records.add_columns(*values).where(self._id == values[-1]).order_by(*order)
 
     def _in_index_order(self, segment: Segment) -> Iterator[Segment]:
         """Split a segment in an order that no index has, such as ``price DESC, id``: any number of rows may be equal.
@@ -172,17 +174,17 @@ class KeysetQuery:
         if len(others) != 1 or first.nulls != "none" or first.descending == others[0].descending:
             yield segment
             return
-        wanted = self._rows(replace(segment, keys=[first, replace(others[0], descending=first.descending)]))
-        values = wanted.with_only_columns(first.column.label("value")).subquery().columns.value
+        in_index = replace(segment, keys=[first, replace(others[0], descending=first.descending)])
+        wanted = self._rows(self._values_only, in_index).subquery().columns[first.parameter.key]
         # Not min or max, which PostgreSQL lacks for some types. A CTE, because both parts need it.
-        last_value = select(values).order_by(values.asc() if first.descending else values.desc()).limit(1).cte()
-        last = select(last_value.columns.value).scalar_subquery()
+        last_one = select(wanted).order_by(wanted.asc() if first.descending else wanted.desc()).limit(1).cte()
+        last = select(last_one).scalar_subquery()
         yield replace(segment, conditions=[*segment.conditions, first.precedes(last)])
         yield Segment([*segment.conditions, first.column == last], others)
 
-    def _rows(self, segment: Segment) -> Select[Any]:
+    def _rows(self, statement: Select[Any], segment: Segment) -> Select[Any]:
         order = [key.order() for key in segment.keys]
-        return self._statement.where(*segment.conditions).order_by(*order).limit(self._limit)
+        return statement.where(*segment.conditions).order_by(*order).limit(self._limit)
 
     def _keys(self, backward: bool) -> list[Key]:
         nulls: Nulls = "first" if backward else "last"
