@@ -10,6 +10,8 @@ from pico_sqlalchemy import Sort
 
 from myapp.platform.errors import InvalidCursorError
 from myapp.platform.lists import Position
+from myapp.platform.web.cursors import fingerprints
+from myapp.products.controllers import ProductScrollQuery
 from myapp.products.schemas import ProductFilter
 from myapp.products.services import ProductService
 
@@ -206,6 +208,19 @@ class TestAnswer:
 
 
 class TestCursor:
+    def test_knows_every_filter(self) -> None:
+        """A new filter needs no line for the cursors."""
+        values = {
+            "search": "lamp",
+            "min_price": "1",
+            "max_price": "2",
+            "in_stock": "true",
+            "updated_since": "2026-01-01T00:00:00Z",
+            "include_inactive": "true",
+        }
+        assert fingerprints(ProductScrollQuery(**values)).keys() == {*values, "sort"}
+        assert fingerprints(ProductScrollQuery(limit=1, cursor="x")).keys() == {"sort"}
+
     @pytest.mark.one_database
     @pytest.mark.parametrize(("change", "differing"), CHANGES)
     async def test_belongs_to_one_filter_and_sort(
