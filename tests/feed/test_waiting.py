@@ -13,6 +13,8 @@ from pico_sqlalchemy import AppBase, SessionManager
 from sqlalchemy import event
 
 from myapp.feed.watcher import FeedWatcher
+from myapp.platform.database.sessions import TransactionalSessionManager
+from myapp.platform.errors import DatabaseUnavailableError
 from myapp.platform.stopping import Stopping
 from myapp.users.services import UserService
 
@@ -153,13 +155,20 @@ async def test_a_database_that_is_replaced_ends_the_wait(
 
 @pytest.mark.one_database
 async def test_a_database_that_fails_meanwhile_costs_nothing(
-    container: PicoContainer, manager: httpx.AsyncClient, create: Create, monkeypatch: pytest.MonkeyPatch
+    container: PicoContainer,
+    manager: httpx.AsyncClient,
+    create: Create,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise DatabaseUnavailableError
+
     after = await end_of(manager, 0)
     waiting = asyncio.create_task(follow(manager, 1, after))
     await until_waiting(container)
     with monkeypatch.context() as patch:
-        patch.setattr(SessionManager, "transaction", None)
-        await asyncio.sleep(0.7)
+        patch.setattr(TransactionalSessionManager, "transaction", fail)
+        await until(lambda: "cannot look for new events" in caplog.text)
     await create("Lamp")
     assert len(await waiting) == 1
