@@ -51,12 +51,13 @@ KEPT = {"product_counts", "signing_keys"}
 
 BUSY_MACHINE = {
     "ENGINE__CONNECT_TIMEOUT": "10",
+    "ENGINE__COMMAND_TIMEOUT": "20",
     "ENGINE__POOL_TIMEOUT": "20",
     "ENGINE__SQLITE_BUSY_TIMEOUT": "20",
 }
 """Settings of each application in the tests that sets no others: a busy machine is no fault of the database."""
 
-PATIENT = EngineSettings(connect_timeout=10.0, startup_timeout=60.0)
+PATIENT = EngineSettings(connect_timeout=10.0, command_timeout=20.0, startup_timeout=60.0)
 """The same for what a test does to a database without the application."""
 
 T = TypeVar("T")
