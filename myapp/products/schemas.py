@@ -202,8 +202,8 @@ class ProductCreate(BaseModel):
     stock: Stock = 0
     sku: Sku | None = None
     gtin: Gtin | None = None
-    tags: Tags = []
-    attributes: Attributes = {}
+    tags: Tags = Field(default_factory=list)
+    attributes: Attributes = Field(default_factory=dict)
 
 
 class ProductUpdate(PartialUpdate):
@@ -328,8 +328,8 @@ class ProductData(BaseModel):
     stock: Stock = 0
     sku: Sku | None = None
     gtin: Gtin | None = None
-    tags: Tags = []
-    attributes: Attributes = {}
+    tags: Tags = Field(default_factory=list)
+    attributes: Attributes = Field(default_factory=dict)
 
 
 class ProductChanges(PartialUpdate):
