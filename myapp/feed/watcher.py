@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 200
 PAUSE = 0.02
 """Seconds between two looks while one event follows another."""
+LINGER = 5.0
+"""Seconds to look on when nobody waits. Readers that got events come back, and need no statement of their own then."""
 SECOND_LOOK = 0.05
 """Seconds after which to look again for an event that this process has committed, if older transactions hide it. The
 pause doubles then, up to the usual one."""
@@ -41,6 +43,8 @@ class FeedWatcher:
         """How far this watcher has read; None while nobody waits."""
         self.waiting = 0
         """How many readers wait."""
+        self._left_at = 0.0
+        """When the last one has left, by the clock of the event loop."""
         self._arrival: asyncio.Future[Batch] | None = None
         """The next batch. It ends the wait of all that wait."""
         self._woken = asyncio.Event()
@@ -70,6 +74,7 @@ class FeedWatcher:
             return Batch([], position)
         finally:
             self.waiting -= 1
+            self._left_at = asyncio.get_running_loop().time()
         return arrived.part(position, wanted, limit)
 
     @cleanup
@@ -99,7 +104,7 @@ class FeedWatcher:
                     pause = SECOND_LOOK
                     self._woken.clear()
                 has_found = await self._look()
-                if not self.waiting or self._stopping.has_begun:
+                if self._stopping.has_begun or not (self.waiting or loop.time() < self._left_at + LINGER):
                     break
                 await asyncio.sleep(PAUSE)
                 if not has_found:
