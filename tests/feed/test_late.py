@@ -7,7 +7,6 @@ import asyncpg
 import httpx
 import pytest
 from pico_ioc import PicoContainer
-from sqlalchemy import make_url
 
 from myapp.cli.check import print_feed
 from myapp.feed.reader import FeedReader
@@ -16,6 +15,9 @@ from ..databases import libpq_url
 from ..fixture_types import Create
 from ..platform.web.problems import assert_problem
 from .reader import FEED, end_of, follow, read
+
+pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True, scope="session")
+"""SQLite has one writer at a time."""
 
 INSERT = """
 INSERT INTO events (type, aggregate, aggregate_id, version, payload, actor, occurred_at)
@@ -27,8 +29,6 @@ VALUES ('product.created', 'product', $1, 1, '{}', 'ann', now())
 @pytest.fixture
 async def late(shared_url: str, container: PicoContainer) -> AsyncIterator[asyncpg.Connection]:
     """A connection of another program to the database of the shared application."""
-    if make_url(shared_url).get_backend_name() != "postgresql":
-        pytest.skip("SQLite has one writer at a time")
     connection = await asyncpg.connect(libpq_url(shared_url))
     yield connection
     await connection.close()

@@ -18,6 +18,7 @@ REQUEST_HEADERS = [
     "Idempotency-Key",
     "If-Match",
     "If-None-Match",
+    "Last-Event-ID",
     "X-Agent-Authorization",
     "X-Request-ID",
     "X-Requested-With",
