@@ -11,7 +11,6 @@ from pico_ioc import PicoContainer, factory
 
 from ..errors import StartupError
 from ..pico.replacing import replaces
-from ..stopping import Stopping
 from .application import NO_TELEMETRY, ProductsApp
 from .route_table import check_inclusions, iter_routes
 from .settings import WebSettings
@@ -58,9 +57,8 @@ def complete(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # objects made at start live until the end: later collections can skip them
-        with container.get(Stopping).noticed():
-            async with background():
-                yield
+        async with background():
+            yield
         await container.ashutdown()
 
     app.router.lifespan_context = lifespan
