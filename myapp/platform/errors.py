@@ -10,9 +10,11 @@
     ├── ConflictError               409
     │   ├── AlreadyExistsError
     │   ├── IdempotencyInProgressError
+    │   ├── InsufficientStockError
     │   └── OwnAccountError
     ├── GoneError                   410
     ├── PreconditionFailedError     412
+    │   └── StaleStockError
     ├── BatchRejectedError          422
     ├── ConstraintViolationError    422
     ├── InvalidCursorError          422
@@ -113,6 +115,25 @@ class IdempotencyInProgressError(ConflictError):
         super().__init__("A request with this Idempotency-Key is still running.")
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A line of an adjustment that is refused, and the stock that there is. ``place`` leads from the request to it."""
+
+    place: tuple[str | int, ...]
+    available: int
+
+
+class InsufficientStockError(ConflictError):
+    """An adjustment takes more than there is. Nothing was changed."""
+
+    code = "insufficient_stock"
+    title = "Insufficient stock"
+
+    def __init__(self, lines: Sequence[RefusedLine]) -> None:
+        super().__init__("Nothing was changed, because some lines take more than there is.")
+        self.lines = lines
+
+
 class OwnAccountError(ConflictError):
     """Administrators cannot lock themselves out: another administrator has to do it."""
 
@@ -134,6 +155,14 @@ class PreconditionFailedError(DomainError):
     status = 412
     code = "precondition_failed"
     title = "Precondition failed"
+
+
+class StaleStockError(PreconditionFailedError):
+    """Some stocks are not those that the caller has seen."""
+
+    def __init__(self, lines: Sequence[RefusedLine]) -> None:
+        super().__init__("Nothing was changed, because some stocks are not as expected.")
+        self.lines = lines
 
 
 @dataclass(frozen=True, slots=True)

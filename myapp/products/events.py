@@ -38,6 +38,17 @@ class ProductUpdated(ProductChange):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProductStockAdjusted(ProductChange):
+    """``delta`` was added to the stock."""
+
+    type: ClassVar[str] = "product.stock_adjusted"
+
+    delta: int
+    reason: str
+    reference: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProductActivated(ProductChange):
     type: ClassVar[str] = "product.activated"
 
@@ -65,7 +76,14 @@ class ProductStockLow(ProductEvent):
     threshold: int
 
 
-CHANGES = (ProductCreated, ProductUpdated, ProductActivated, ProductDeactivated, ProductDeleted)
+CHANGES = (
+    ProductCreated,
+    ProductUpdated,
+    ProductStockAdjusted,
+    ProductActivated,
+    ProductDeactivated,
+    ProductDeleted,
+)
 """The events that make up the history of a product."""
 
 MONEY_FIELDS = money_fields(Product)
@@ -92,7 +110,28 @@ def change_events(product: Values, changes: Values, low_stock: int) -> list[Prod
     if was != now:
         flip = ProductActivated if now else ProductDeactivated
         events.append(flip(version=version, before={"active": was}, after={"active": now}))
+    return events + low_stock_events(product, after, low_stock)
+
+
+def adjusted_events(
+    product: Values, changes: Values, reason: str, reference: str | None, low_stock: int
+) -> list[ProductEvent]:
+    """Return the events for an adjustment of ``product`` that sets ``changes``."""
+    after = {**product, **changes}
+    adjusted = ProductStockAdjusted(
+        version=after["version"],
+        before={"stock": product["stock"]},
+        after={"stock": after["stock"]},
+        delta=after["stock"] - product["stock"],
+        reason=reason,
+        reference=reference,
+    )
+    return [adjusted, *low_stock_events(product, after, low_stock)]
+
+
+def low_stock_events(product: Values, after: Values, low_stock: int) -> list[ProductEvent]:
+    """Return the event for a stock that falls to ``low_stock`` or below, if it does."""
     name, stock = after["name"], after["stock"]
-    if product["stock"] > low_stock >= stock:
-        events.append(ProductStockLow(version=version, name=name, stock=stock, threshold=low_stock))
-    return events
+    if not product["stock"] > low_stock >= stock:
+        return []
+    return [ProductStockLow(version=after["version"], name=name, stock=stock, threshold=low_stock)]

@@ -1,7 +1,7 @@
 """All queries for products."""
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -181,6 +181,11 @@ class ProductRepository:
         # In the order of the ids, so that two batches do not wait for each other.
         found = select(*Product.__table__.columns).where(or_(*conditions)).order_by(Product.id).with_for_update()
         return await fetch_records(get_session(self._manager), found, {"ids": ids, "skus": folded_skus})
+
+    async def update_many(self, values: Mapping[int, Fields], events: Sequence[ProductEvent]) -> None:
+        """Set ``values`` in locked rows, by their ids, with the events of the changes. All set the same columns."""
+        await update_rows(get_session(self._manager), Product, values)
+        await self._publisher.publish(*events)
 
     async def find_holders(self, folded_skus: Sequence[str]) -> dict[str, int]:
         """Return the ids of the products that have these SKUs, by folded SKU."""
@@ -385,6 +390,16 @@ def forms_of_gtin(gtin: str) -> list[str]:
 def quoted(word: str) -> str:
     """Return ``word`` as a string of FTS5, in which only the quote is special."""
     return '"' + word.replace('"', '""') + '"'
+
+
+def by_name(rows: Iterable[ProductRecord]) -> dict[Any, ProductRecord]:
+    """Return ``rows`` by id and by folded SKU. They have all columns."""
+    named: dict[Any, ProductRecord] = {}
+    for row in rows:
+        named[row.id] = row
+        if row.sku_folded is not None:
+            named[row.sku_folded] = row
+    return named
 
 
 def is_possible_id(id: int) -> bool:

@@ -310,6 +310,9 @@ class ProductChangeResponse(BaseModel):
     occurred_at: datetime
     before: ProductFields
     after: ProductFields
+    delta: int | MISSING = Field(default=MISSING, description="For an adjustment of the stock: what was added to it.")
+    reason: str | MISSING = Field(default=MISSING, description="For an adjustment of the stock.")
+    reference: str | MISSING | None = Field(default=MISSING, description="For an adjustment of the stock.")
 
     @model_validator(mode="before")
     @classmethod

@@ -85,6 +85,7 @@ NAMES = {
     "patch_product": ("PATCH", "/api/v1/products/{product_id}"),
     "delete_product": ("DELETE", "/api/v1/products/{product_id}"),
     "deactivate_product": ("PATCH", "/api/v1/products/{product_id}/deactivate"),
+    "adjust_stocks": ("POST", "/api/v1/stock-adjustments/"),
     "product_history": ("GET", "/api/v1/products/{product_id}/history"),
     "request_report": ("POST", "/api/v1/reports/"),
     "list_reports": ("GET", "/api/v1/reports/"),

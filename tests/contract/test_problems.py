@@ -97,6 +97,7 @@ class TestEveryKind:
             "conflict": client.get("/faulty/errors/conflict"),
             "already_exists": client.get("/faulty/errors/already_exists"),
             "idempotency_in_progress": client.get("/faulty/errors/in_progress"),
+            "insufficient_stock": client.get("/faulty/errors/stock"),
             "own_account": client.get("/faulty/errors/own_account"),
             "invalid_link": client.get(f"/api/v1/reports/{uuid4()}/download?expires=1&signature=x"),
             "gone": client.get("/faulty/errors/gone"),

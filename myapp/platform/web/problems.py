@@ -32,6 +32,7 @@ from ..errors import (
     IdempotencyInProgressError,
     IdempotencyKeyReusedError,
     InactiveCallerError,
+    InsufficientStockError,
     InvalidCursorError,
     InvalidLinkError,
     IssuerUnavailableError,
@@ -41,6 +42,8 @@ from ..errors import (
     NotFoundError,
     OwnAccountError,
     PreconditionFailedError,
+    RefusedLine,
+    StaleStockError,
     StorageUnavailableError,
 )
 
@@ -101,6 +104,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     ProblemType.of(ConflictError),
     ProblemType.of(AlreadyExistsError),
     ProblemType.of(IdempotencyInProgressError),
+    ProblemType.of(InsufficientStockError),
     ProblemType.of(OwnAccountError),
     ProblemType.of(GoneError),
     ProblemType.of(PreconditionFailedError),
@@ -150,6 +154,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
                     "parameter": {"type": "string", "description": "The name of a query parameter or header"},
                     "code": {"type": "string"},
                     "message": {"type": "string"},
+                    "available": {"type": "integer", "description": "The stock that there is"},
                 },
             },
         },
@@ -172,6 +177,7 @@ class FieldError(TypedDict, total=False):
     parameter: str
     code: str
     message: str
+    available: int
 
 
 class HttpProblem(HTTPException):
@@ -251,6 +257,8 @@ def problem_of(error: Exception) -> HttpProblem:
         case BatchRejectedError():
             errors = [found for fault in error.faults[:MAX_ERRORS] for found in item_problem(fault).errors]
             return HttpProblem(ProblemType.of(type(error)), str(error), errors=errors[:MAX_ERRORS])
+        case InsufficientStockError() | StaleStockError():
+            return HttpProblem(ProblemType.of(type(error)), str(error), errors=line_errors(error.code, error.lines))
         case MissingPermissionError():
             return forbidden([error.permission])
         case InactiveCallerError():
@@ -275,6 +283,14 @@ def item_problem(fault: ItemFault) -> HttpProblem:
         {**error, "pointer": place["pointer"] + error["pointer"].removeprefix("#")} for error in problem.errors
     ]
     return HttpProblem(problem.kind, problem.detail, errors=found or [place])
+
+
+def line_errors(code: str, lines: Sequence[RefusedLine]) -> list[FieldError]:
+    """Return the faults of the lines of an adjustment, all of them: there are few, and each has its number."""
+    return [
+        {**field_error(("body", *line.place), code, f"The stock is {line.available}."), "available": line.available}
+        for line in lines
+    ]
 
 
 def invalid_request(error: RequestValidationError) -> HttpProblem:

@@ -23,7 +23,7 @@ from ...platform.versions import expected_in, require_version
 from ..changes import changed_columns, merged
 from ..events import ProductEvent, change_events, created_event, deleted_event
 from ..models import Product, ProductRecord, folds_of
-from ..repositories import BatchWrites, is_possible_id
+from ..repositories import BatchWrites, by_name, is_possible_id
 from .schemas import KINDS, AnyItem, CreateItem, DeleteItem, UpdateItem
 
 PERMISSIONS = {"create": "products:write", "update": "products:write", "delete": "products:delete"}
@@ -137,11 +137,7 @@ class Batch:
 
     def resolve(self, rows: Iterable[ProductRecord]) -> None:
         """Decide what each item writes. ``rows`` are the products that the items name, locked."""
-        found: dict[Any, ProductRecord] = {}
-        for locked in rows:
-            found[locked.id] = locked
-            if locked.sku_folded is not None:
-                found[locked.sku_folded] = locked
+        found = by_name(rows)
         named: set[int] = set()
         wanted: set[str] = set()
         for entry in self._accepted:

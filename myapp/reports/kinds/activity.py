@@ -95,17 +95,22 @@ def period_of(scope: Scope) -> tuple[datetime, datetime]:
 
 
 def verb(event_type: str) -> str:
-    return event_type.partition(".")[2]
+    return event_type.partition(".")[2].replace("_", " ")
 
 
 def describe_changes(payload: Mapping[str, Any], currency: str) -> str:
-    """Return the changed fields, such as ``stock: 3 → 4``; for a created or deleted product all of its fields."""
+    """Return the changed fields, such as ``stock: 3 → 4``; for a created or deleted product all of its fields.
+
+    The reason and the reference of an adjustment follow in brackets.
+    """
     before, after = payload["before"], payload["after"]
-    return "; ".join(
+    changes = "; ".join(
         f"{field}: "
         + " → ".join(format_field(field, fields[field], currency) for fields in (before, after) if field in fields)
         for field in before | after
     )
+    notes = ", ".join(payload[name] for name in ("reason", "reference") if payload.get(name))
+    return f"{changes} ({notes})" if notes else changes
 
 
 def format_field(name: str, value: Any, currency: str) -> str:

@@ -23,11 +23,13 @@ from myapp.platform.errors import (
     IdempotencyInProgressError,
     IdempotencyKeyReusedError,
     InactiveCallerError,
+    InsufficientStockError,
     IssuerUnavailableError,
     MailUnavailableError,
     NotFoundError,
     OwnAccountError,
     PreconditionFailedError,
+    RefusedLine,
     StorageUnavailableError,
 )
 from myapp.platform.web.problems import IDEMPOTENCY_KEY_REQUIRED, HttpProblem
@@ -58,6 +60,7 @@ ERRORS: dict[str, Exception] = {
     "broker": BrokerUnavailableError(),
     "mail": MailUnavailableError("451 try again later"),
     "inactive": InactiveCallerError(),
+    "stock": InsufficientStockError([RefusedLine(("lines", 0, "delta"), 2)]),
     "own_account": OwnAccountError("Nobody can delete themselves."),
     "in_progress": IdempotencyInProgressError(),
     "key_reused": IdempotencyKeyReusedError(),

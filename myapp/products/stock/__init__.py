@@ -1,0 +1,1 @@
+"""Adjustments of stocks: sold, received, counted, lost."""
