@@ -135,6 +135,15 @@ class BatchWrites:
     events_of_created: Sequence[ProductEvent]
 
 
+@dataclass(frozen=True, slots=True)
+class RowUpdate:
+    """What an update sets in the row of ``product``, and the events of the change."""
+
+    product: ProductRecord
+    values: Fields
+    events: Sequence[ProductEvent]
+
+
 @repository(entity=Product)
 class ProductRepository:
     def __init__(self, manager: SessionManager, publisher: EventPublisher) -> None:
@@ -182,10 +191,19 @@ class ProductRepository:
         found = select(*Product.__table__.columns).where(or_(*conditions)).order_by(Product.id).with_for_update()
         return await fetch_records(get_session(self._manager), found, {"ids": ids, "skus": folded_skus})
 
-    async def update_many(self, values: Mapping[int, Fields], events: Sequence[ProductEvent]) -> None:
-        """Set ``values`` in locked rows, by their ids, with the events of the changes. All set the same columns."""
-        await update_rows(get_session(self._manager), Product, values)
-        await self._publisher.publish(*events)
+    async def update_many(self, updates: Sequence[RowUpdate]) -> None:
+        """Update locked rows, all in the same columns, with the events of the changes.
+
+        It takes two statements on PostgreSQL, and one for a single row: many buyers may wait for its lock.
+        """
+        if len(updates) == 1:
+            [one] = updates
+            await self.update(one.product, one.values, *one.events)
+        elif updates:
+            values = {each.product.id: each.values for each in updates}
+            await update_rows(get_session(self._manager), Product, values)
+            told = [replace(event, aggregate_id=str(each.product.id)) for each in updates for event in each.events]
+            await self._publisher.publish(*told)
 
     async def find_holders(self, folded_skus: Sequence[str]) -> dict[str, int]:
         """Return the ids of the products that have these SKUs, by folded SKU."""

@@ -1,17 +1,16 @@
 """Add to stocks and take from them, in one transaction for all lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pico_ioc import component
 from pico_pydantic import validate
 from pico_sqlalchemy import transactional
 
 from ...platform.database.rows import changed_row, values_of
-from ...platform.events.fields import Fields
-from ..events import ProductEvent, adjusted_events
-from ..models import Product
-from ..repositories import ProductRepository
+from ..events import adjusted_events
+from ..models import Product, ProductRecord
+from ..repositories import ProductRepository, RowUpdate
 from ..settings import ProductsSettings
 from .adjustment import find, names, require_expected, total_deltas
 from .schemas import StockAdjustment
@@ -49,18 +48,15 @@ class StockService:
         lines = find(order.lines, rows)
         require_expected(lines)
         totals = total_deltas(lines)
-        changes: dict[int, Fields] = {}
-        events: list[ProductEvent] = []
-        for row in rows:
-            if delta := totals[row.id]:
-                changes[row.id] = changed_row(Product, row, {"stock": row.stock + delta})
-                told = adjusted_events(values_of(row), changes[row.id], order.reason, order.reference, self._low_stock)
-                events += [replace(event, aggregate_id=str(row.id)) for event in told]
-        if changes:
-            await self._repo.update_many(changes, events)
-        return [
-            AdjustedLine(
-                row.id, row.sku, row.stock, row.stock + totals[row.id], changes.get(row.id, values_of(row))["version"]
-            )
-            for row in (line.product for line in lines)
-        ]
+        await self._repo.update_many([self._update(row, totals[row.id], order) for row in rows if totals[row.id]])
+        return [outcome(line.product, totals[line.product.id]) for line in lines]
+
+    def _update(self, product: ProductRecord, delta: int, order: StockAdjustment) -> RowUpdate:
+        values = changed_row(Product, product, {"stock": product.stock + delta})
+        told = adjusted_events(values_of(product), values, order.reason, order.reference, self._low_stock)
+        return RowUpdate(product, values, told)
+
+
+def outcome(product: ProductRecord, delta: int) -> AdjustedLine:
+    version = product.version + 1 if delta else product.version
+    return AdjustedLine(product.id, product.sku, product.stock, product.stock + delta, version)
