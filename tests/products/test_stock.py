@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from pico_ioc import PicoContainer
+from pico_sqlalchemy import SessionManager
+from sqlalchemy import event
 
 from myapp.platform.errors import BatchRejectedError, InsufficientStockError, StaleStockError
 from myapp.platform.lists import MAX_INTEGER
@@ -173,6 +175,26 @@ class TestAdjust:
         assert [each["product_id"] for each in found] == [each["id"] for each in reversed(made)]
         assert {each["stock"] for each in await catalogue(manager)} == {0}
 
+    async def test_any_number_of_products_takes_the_same_statements(
+        self, container: PicoContainer, manager: httpx.AsyncClient, create: Create
+    ) -> None:
+        """On SQLite one statement may be executed for many rows."""
+        made = [await create(stock=1) for _ in range(40)]
+        sent: list[str] = []
+
+        def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            sent.append(statement)
+
+        numbers = []
+        for count in (2, 40):
+            engine = container.get(SessionManager).engine.sync_engine
+            event.listen(engine, "before_cursor_execute", record)
+            await adjusted(manager, *(line(each, 1) for each in made[:count]))
+            event.remove(engine, "before_cursor_execute", record)
+            numbers.append(len(sent))
+            sent.clear()
+        assert numbers[0] == numbers[1] <= 10
+
     @pytest.mark.parametrize("slash", ["", "/"])
     async def test_answers_with_and_without_a_slash(
         self, manager: httpx.AsyncClient, create: Create, slash: str
@@ -187,8 +209,8 @@ class TestAdjust:
         assert await stocks.adjust(order) == [AdjustedLine(product.id, None, 2, 0, 2)]  # type: ignore[arg-type]
         with pytest.raises(InsufficientStockError):
             await stocks.adjust(order)  # type: ignore[arg-type]
-        (event,) = (await service.history(product.id, 2, 1)).content
-        assert (event.type, event.actor) == ("product.stock_adjusted", "system")
+        (told,) = (await service.history(product.id, 2, 1)).content
+        assert (told.type, told.actor) == ("product.stock_adjusted", "system")
 
 
 class TestRecord:
@@ -213,7 +235,7 @@ class TestRecord:
         await adjusted(manager, line(made[1], 1), line(made[0], -1), reference="order 7")
         query |= {"after": after, "wait": "20"}  # other databases of the server may have older transactions
         feed = (await manager.get("/api/v1/events", params=query)).json()["items"]
-        assert [(event["type"], event["aggregate_id"], event["version"]) for event in feed] == [
+        assert [(told["type"], told["aggregate_id"], told["version"]) for told in feed] == [
             ("product.stock_adjusted", str(made[0]["id"]), 2),
             ("product.stock_low", str(made[0]["id"]), 2),
             ("product.stock_adjusted", str(made[1]["id"]), 2),

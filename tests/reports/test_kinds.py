@@ -126,6 +126,8 @@ class TestActivity:
         await manager.put(path, json={"tags": ["oak", "new"], "attributes": {"lit": False, "price": 9.5, "watts": 3}})
         await manager.patch(f"{path}/deactivate")
         await manager.put(path, json={"active": True})
+        order = {"lines": [{"product_id": lamp["id"], "delta": -2}], "reason": "broken", "reference": "R-7"}
+        await manager.post("/api/v1/stock-adjustments", json=order, headers={"Idempotency-Key": "a"})
         rest = "sku: nothing; gtin: nothing; tags: nothing; attributes: nothing"
         found = [row[1:] for row in await rows("activity") if row[3] == str(lamp["id"])]
         who, id = "product-manager-1", str(lamp["id"])
@@ -135,6 +137,7 @@ class TestActivity:
             [who, "updated", id, "tags: nothing → new, oak; attributes: nothing → lit = no, price = 9.5, watts = 3"],
             [who, "deactivated", id, "active: yes → no"],
             [who, "activated", id, "active: no → yes"],
+            [who, "stock adjusted", id, "stock: 50 → 48 (broken, R-7)"],
         ]
 
     async def test_names_who_is_known(
