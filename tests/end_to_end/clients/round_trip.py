@@ -13,11 +13,14 @@ from auth_server.models import Problem as LoginProblem
 from products_api import AuthenticatedClient, Client
 from products_api.api.health import health
 from products_api.api.products import (
+    change_products,
     create_product,
     delete_product,
     get_product,
+    get_product_by_sku,
     list_paged,
     list_products,
+    patch_product,
     product_history,
     search_products,
     update_product,
@@ -25,9 +28,14 @@ from products_api.api.products import (
 from products_api.api.reports import get_report, get_report_file, request_report
 from products_api.api.users import get_own_profile, update_own_profile
 from products_api.models import (
+    BulkOrder,
+    BulkOrderOnError,
+    BulkResponse,
+    CreateItem,
     Problem,
     ProductCreate,
     ProductPage,
+    ProductPatch,
     ProductResponse,
     ProductUpdate,
     ProfileUpdate,
@@ -35,6 +43,7 @@ from products_api.models import (
     ReportOrderFormat,
     ReportOrderKind,
     ReportResponse,
+    UpdateItem,
     UserResponse,
 )
 from products_api.types import File
@@ -106,6 +115,22 @@ for format in ReportOrderFormat:
     assert len(content) == report.size
     assert content == downloaded.content
     assert content.startswith(beginnings.get(format, b""))
+
+patched = patch_product.sync(product_id, client=client, body=ProductPatch(sku="GEN-1", tags=["new"]))
+assert isinstance(patched, ProductResponse), patched
+assert get_product_by_sku.sync("gen-1", client=client) == patched
+assert [item.id for item in list_paged.sync(client=client, tags="new", sku="gen-1").items] == [product_id]
+order = BulkOrder(
+    on_error=BulkOrderOnError.SKIP,
+    items=[
+        CreateItem(op="create", product=ProductCreate(name="Batch lamp", price=-1)),
+        UpdateItem(op="update", id=product_id, changes=ProductPatch(stock=7)),
+    ],
+)
+batch = change_products.sync(client=client, body=order)
+assert isinstance(batch, BulkResponse), batch
+assert [result.status for result in batch.results] == [422, 200]
+assert batch.results[0].problem.code == "validation_failed"
 
 assert delete_product.sync_detailed(product_id, client=client).status_code == 204
 gone = get_product.sync(product_id, client=client)

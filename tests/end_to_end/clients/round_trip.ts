@@ -66,6 +66,18 @@ for (const format of reportOrderFormatValues) {
   check(file.data?.byteLength === size, { format, size });
 }
 
+const patched = await client.PATCH("/api/v1/products/{product_id}", {
+  params: one,
+  body: { sku: "TYP-1", attributes: { color: "red", lit: null } },
+});
+check(patched.data?.sku === "TYP-1" && patched.data.attributes.color === "red", patched.error);
+const items: components["schemas"]["BulkOrder"]["items"] = [
+  { op: "create", product: { name: "Batch lamp", price: -1, stock: 0 } },
+  { op: "update", sku: "typ-1", changes: { stock: 7 } },
+];
+const batch = await client.POST("/api/v1/products/bulk", { body: { on_error: "skip", items } });
+check(batch.data?.results[0]?.problem?.code === "validation_failed" && batch.data.results[1]?.status === 200, batch.error);
+
 const deleted = await client.DELETE("/api/v1/products/{product_id}", { params: one });
 check(deleted.response.status === 204, deleted.error);
 console.log("done");
