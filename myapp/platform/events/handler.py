@@ -1,7 +1,7 @@
 """The interface that a feature implements to receive events, its own or those of other features."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from .event import RecordedEvent
@@ -13,12 +13,14 @@ Progress = Mapping[str, str | None]
 class HandlerError(Exception):
     """A failure that a handler foresees. The message is one line for operators; the log has no traceback.
 
-    ``progress`` is stored with the delivery. The next attempt reads it from ``DeliveryProgress``.
+    ``progress`` is stored with the delivery. The next attempt reads it from ``DeliveryProgress``. It does not begin
+    earlier than ``retry_after`` seconds from now.
     """
 
-    def __init__(self, message: str, progress: Progress | None = None) -> None:
+    def __init__(self, message: str, progress: Progress | None = None, *, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.progress = progress
+        self.retry_after = retry_after
 
 
 class PermanentFailureError(HandlerError):
@@ -35,11 +37,14 @@ class EventHandler(ABC):
 
     A handler that only writes to the database sets ``in_transaction``. Then ``handle`` runs in the transaction that
     records the delivery, so its writes happen exactly once. ``events.transaction_timeout`` is its time limit.
+
+    ``pauses`` are the seconds between its attempts, of which there is one more. None means the settings of ``events``.
     """
 
     name: ClassVar[str]
     event_types: ClassVar[frozenset[str]]
     in_transaction: ClassVar[bool] = False
+    pauses: ClassVar[Sequence[float] | None] = None
 
     @abstractmethod
     async def handle(self, event: RecordedEvent) -> None: ...
@@ -51,3 +56,17 @@ class EventHandler(ABC):
         """
         for event in events:
             await self.handle(event)
+
+
+class HandlerSource(ABC):
+    """A component that supplies handlers which are no components, such as one for each row of a table.
+
+    Their names begin with ``prefix``. No event type has them as its handlers: the feature adds their deliveries
+    (``HandlerDeliveries``). ``prefix`` is stored in the database: do not change it.
+    """
+
+    prefix: ClassVar[str]
+
+    @abstractmethod
+    async def find(self, names: Collection[str]) -> Sequence[EventHandler]:
+        """Return the handlers of these ``names``. The deliveries of a name without a handler wait."""

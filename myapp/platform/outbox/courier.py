@@ -94,10 +94,11 @@ class Courier:
 
     async def _fail(self, claim: Claim, error: BaseException) -> None:
         reason = error_summary(error)
-        progress = error.progress if isinstance(error, HandlerError) else None
+        progress, retry_after = (error.progress, error.retry_after) if isinstance(error, HandlerError) else (None, 0.0)
         permanent = isinstance(error, PermanentFailureError)
         will_retry = await self._record(
-            claim, lambda: self._queue.mark_failed(claim, reason, progress, permanent=permanent)
+            claim,
+            lambda: self._queue.mark_failed(claim, reason, progress, permanent=permanent, retry_after=retry_after),
         )
         logger.log(
             logging.WARNING if will_retry else logging.ERROR,

@@ -19,6 +19,12 @@ def index_of(state: str, name: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
+SOURCE_MARK = ":"
+"""The character that names of a ``HandlerSource`` contain, and no other names of handlers."""
+OF_SOURCE = f"handler LIKE '%{SOURCE_MARK}%'"
+"""Not a bind parameter: an index is for deliveries with exactly this condition."""
+
+
 class EventDelivery(AppBase):
     """The delivery of one event to one handler.
 
@@ -34,6 +40,13 @@ class EventDelivery(AppBase):
         index_of("pending", "ix_event_deliveries_due", "handler", "next_at", "event_id"),
         index_of("delivered", "ix_event_deliveries_delivered", "finished_at"),
         index_of("dead", "ix_event_deliveries_dead", "event_id"),
+        Index(
+            "ix_event_deliveries_of_source",
+            "handler",
+            "event_id",
+            sqlite_where=text(OF_SOURCE),
+            postgresql_where=text(OF_SOURCE),
+        ),
         CheckConstraint(sql_one_of("state", DeliveryState), name="ck_event_deliveries_state"),
     )
 

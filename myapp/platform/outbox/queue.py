@@ -17,14 +17,24 @@ from .models import MAX_ERROR
 from .repositories import DeliveryRepository
 from .settings import EventsSettings
 
+Pauses = Sequence[float] | None
+"""The pauses of a handler between its attempts, in seconds; None means the settings of ``events``."""
+
+LONGEST_WAIT = 3600.0
+"""Seconds after which the relay looks again for a delivery that an earlier event blocks, if the pauses are longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to deliver ``event`` to ``handler`` until the lease expires. ``attempt`` counts from 1."""
+    """The right to deliver ``event`` to ``handler`` until the lease expires. ``attempt`` counts from 1.
+
+    ``pauses`` are those of the handler.
+    """
 
     handler: str
     event: RecordedEvent
     attempt: int
+    pauses: Pauses = None
 
 
 class LostClaimError(Exception):
@@ -38,12 +48,12 @@ class DeliveryQueue:
         self._settings = settings
 
     @transactional(read_only=True)
-    async def find_due_handlers(self, handlers: Sequence[str]) -> Sequence[str]:
-        """Return those of ``handlers`` that have due deliveries."""
-        return await self._repo.find_due_handlers(handlers, utc_now()) if handlers else []
+    async def find_due_handlers(self, handlers: Sequence[str], prefixes: Sequence[str] = ()) -> Sequence[str]:
+        """Return the names that have due deliveries, of ``handlers`` and of all that begin with a prefix."""
+        return await self._repo.find_due_handlers(handlers, prefixes, utc_now()) if handlers or prefixes else []
 
     @transactional
-    async def claim(self, handler: str, limit: int) -> tuple[list[Claim], int]:
+    async def claim(self, handler: str, limit: int, pauses: Pauses = None) -> tuple[list[Claim], int]:
         """Claim up to ``limit`` due deliveries for the time of the lease.
 
         Return the claims and the number of deliveries that were postponed, because an earlier event of their aggregate
@@ -51,12 +61,13 @@ class DeliveryQueue:
         """
         now = utc_now()
         until = now + timedelta(seconds=self._settings.lease)
-        later = now + timedelta(seconds=self._settings.max_backoff)
+        later = now + timedelta(seconds=min(max(pauses or [self._settings.max_backoff]), LONGEST_WAIT))
         claimed, postponed = await self._repo.claim(handler, limit, now, until, later)
-        claims = [Claim(handler, event, attempt) for event, attempt in claimed]
-        if spent := [claim for claim in claims if claim.attempt > self._settings.max_attempts]:
+        claims = [Claim(handler, event, attempt, pauses) for event, attempt in claimed]
+        max_attempts = self._max_attempts(pauses)
+        if spent := [claim for claim in claims if claim.attempt > max_attempts]:
             await self._finish(spent, state="dead", error="the process ended during each attempt")
-        return [claim for claim in claims if claim.attempt <= self._settings.max_attempts], postponed
+        return [claim for claim in claims if claim.attempt <= max_attempts], postponed
 
     @transactional
     async def deliver_in_transaction(self, handler: EventHandler, claims: Sequence[Claim]) -> None:
@@ -71,15 +82,21 @@ class DeliveryQueue:
 
     @transactional
     async def mark_failed(
-        self, claim: Claim, reason: str, progress: Progress | None = None, *, permanent: bool = False
+        self,
+        claim: Claim,
+        reason: str,
+        progress: Progress | None = None,
+        *,
+        permanent: bool = False,
+        retry_after: float = 0.0,
     ) -> bool:
-        """Schedule the next attempt and return True.
+        """Schedule the next attempt, in ``retry_after`` seconds at the earliest, and return True.
 
         After the last attempt, or if the failure is ``permanent``, make a dead letter and return False. A dead letter
         does not block later events of its aggregate. ``progress`` replaces the stored one, unless it is None.
         """
         values: dict[str, Any] = {"error": replace_unstorable(reason)[:MAX_ERROR]}
-        dies = permanent or claim.attempt >= self._settings.max_attempts
+        dies = permanent or claim.attempt >= self._max_attempts(claim.pauses)
         if progress is not None:
             # A dead letter forgets the parts that failed for good: if it is redelivered, they are open again.
             values["progress"] = {
@@ -90,7 +107,7 @@ class DeliveryQueue:
         if dies:
             await self._finish([claim], state="dead", **values)
             return False
-        next_at = utc_now() + self._pause_after(claim.attempt)
+        next_at = utc_now() + max(self._pause_after(claim), timedelta(seconds=retry_after))
         await self._repo.set_claimed(claim.handler, attempts_of([claim]), next_at=next_at, **values)
         return True
 
@@ -114,12 +131,18 @@ class DeliveryQueue:
         await self._repo.make_next_due(claims[0].handler, attempts, now)
         return ended
 
-    def _pause_after(self, attempt: int) -> timedelta:
-        """Return a pause that doubles with each attempt.
+    def _max_attempts(self, pauses: Pauses) -> int:
+        return self._settings.max_attempts if pauses is None else len(pauses) + 1
+
+    def _pause_after(self, claim: Claim) -> timedelta:
+        """Return the handler's own pause, or one that doubles with each attempt.
 
         It is up to a tenth longer at random, so that deliveries that failed together are not retried together.
         """
-        seconds = min(self._settings.backoff * 2.0 ** (attempt - 1), self._settings.max_backoff)
+        if claim.pauses is None:
+            seconds = min(self._settings.backoff * 2.0 ** (claim.attempt - 1), self._settings.max_backoff)
+        else:
+            seconds = claim.pauses[claim.attempt - 1]
         return timedelta(seconds=seconds * random.uniform(1.0, 1.1))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context
@@ -11,7 +12,7 @@ from typing import Any
 from pico_ioc import component
 
 from ..errors import StartupError
-from ..events.handler import EventHandler
+from ..events.handler import EventHandler, HandlerSource
 from ..text import error_summary
 from .courier import Courier
 from .queue import DeliveryQueue
@@ -38,6 +39,7 @@ class EventRelay:
         queue: DeliveryQueue,
         courier: Courier,
         handlers: list[EventHandler],
+        sources: list[HandlerSource],
         subscriptions: Subscriptions,
         sweeps: list[Sweep],
         settings: EventsSettings,
@@ -50,9 +52,10 @@ class EventRelay:
         self._queue = queue
         self._courier = courier
         self._handlers = {handler.name: handler for handler in handlers}
+        self._sources = {source.prefix: source for source in sources}
         self._sweeps = sweeps
         self._settings = settings
-        self._delivering: dict[str, set[asyncio.Task[bool]]] = {name: set() for name in self._handlers}
+        self._delivering: defaultdict[str, set[asyncio.Task[bool]]] = defaultdict(set)
         self._end = asyncio.Event()
         self._freed = asyncio.Event()
         self._attempted = 0
@@ -94,9 +97,12 @@ class EventRelay:
 
     async def _deliver_due(self) -> int:
         before = self._attempted
-        while await self._start_due() or self._deliveries():
+        was_idle = not self._deliveries()
+        # A delivery that ended during the look may have made another one due, so the last look begins without any.
+        while await self._start_due() or self._deliveries() or not was_idle:
             if deliveries := self._deliveries():
                 await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
+            was_idle = not self._deliveries()
         return self._attempted - before
 
     async def _run(self) -> None:
@@ -114,18 +120,28 @@ class EventRelay:
     async def _start_due(self) -> bool:
         """Start due deliveries, within the limit of each handler. Return whether more may be due."""
         may_have_more = False
-        for name in await self._queue.find_due_handlers([name for name in self._handlers if self._free_slots(name)]):
+        for handler in await self._find_due():
             try:
-                may_have_more |= await self._start(name)
+                may_have_more |= await self._start(handler)
             except Exception as error:
-                logger.warning("cannot claim deliveries for %s: %s", name, error_summary(error))
+                logger.warning("cannot claim deliveries for %s: %s", handler.name, error_summary(error))
         return may_have_more
 
-    async def _start(self, name: str) -> bool:
-        handler = self._handlers[name]
-        if not (slots := self._free_slots(name)):
+    async def _find_due(self) -> list[EventHandler]:
+        """Return the handlers with due deliveries, those of the sources last."""
+        with_slots = [name for name, handler in self._handlers.items() if self._free_slots(handler)]
+        names = await self._queue.find_due_handlers(with_slots, () if self._end.is_set() else list(self._sources))
+        due = [self._handlers[name] for name in names if name in self._handlers]
+        for prefix, source in self._sources.items():
+            if others := [name for name in names if name.startswith(prefix) and name not in self._handlers]:
+                due += await source.find(others)
+        return due
+
+    async def _start(self, handler: EventHandler) -> bool:
+        name = handler.name
+        if not (slots := self._free_slots(handler)):
             return False
-        claims, postponed = await self._queue.claim(name, slots)
+        claims, postponed = await self._queue.claim(name, slots, handler.pauses)
         self._attempted += len(claims)
         for batch in [claims] if handler.in_transaction and claims else [[claim] for claim in claims]:
             delivery = asyncio.create_task(self._courier.deliver(handler, batch), name=name)
@@ -133,22 +149,26 @@ class EventRelay:
             delivery.add_done_callback(self._on_delivery_end)
         return bool(claims or postponed)
 
-    def _free_slots(self, name: str) -> int:
+    def _free_slots(self, handler: EventHandler) -> int:
         """Return how many events may be claimed now."""
         if self._end.is_set():
             return 0
-        if self._handlers[name].in_transaction:
-            return 0 if self._delivering[name] else self._settings.batch_size
-        return self._settings.concurrency - len(self._delivering[name])
+        delivering = len(self._delivering.get(handler.name, ()))
+        if handler.in_transaction:
+            return 0 if delivering else self._settings.batch_size
+        return self._settings.concurrency - delivering
 
     def _deliveries(self) -> list[asyncio.Task[bool]]:
         return [delivery for deliveries in self._delivering.values() for delivery in deliveries]
 
     def _on_delivery_end(self, delivery: asyncio.Task[bool]) -> None:
-        self._delivering[delivery.get_name()].discard(delivery)
+        name = delivery.get_name()
+        self._delivering[name].discard(delivery)
+        if not self._delivering[name]:
+            del self._delivering[name]  # the handlers of a source come and go
         self._freed.set()
         if not delivery.cancelled() and (error := delivery.exception()):
-            logger.error("a delivery to %s ended without a record", delivery.get_name(), exc_info=error)
+            logger.error("a delivery to %s ended without a record", name, exc_info=error)
 
 
 async def wait_for_end(tasks: Collection[asyncio.Task[Any]], seconds: float) -> None:

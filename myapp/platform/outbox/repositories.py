@@ -7,7 +7,9 @@ from typing import Any
 from pico_sqlalchemy import AppBase, Page, PageRequest, SessionManager, get_session, repository
 from pydantic import MISSING
 from sqlalchemy import (
+    CTE,
     JSON,
+    Boolean,
     ColumnElement,
     Integer,
     String,
@@ -28,11 +30,12 @@ from sqlalchemy.orm import aliased, selectinload
 
 from ..database.queries import fetch_page
 from ..database.types import UtcDateTime
+from ..database.upsert import insert_into
 from ..events.event import RecordedEvent
 from ..events.handler import Progress
 from ..events.models import Event
-from ..events.repositories import Published, Queued, to_recorded
-from .models import EventDelivery
+from ..events.repositories import BATCH_SIZE, Published, Queued, to_recorded
+from .models import OF_SOURCE, EventDelivery
 from .schemas import DeliveryFilter
 
 EARLIER = aliased(EventDelivery)
@@ -46,6 +49,15 @@ def has_state(state: str, delivery: Any = EventDelivery) -> ColumnElement[bool]:
     """Return the condition with a literal, not a bound value, so that it matches the text of the partial indexes."""
     condition: ColumnElement[bool] = delivery.state == literal_column(f"'{state}'")
     return condition
+
+
+IS_OF_SOURCE: ColumnElement[bool] = literal_column(f"event_deliveries.{OF_SOURCE}", Boolean)
+"""The handler is that of a source. A partial index has exactly this condition."""
+
+
+def reset_values(now: datetime) -> dict[str, Any]:
+    """Return the values that make a delivery pending again, with all attempts."""
+    return {"state": "pending", "attempts": 0, "next_at": now, "finished_at": None, "error": None}
 
 
 # After a burst of events, the planner's statistics are outdated. A subquery with an order and a limit is one index
@@ -80,6 +92,24 @@ DUE = (
 )
 
 
+def first_due_at(handler: Any) -> Any:
+    """Return the time at which the first pending delivery of ``handler`` is due."""
+    pending = select(EventDelivery.next_at).where(has_state("pending"), EventDelivery.handler == handler)
+    return pending.order_by(EventDelivery.next_at).limit(1).scalar_subquery()
+
+
+def names_from(prefix: str) -> CTE:
+    """Return the names of handlers with pending deliveries that do not sort before ``prefix``, and a null at the end.
+
+    It jumps from name to name in the index. DISTINCT would read all pending deliveries.
+    """
+    pending = select(EventDelivery.handler).where(has_state("pending")).order_by(EventDelivery.handler).limit(1)
+    first = pending.where(EventDelivery.handler >= prefix).scalar_subquery()
+    names = select(first.label("handler")).cte(f"names_{prefix.strip(':')}", recursive=True)
+    following = pending.where(EventDelivery.handler > names.c.handler).scalar_subquery()
+    return names.union_all(select(following).where(names.c.handler.is_not(None)))
+
+
 MIN_CANDIDATES = 20
 """Minimum of due deliveries that a claim reads. Only one of each aggregate can be claimed, so it needs several."""
 
@@ -112,13 +142,13 @@ class DeliveryRepository:
         rows = select(*values.values()).select_from(published.join(subscribed, subscribed.c.type == published.c.type))
         return insert(DELIVERIES).from_select(list(values), rows, include_defaults=False)
 
-    async def find_due_handlers(self, handlers: Sequence[str], now: datetime) -> Sequence[str]:
-        """Return those of ``handlers`` that have due deliveries."""
-        first = select(EventDelivery.next_at).where(has_state("pending")).order_by(EventDelivery.next_at).limit(1)
-        due = (
-            select(literal(name)).where(first.where(EventDelivery.handler == name).scalar_subquery() <= now)
-            for name in handlers
-        )
+    async def find_due_handlers(self, handlers: Sequence[str], prefixes: Sequence[str], now: datetime) -> Sequence[str]:
+        """Return the names that have due deliveries, of ``handlers`` and of all that begin with one of ``prefixes``."""
+        due = [select(literal(name)).where(first_due_at(literal(name)) <= now) for name in handlers]
+        for prefix in prefixes:
+            names = names_from(prefix)
+            has_prefix = func.substr(names.c.handler, 1, len(prefix)) == prefix
+            due.append(select(names.c.handler).where(has_prefix, first_due_at(names.c.handler) <= now))
         return (await get_session(self._manager).scalars(union_all(*due))).all()
 
     async def claim(
@@ -158,6 +188,16 @@ class DeliveryRepository:
             postpone = UPDATE.where(EventDelivery.handler == handler, EventDelivery.event_id.in_(waiting))
             await session.execute(postpone.values(next_at=later))
         return len(waiting)
+
+    async def add_missing(self, rows: Sequence[dict[str, Any]]) -> int:
+        """Add deliveries. Those that exist already stay as they are. Return the number of new ones."""
+        session = get_session(self._manager)
+        insert_missing = insert_into(session, DELIVERIES).on_conflict_do_nothing(index_elements=["event_id", "handler"])
+        added = 0
+        for start in range(0, len(rows), BATCH_SIZE):
+            result = await session.execute(insert_missing.values(rows[start : start + BATCH_SIZE]))
+            added += int(result.rowcount)  # type: ignore[attr-defined]
+        return added
 
     async def find_progress(self, handler: str, event_id: int) -> tuple[int, Progress]:
         """Return the number of the current attempt and the stored progress. Both are empty if there is no delivery."""
@@ -204,6 +244,34 @@ class DeliveryRepository:
             statement = statement.where(EventDelivery.event.has(type=filters.type))
         return await fetch_page(get_session(self._manager), EventDelivery, statement, page)
 
+    async def find_of_source(self, handler: str, state: str | None, page: PageRequest) -> Page[EventDelivery]:
+        """Return one page of the deliveries of ``handler``, which is of a source."""
+        statement = select(EventDelivery).where(IS_OF_SOURCE, EventDelivery.handler == handler)
+        if state is not None:
+            statement = statement.where(EventDelivery.state == state)
+        statement = statement.options(selectinload(EventDelivery.event))
+        return await fetch_page(get_session(self._manager), EventDelivery, statement, page)
+
+    async def find_one(self, handler: str, event_id: int) -> EventDelivery | None:
+        statement = select(EventDelivery).where(EventDelivery.handler == handler, EventDelivery.event_id == event_id)
+        statement = statement.options(selectinload(EventDelivery.event)).execution_options(populate_existing=True)
+        return (await get_session(self._manager).scalars(statement)).one_or_none()
+
+    async def reset(self, handler: str, event_ids: Collection[int], states: Sequence[str], now: datetime) -> int:
+        """Make deliveries in one of ``states`` pending again, with all attempts. Return how many."""
+        statement = UPDATE.where(
+            EventDelivery.handler == handler, EventDelivery.event_id.in_(event_ids), EventDelivery.state.in_(states)
+        )
+        result = await get_session(self._manager).execute(statement.values(reset_values(now)))
+        return int(result.rowcount)  # type: ignore[attr-defined]
+
+    async def delete_of_source(self, handler: str, limit: int) -> int:
+        """Delete up to ``limit`` deliveries of ``handler``, which is of a source. Return how many."""
+        some = select(EventDelivery.event_id).where(IS_OF_SOURCE, EventDelivery.handler == handler).limit(limit)
+        statement = delete(EventDelivery).where(EventDelivery.handler == handler, EventDelivery.event_id.in_(some))
+        result = await get_session(self._manager).execute(statement.execution_options(synchronize_session=False))
+        return int(result.rowcount)  # type: ignore[attr-defined]
+
     async def find_dead_events(self, handler: str | None, limit: int) -> Sequence[int]:
         """Return up to ``limit`` ids of events with dead letters, oldest first. Without ``handler``, of any handler."""
         statement = select(EventDelivery.event_id).where(has_state("dead")).distinct()
@@ -216,8 +284,7 @@ class DeliveryRepository:
         statement = UPDATE.where(EventDelivery.event_id.in_(event_ids), has_state("dead"))
         if handler is not None:
             statement = statement.where(EventDelivery.handler == handler)
-        values = {"state": "pending", "attempts": 0, "next_at": now, "finished_at": None, "error": None}
-        reset = statement.values(values).returning(EventDelivery.handler)
+        reset = statement.values(reset_values(now)).returning(EventDelivery.handler)
         return (await get_session(self._manager).scalars(reset)).all()
 
     async def delete_delivered(self, before: datetime, limit: int) -> int:

@@ -8,6 +8,7 @@ from pico_ioc import component
 from ..errors import StartupError
 from ..events.handler import EventHandler
 from ..events.models import MAX_NAME
+from .models import SOURCE_MARK
 
 
 @component
@@ -22,7 +23,10 @@ class Subscriptions:
         self._json = "[]"
 
     def add(self, handlers: Iterable[EventHandler]) -> None:
-        """Register ``handlers``. Raises StartupError if two share a name, or a name is too long for its column."""
+        """Register ``handlers``. Raises StartupError if two share a name, or a name does not fit its column.
+
+        A name with ``SOURCE_MARK`` is that of a ``HandlerSource``.
+        """
         names: set[str] = set()
         for handler in handlers:
             if handler.name in names:
@@ -31,6 +35,8 @@ class Subscriptions:
                 raise StartupError(
                     f"the name of the event handler {handler.name!r} is longer than {MAX_NAME} characters"
                 )
+            if SOURCE_MARK in handler.name:
+                raise StartupError(f"the name of the event handler {handler.name!r} contains {SOURCE_MARK!r}")
             names.add(handler.name)
             for event_type in handler.event_types:
                 self._by_type.setdefault(event_type, []).append(handler.name)
