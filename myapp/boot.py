@@ -32,6 +32,7 @@ from .platform.web.settings import CursorSettings, WebSettings
 from .products.settings import CatalogueSettings, ProductsSettings
 from .reports.settings import ReportsSettings
 from .users.settings import UsersSettings
+from .webhooks.settings import WebhooksSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of application.yaml, main.py and migrations/."""
@@ -52,6 +53,7 @@ SECTIONS: dict[str, type] = {
     "catalogue": CatalogueSettings,
     "users": UsersSettings,
     "reports": ReportsSettings,
+    "webhooks": WebhooksSettings,
     "storage": StorageSettings,
     "celery": CelerySection,
     "worker": WorkerSettings,

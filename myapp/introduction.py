@@ -6,8 +6,8 @@ A product catalogue with filtered and paged lists, optimistic locking, a history
 **Get a token.** Press *Authorize* at [/docs](docs). Log in with user name and password, or on the login page of your
 issuer. You can also paste a token as `bearer`. Each operation says which permission it needs.
 
-**Versions.** A product, a user and a report have an `ETag`. Send it as `If-Match`, and a write to another version is
-refused with 412. Send it as `If-None-Match`, and an unchanged resource is not sent again.
+**Versions.** A product, a user, a report and a webhook have an `ETag`. Send it as `If-Match`, and a write to another
+version is refused with 412. Send it as `If-None-Match`, and an unchanged resource is not sent again.
 
 **Repeated writes.** Send a write with an `Idempotency-Key`, and send it again until you get an answer: it is made once.
 
@@ -22,6 +22,7 @@ GROUPS = [
         "name": "Reports",
         "description": "Ask for a report as PDF, CSV or XLSX, follow its progress, and fetch the file.",
     },
+    {"name": "Webhooks", "description": "Let the service send events of products to your own servers."},
     {"name": "Users", "description": "See and change your own profile, or as an administrator those of all users."},
     {
         "name": "Events",

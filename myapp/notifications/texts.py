@@ -55,6 +55,20 @@ def report_failed(kind: str, reason: str) -> Text:
     )
 
 
+def webhook_disabled(webhook_id: str, url: str, reason: str) -> Text:
+    causes = {
+        "gone": "The server answered 410 Gone, which asks us to send nothing more.",
+        "failing": "All attempts of the last five days have failed.",
+    }
+    return letter(
+        "Your webhook was disabled",
+        greeting(),
+        f"We have disabled the webhook {webhook_id}, which sends events to {url}.",
+        causes[reason],
+        "Its deliveries wait. When the server works again, enable the webhook, then recover the events that it missed.",
+    )
+
+
 def count(rows: int) -> str:
     return "1 row" if rows == 1 else f"{rows:,} rows"
 

@@ -20,6 +20,7 @@
     ├── InvalidCursorError          422
     ├── CursorMismatchError         422
     ├── IdempotencyKeyReusedError   422
+    ├── TargetRefusedError          422
     └── UnavailableError            503, a retry can succeed
         ├── BrokerUnavailableError
         ├── DatabaseUnavailableError
@@ -231,6 +232,14 @@ class IdempotencyKeyReusedError(DomainError):
 
     def __init__(self) -> None:
         super().__init__("This Idempotency-Key belongs to another request. Nothing was changed.")
+
+
+class TargetRefusedError(DomainError):
+    """The service sends nothing to the address in this URL."""
+
+    status = 422
+    code = "target_refused"
+    title = "Address refused"
 
 
 class UnavailableError(DomainError):

@@ -92,7 +92,7 @@ async def deactivated(container: PicoContainer, issuer: Issuer, see: SeeUser) ->
 
 NO_NUMBER = "2147483647"
 NO_UUID = "00000000-0000-4000-8000-000000000000"
-UUIDS = {"user_id", "report_id"}
+UUIDS = {"user_id", "report_id", "webhook_id"}
 """The path parameters that are UUIDs. The others are numbers."""
 
 

@@ -59,6 +59,16 @@ RULES = {
     ("GET", "/api/v1/reports/{report_id}/download"): PUBLIC,
     ("POST", "/api/v1/reports/"): "reports:create",
     ("POST", "/api/v1/reports/{report_id}/cancel"): "reports:create",
+    ("POST", "/api/v1/webhooks/"): "webhooks:manage",
+    ("GET", "/api/v1/webhooks/"): "webhooks:manage",
+    ("GET", "/api/v1/webhooks/{webhook_id}"): "webhooks:manage",
+    ("PATCH", "/api/v1/webhooks/{webhook_id}"): "webhooks:manage",
+    ("DELETE", "/api/v1/webhooks/{webhook_id}"): "webhooks:manage",
+    ("POST", "/api/v1/webhooks/{webhook_id}/rotate-secret"): "webhooks:manage",
+    ("POST", "/api/v1/webhooks/{webhook_id}/ping"): "webhooks:manage",
+    ("GET", "/api/v1/webhooks/{webhook_id}/deliveries"): "webhooks:manage",
+    ("POST", "/api/v1/webhooks/{webhook_id}/deliveries/{event_id}/redeliver"): "webhooks:manage",
+    ("POST", "/api/v1/webhooks/{webhook_id}/recover"): "webhooks:manage",
     ("GET", "/api/v1/me"): ANY_TOKEN,
     ("PATCH", "/api/v1/me"): ANY_TOKEN,
     ("GET", "/api/v1/users/"): "users:read",
@@ -77,6 +87,7 @@ GRANTED = {
     "reports:create": {"product-manager", "admin"},
     "users:read": {"admin"},
     "users:write": {"admin"},
+    "webhooks:manage": {"admin"},
 }
 """The roles that have one of these permissions. No role includes another."""
 

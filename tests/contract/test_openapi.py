@@ -168,7 +168,7 @@ class TestDocument:
         assert "**Get a token.**" in openapi["info"]["description"]
 
     def test_has_a_sentence_for_each_group_and_their_order(self, openapi: dict[str, Any]) -> None:
-        names = ["Products", "Reports", "Users", "Events", "Analytics", "Health"]
+        names = ["Products", "Reports", "Webhooks", "Users", "Events", "Analytics", "Health"]
         assert [tag["name"] for tag in openapi["tags"]] == names
         assert all(tag["description"].endswith(".") for tag in openapi["tags"])
         used = [operation["tags"] for item in openapi["paths"].values() for operation in item.values()]

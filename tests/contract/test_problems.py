@@ -99,6 +99,7 @@ class TestEveryKind:
             "idempotency_in_progress": client.get("/faulty/errors/in_progress"),
             "insufficient_stock": client.get("/faulty/errors/stock"),
             "own_account": client.get("/faulty/errors/own_account"),
+            "target_refused": client.get("/faulty/errors/target"),
             "invalid_link": client.get(f"/api/v1/reports/{uuid4()}/download?expires=1&signature=x"),
             "gone": client.get("/faulty/errors/gone"),
             "precondition_failed": client.get("/faulty/errors/precondition"),

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TIMES = {"created_at": NOW, "updated_at": NOW}
+WEBHOOK = uuid.uuid4()
 
 ROWS: dict[str, dict[str, Any]] = {
     "products": {
@@ -41,6 +42,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "event_deliveries": {"event_id": 1, "handler": "audit", "aggregate": "a", "aggregate_id": "1"},
     "signing_keys": {"name": "another", "key": b"secret", "created_at": NOW},
     "idempotency_keys": {"digest": b"d" * 32, "fingerprint": b"f" * 32, "status": 201, "created_at": NOW},
+    "webhooks": {"id": WEBHOOK, "url": "https://example.com/", "event_types": ["product.*"], "owner": "ann", **TIMES},
+    "webhook_attempts": {"webhook_id": WEBHOOK, "event_id": 1, "attempted_at": NOW, "duration_ms": 5},
     "event_counts": {"day": date(2026, 1, 2), "type": "a.b", "count": 1, **TIMES},
 }
 """A valid row for each table. Later rows can refer to earlier ones."""
@@ -63,6 +66,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("event_deliveries", {"event_id": 2}, "fk_event_deliveries_event_id_events"),
     ("idempotency_keys", {"digest": b"e" * 32, "status": 199}, "ck_idempotency_keys_status"),
     ("idempotency_keys", {"digest": b"e" * 32, "status": 300}, "ck_idempotency_keys_status"),
+    ("webhooks", {"id": uuid.uuid4(), "disabled_reason": "bored"}, "ck_webhooks_disabled_reason"),
+    ("webhook_attempts", {"error": "lost"}, "ck_webhook_attempts_error"),
+    ("webhook_attempts", {"webhook_id": uuid.uuid4()}, "fk_webhook_attempts_webhook_id_webhooks"),
     ("event_counts", {"count": 0}, "ck_event_counts_count_positive"),
 ]
 """A change of that row, and the constraint that refuses it."""

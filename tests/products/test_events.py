@@ -252,9 +252,12 @@ class TestDeliveries:
             deliveries = (await session.scalars(select(EventDelivery))).all()
         assert {(events[found.event_id].type, found.handler) for found in deliveries} == {
             ("product.created", "analytics"),
+            ("product.created", "webhook-fan-out"),
             ("product.updated", "analytics"),
+            ("product.updated", "webhook-fan-out"),
             ("product.stock_low", "analytics"),
             ("product.stock_low", "stock-alert"),
+            ("product.stock_low", "webhook-fan-out"),
         }
         for found in deliveries:
             assert (found.aggregate, found.aggregate_id) == ("product", str(product.id))

@@ -20,6 +20,7 @@ def document(app: FastAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any
             description=app.description or None,
             tags=app.openapi_tags,
             routes=app.routes,
+            webhooks=app.webhooks.routes,
         )
         schema["servers"] = servers(app.root_path)
         schema["paths"] = sort_paths(schema["paths"], [tag["name"] for tag in app.openapi_tags or ()])

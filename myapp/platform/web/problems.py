@@ -45,6 +45,7 @@ from ..errors import (
     RefusedLine,
     StaleStockError,
     StorageUnavailableError,
+    TargetRefusedError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -118,6 +119,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     ProblemType.of(InvalidCursorError),
     ProblemType.of(CursorMismatchError),
     ProblemType.of(IdempotencyKeyReusedError),
+    ProblemType.of(TargetRefusedError),
     HEADERS_TOO_LARGE,
     INTERNAL_ERROR,
     ProblemType.of(BrokerUnavailableError),

@@ -31,6 +31,7 @@ from myapp.platform.errors import (
     PreconditionFailedError,
     RefusedLine,
     StorageUnavailableError,
+    TargetRefusedError,
 )
 from myapp.platform.web.problems import IDEMPOTENCY_KEY_REQUIRED, HttpProblem
 from myapp.platform.web.routing import get
@@ -58,6 +59,7 @@ ERRORS: dict[str, Exception] = {
     "feed": FeedUnavailableError(),
     "storage": StorageUnavailableError(),
     "broker": BrokerUnavailableError(),
+    "target": TargetRefusedError("The address is not public."),
     "mail": MailUnavailableError("451 try again later"),
     "inactive": InactiveCallerError(),
     "stock": InsufficientStockError([RefusedLine(("lines", 0, "delta"), 2)]),

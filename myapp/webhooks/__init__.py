@@ -1,0 +1,1 @@
+"""Webhooks: events of products, sent to the servers of others."""
