@@ -2,7 +2,7 @@
 
 An older release delivers nothing to webhooks, and its changes reach them only by ``POST …/recover``.
 
-Revision: 0019, after 0014
+Revision: 0019, after 0018
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from myapp.platform.database.online_schema import create_index
 from myapp.platform.database.types import UtcDateTime
 
 revision = "0019"
-down_revision = "0014"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
