@@ -447,7 +447,7 @@ class TestSize:
             sent.append(statement)
 
         numbers = []
-        for count in (2, 300):
+        for count in (10, 300):
             made = [new(f"{count}-{number}") for number in range(2 * count)]
             results = await applied(both, *made)
             first, second = results[:count], results[count:]

@@ -186,7 +186,7 @@ class TestAdjust:
             sent.append(statement)
 
         numbers = []
-        for count in (2, 40):
+        for count in (10, 40):
             engine = container.get(SessionManager).engine.sync_engine
             event.listen(engine, "before_cursor_execute", record)
             await adjusted(manager, *(line(each, 1) for each in made[:count]))

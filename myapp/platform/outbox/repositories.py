@@ -34,7 +34,7 @@ from ..database.upsert import insert_into
 from ..events.event import RecordedEvent
 from ..events.handler import Progress
 from ..events.models import Event
-from ..events.repositories import BATCH_SIZE, Published, Queued, to_recorded
+from ..events.repositories import Published, Queued, to_recorded
 from .models import OF_SOURCE, EventDelivery
 from .schemas import DeliveryFilter
 
@@ -112,6 +112,9 @@ def names_from(prefix: str) -> CTE:
 
 MIN_CANDIDATES = 20
 """Minimum of due deliveries that a claim reads. Only one of each aggregate can be claimed, so it needs several."""
+
+BATCH_SIZE = 1000
+"""Rows of one INSERT."""
 
 
 @repository

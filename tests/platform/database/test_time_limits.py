@@ -109,7 +109,7 @@ class TestSettings:
             execute(database_url, f"ALTER DATABASE \"{name}\" SET {limit} = '5s'")
         async with migration_engine(database_url, PATIENT) as engine, engine.connect() as connection:
             found = {limit: await milliseconds(connection, limit) for limit in LIMITS}
-        assert found == dict.fromkeys(LIMITS, 0) | {"tcp_user_timeout": 10_000}
+        assert found == dict.fromkeys(LIMITS, 0) | {"tcp_user_timeout": PATIENT.command_timeout * 5000}
 
 
 async def milliseconds(connection: Any, name: str) -> int:
