@@ -58,6 +58,10 @@ class Proxy:
         """Forward again after ``stall``."""
         self._loop.call_soon_threadsafe(self._flowing.set)
 
+    def _part(self, data: bytes) -> bytes:
+        """Return how much of ``data`` is forwarded. After less than all of it, the connection is closed."""
+        return data
+
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
@@ -92,8 +96,11 @@ class Proxy:
         try:
             while data := await source.read(65536):
                 await self._flowing.wait()
-                sink.write(data)
+                part = self._part(data)
+                sink.write(part)
                 await sink.drain()
+                if len(part) < len(data):
+                    break
         except OSError:
             pass
         finally:

@@ -9,6 +9,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / ".github").glob("*.md")),
     ROOT / "benchmarks/README.md",
+    ROOT / "examples/README.md",
 ]
 
 
