@@ -81,6 +81,6 @@ class DailyCountsFilter(BaseModel):
 class DailyCountResponse(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
-    day: date
-    type: str
-    count: int
+    day: date = Field(examples=["2026-11-26"])
+    type: str = Field(examples=["product.updated"])
+    count: int = Field(examples=[17])

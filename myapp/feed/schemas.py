@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import MISSING, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from ..platform.examples import example
 from .types import ALL_TYPES, WantedTypes, parse_types
 
 LATEST = "latest"
@@ -25,7 +26,7 @@ EVENT: dict[str, Any] = {
 class EventResponse(BaseModel):
     """Something that has happened to an aggregate. ``version`` is the version of the aggregate since then."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [EVENT]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra=example(EVENT))
 
     id: int
     type: str
@@ -42,7 +43,7 @@ class EventPageResponse(BaseModel):
     """A part of the feed. ``next`` is the cursor of the part that follows, even if ``items`` is empty."""
 
     items: list[EventResponse]
-    next: str
+    next: str = Field(examples=["OBECxGVBiHaHfPZTxPeQuls4MDIsMl0"])
 
 
 class FeedFilter(BaseModel):

@@ -5,6 +5,9 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
 from pydantic_core import PydanticCustomError
 
+AT_LEAST_ONE: dict[str, Any] = {"minProperties": 1}
+"""What OpenAPI says of a partial update. A model that sets ``json_schema_extra`` itself must repeat it."""
+
 
 class PartialUpdate(BaseModel):
     """An update of at least one field. Each field defaults to ``MISSING``, so ``model_dump()`` has only the set ones.
@@ -12,7 +15,7 @@ class PartialUpdate(BaseModel):
     A field that may be cleared has the type ``Type | None | MISSING``. The others refuse null.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=AT_LEAST_ONE)
 
     @model_validator(mode="wrap")
     @classmethod

@@ -50,9 +50,7 @@ ProductSort = Annotated[
         " accents, and the numbers in them by value. Equal products are sorted by id."
     ),
 ]
-MERGE_PATCH = merge_patch(
-    ProductPatch, {"price": 9.5, "description": None, "tags": ["sale"], "attributes": {"color": "red", "watts": None}}
-)
+MERGE_PATCH = merge_patch(ProductPatch)
 read_inactive = requires_permission_for("include_inactive", "products:read_inactive")
 
 

@@ -32,10 +32,12 @@ from stdnum import ean
 
 from ..platform.database.columns import recorded_fields
 from ..platform.events.event import RecordedEvent
+from ..platform.examples import example
 from ..platform.lists import MAX_INTEGER
 from ..platform.moments import Moment
-from ..platform.partial import PartialUpdate
+from ..platform.partial import AT_LEAST_ONE, PartialUpdate
 from ..platform.text import is_storable, visible_line, visible_name, without_nul
+from .examples import CHANGE, NEW_PRODUCT, PRODUCT
 from .models import MAX_SKU, MAX_TAG, Product
 
 MAX_PRICE = Decimal("9999999999.99")
@@ -194,7 +196,7 @@ SEARCH = (
 
 
 class ProductCreate(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=example(NEW_PRODUCT))
 
     name: Name
     description: Description | None = None
@@ -208,6 +210,10 @@ class ProductCreate(BaseModel):
 
 class ProductUpdate(PartialUpdate):
     """Fields that are not sent stay as they are. ``null`` clears the description, the SKU and the GTIN."""
+
+    model_config = ConfigDict(
+        json_schema_extra=AT_LEAST_ONE | example({"stock": 12, "description": "Beech, 110 x 60 cm"})
+    )
 
     name: Name | MISSING = MISSING
     description: Description | MISSING | None = MISSING
@@ -229,7 +235,9 @@ ShownValue = Annotated[Any, WithJsonSchema({"anyOf": ATTRIBUTE_TYPES})]
 
 
 class ProductResponse(BaseModel):
-    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(
+        from_attributes=True, json_schema_serialization_defaults_required=True, json_schema_extra=example(PRODUCT)
+    )
 
     id: int
     name: str
@@ -302,6 +310,8 @@ class ProductFields(RootModel[dict[str, Any]]):
 class ProductChangeResponse(BaseModel):
     """One change of a product: who made it, and when. ``before`` and ``after`` hold the fields that changed."""
 
+    model_config = ConfigDict(json_schema_extra=example(CHANGE))
+
     id: int
     type: str
     version: int
@@ -355,7 +365,10 @@ class ProductPatch(ProductChanges):
     ``null`` removes an attribute, the description, the SKU or the GTIN. An empty patch changes nothing.
     """
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 0})
+    model_config = ConfigDict(
+        json_schema_extra={"minProperties": 0}
+        | example({"price": 179.9, "gtin": None, "attributes": {"color": "oak", "foldable": None}})
+    )
 
     attributes: AttributeChanges | MISSING = MISSING
 

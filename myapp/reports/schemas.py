@@ -8,6 +8,7 @@ from pydantic import MISSING, BaseModel, ConfigDict, Field, ValidationInfo, fiel
 from pydantic_core import PydanticCustomError
 
 from ..platform.database.types import utc_now
+from ..platform.examples import example
 from ..platform.moments import Moment
 from .models import ReportFormat, ReportState
 
@@ -18,6 +19,29 @@ WITH_PERIOD = {"activity"}
 
 
 NEWEST_FIRST = "-created_at"
+
+ORDER = {"kind": "activity", "format": "csv", "from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
+REPORT = {
+    "id": "8d4b7e83-b4a5-47f7-bb4d-5f9a0fa4b4ea",
+    "kind": "activity",
+    "format": "csv",
+    "owner": "9d2b7f6e-1d43-4b7c-8a55-6b1c2d3e4f02",
+    "from": "2026-10-01T00:00:00Z",
+    "to": "2026-11-01T00:00:00Z",
+    "state": "done",
+    "progress": 100,
+    "rows": 120,
+    "size": 14207,
+    "error": None,
+    "waiting_since": None,
+    "detail": None,
+    "attempts": 1,
+    "created_at": "2026-11-26T05:48:44.054834Z",
+    "updated_at": "2026-11-26T05:48:45.203117Z",
+    "started_at": "2026-11-26T05:48:44.610221Z",
+    "finished_at": "2026-11-26T05:48:45.203117Z",
+    "expires_at": "2026-12-03T05:48:45.203117Z",
+}
 
 
 class ReportFilter(BaseModel):
@@ -35,7 +59,7 @@ class ReportOrder(BaseModel):
     Without them, an activity report begins with the first change and ends now. Other kinds have no period.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=example(ORDER))
 
     kind: Kind
     format: ReportFormat
@@ -76,7 +100,7 @@ class ReportResponse(BaseModel):
     they are null in other states.
     """
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra=example(REPORT))
 
     id: uuid.UUID
     kind: str

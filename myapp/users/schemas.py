@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from ..platform.context.claims import MAX_NAME
-from ..platform.partial import PartialUpdate
+from ..platform.examples import example
+from ..platform.partial import AT_LEAST_ONE, PartialUpdate
 from ..platform.text import single_line, visible_line
 
 FullName = Annotated[
@@ -21,6 +22,17 @@ Phone = Annotated[
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(single_line)]
 
 OLDEST_FIRST = "created_at"
+
+USER = {
+    "id": "e5fbe315-364c-48fa-b21c-8201b3da7821",
+    "subject": "9d2b7f6e-1d43-4b7c-8a55-6b1c2d3e4f02",
+    "email": "ann@example.com",
+    "name": "Ann Example",
+    "phone": "+43 1 234 567",
+    "is_active": True,
+    "created_at": "2026-11-26T05:48:43.907829Z",
+    "updated_at": "2026-11-26T05:48:43.907829Z",
+}
 
 
 class UserFilter(BaseModel):
@@ -41,6 +53,8 @@ class UserFilter(BaseModel):
 class ProfileUpdate(PartialUpdate):
     """Fields that are not sent stay as they are. ``null`` clears a field."""
 
+    model_config = ConfigDict(json_schema_extra=AT_LEAST_ONE | example({"name": "Ann Example", "phone": None}))
+
     name: FullName | MISSING | None = MISSING
     phone: Phone | MISSING | None = MISSING
 
@@ -48,13 +62,13 @@ class ProfileUpdate(PartialUpdate):
 class UserUpdate(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", revalidate_instances="always")
 
-    is_active: bool
+    is_active: bool = Field(examples=[False])
 
 
 class UserResponse(BaseModel):
     """``subject`` is the claim ``sub`` of the user's tokens."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra=example(USER))
 
     id: UUID
     subject: str

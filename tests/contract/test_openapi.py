@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from importlib.metadata import version
+from json import dumps
 from typing import Any
 from uuid import UUID
 
@@ -116,6 +117,13 @@ def codes(operation: dict[str, Any], status: int) -> set[str]:
     return (
         set(re.findall(r"`(\w+)`", entry.get("description", ""))) if MEDIA_TYPE in entry.get("content", {}) else set()
     )
+
+
+def examples(media_type: dict[str, Any], openapi: dict[str, Any]) -> list[Any]:
+    """Return the examples of a body."""
+    named = [entry["$ref"].rpartition("/")[2] for entry in media_type.get("examples", {}).values()]
+    found = [openapi["components"]["examples"][name]["value"] for name in named]
+    return [*found, media_type["example"]] if "example" in media_type else found
 
 
 @pytest.mark.one_database
@@ -246,6 +254,46 @@ class TestOperations:
                 for status in operation["responses"]:
                     for code in codes(operation, int(status)):
                         assert known[code] == int(status)
+
+    def test_have_valid_examples_of_every_body(
+        self, operations: Operations, openapi: dict[str, Any], subtests: pytest.Subtests
+    ) -> None:
+        for route, operation in operations.items():
+            for name, body in {"request": operation.get("requestBody", {}), **operation["responses"]}.items():
+                for media_type, entry in body.get("content", {}).items():
+                    if entry["schema"].get("format") == "binary":
+                        continue  # the content of a file
+                    with subtests.test(f"{' '.join(route)} {name} {media_type}"):
+                        found = examples(entry, openapi)
+                        assert found
+                        schema = entry["schema"] | {"components": openapi["components"]}
+                        validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+                        for example in found:
+                            validator.validate(example)
+                        if media_type == MEDIA_TYPE:
+                            assert {example["code"] for example in found} == codes(operation, int(name))
+                            assert {example["status"] for example in found} == {int(name)}
+
+    async def test_accept_the_examples_of_their_requests(
+        self,
+        app: FastAPI,
+        openapi: dict[str, Any],
+        operations: Operations,
+        issuer: Issuer,
+        create: Create,
+        see: SeeUser,
+        subtests: pytest.Subtests,
+    ) -> None:
+        async with client_of(app, issuer.token(roles=["admin", "product-manager"])) as client:
+            for (method, path), operation in operations.items():
+                for media_type, entry in operation.get("requestBody", {}).get("content", {}).items():
+                    for example in examples(entry, openapi):
+                        with subtests.test(f"{method} {path} {media_type}"):
+                            own = path_for(path, product_id=(await create())["id"], user_id=(await see()).id)
+                            response = await client.request(
+                                method, own, content=dumps(example), headers={"Content-Type": media_type}
+                            )
+                            assert response.is_success or response.json()["code"] == "not_found", response.text
 
     def test_declare_the_bounds_of_their_parameters(self, operations: Operations) -> None:
         bounds = {

@@ -15,11 +15,25 @@ from pydantic import (
 )
 
 from ..events.models import MAX_NAME
+from ..examples import example
 from ..text import without_nul
 from .states import DeliveryState
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(without_nul)]
 """The name of a handler or the type of an event."""
+
+DELIVERY = {
+    "event_id": 51,
+    "type": "product.stock_low",
+    "aggregate": "product",
+    "aggregate_id": "44",
+    "occurred_at": "2026-11-26T05:48:43.240986Z",
+    "handler": "stock-alert",
+    "state": "dead",
+    "attempts": 8,
+    "next_at": None,
+    "error": "MailUnavailableError: The mail cannot be sent at the moment.",
+}
 
 
 class DeliveryFilter(BaseModel):
@@ -35,7 +49,7 @@ class DeliveryFilter(BaseModel):
 class DeliveryResponse(BaseModel):
     """The delivery of one event to one handler. `next_at` is null unless the delivery is pending."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra=example(DELIVERY))
 
     event_id: int
     type: str
@@ -59,9 +73,9 @@ class RedeliveryOrder(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    handler: Name | None = None
+    handler: Name | None = Field(default=None, examples=["stock-alert"])
 
 
 class RedeliveryResponse(BaseModel):
-    event_id: int
-    handlers: list[str]
+    event_id: int = Field(examples=[51])
+    handlers: list[str] = Field(examples=[["stock-alert"]])

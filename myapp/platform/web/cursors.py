@@ -52,8 +52,8 @@ class ScrollResponse(BaseModel, Generic[ItemT]):
     """Some items of a list. ``next`` and ``prev`` are cursors of the items after and before; null at an end."""
 
     items: list[ItemT]
-    next: str | None
-    prev: str | None
+    next: str | None = Field(examples=["BEECxGVBiHaHfPZTxPeQuls4MDIsMl0"])
+    prev: str | None = Field(examples=["CEECxGVBiHaHfPZTxPeQuls4MDEsMV0"])
 
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:

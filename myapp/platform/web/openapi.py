@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from .docs_login import LOGIN
+from .examples import add_examples
 from .operations import POSITION
 from .problems import PROBLEM_SCHEMA
 
@@ -32,6 +33,7 @@ def document(app: FastAPI, security_schemes: Mapping[str, Any]) -> dict[str, Any
             for operation in operations(schema):
                 if operation.get("security"):
                     operation["security"].append({LOGIN: []})
+        add_examples(schema)
         app.openapi_schema = schema
     return app.openapi_schema
 

@@ -1,7 +1,7 @@
 """The OpenAPI description of a route, derived from its method so that it always fits what the route does."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import Response
@@ -21,7 +21,7 @@ from . import problems
 from .idempotency import IDEMPOTENCY_KEY, Idempotency
 from .preconditions import IF_MATCH, IF_NONE_MATCH, IfMatch
 from .problems import ProblemType
-from .server_events import EVENT_STREAM, LAST_EVENT_ID
+from .server_events import EVENT_STREAM, EXAMPLE_BLOCK, LAST_EVENT_ID
 
 WITH_LOCATION = (201, 202)
 """Statuses of answers with a ``Location`` header, which names the new resource."""
@@ -77,7 +77,7 @@ def describe(
         content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in (BYTES, *files)}
         entries[status_code] = {"content": content, "headers": {"Content-Disposition": {"schema": {"type": "string"}}}}
     if event_stream:
-        entries[status_code] = {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+        entries[status_code] = {"content": {EVENT_STREAM: {"schema": {"type": "string"}, "example": EXAMPLE_BLOCK}}}
         parameters.append(LAST_EVENT_ID)
     if versioned and is_read:
         parameters.append(IF_NONE_MATCH)
@@ -97,9 +97,9 @@ def describe(
     }
 
 
-def merge_patch(model: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:
+def merge_patch(model: type[BaseModel]) -> dict[str, Any]:
     """Return OpenAPI's entry of a body that is a merge patch (RFC 7396). ``application/json`` is accepted too."""
-    content = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": dict(example)}
+    content = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
     return {"requestBody": {"content": {"application/merge-patch+json": content}}}
 
 
@@ -177,8 +177,10 @@ def problem_responses(
 def problem_entries(kinds: Sequence[ProblemType]) -> dict[int | str, dict[str, Any]]:
     """Return OpenAPI's entries of problems, one for each status."""
     entries: dict[int | str, dict[str, Any]] = {}
-    schema = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status in sorted({kind.status for kind in kinds}):
-        codes = sorted({f"`{kind.code}`" for kind in kinds if kind.status == status})
-        entries[status] = {"description": ", ".join(codes), "content": schema}
+        found = sorted({kind for kind in kinds if kind.status == status}, key=lambda kind: kind.code)
+        examples = {kind.code: {"value": problems.example_of(kind)} for kind in found}
+        content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+        codes = ", ".join(f"`{code}`" for code in examples)
+        entries[status] = {"description": codes, "content": {problems.MEDIA_TYPE: content}}
     return entries

@@ -41,10 +41,10 @@ class PageResponse(BaseModel, Generic[ItemT]):
     """One page of a list. ``total`` is exact; ``pages`` is the number of the last page, 0 for an empty list."""
 
     items: list[ItemT]
-    total: int
-    page: int
-    page_size: int
-    pages: int
+    total: int = Field(examples=[1])
+    page: int = Field(examples=[1])
+    page_size: int = Field(examples=[10])
+    pages: int = Field(examples=[1])
 
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
@@ -55,10 +55,10 @@ class OptionalTotalPageResponse(BaseModel, Generic[ItemT]):
     """One page of a list. ``total`` and ``pages`` are null if the client did not ask for them."""
 
     items: list[ItemT]
-    total: int | None
-    page: int
-    page_size: int
-    pages: int | None
+    total: int | None = Field(examples=[1])
+    page: int = Field(examples=[1])
+    page_size: int = Field(examples=[10])
+    pages: int | None = Field(examples=[1])
 
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:

@@ -348,6 +348,13 @@ def problem_members(problem: HttpProblem, instance: str, request_id: str) -> dic
     return document
 
 
+def example_of(kind: ProblemType) -> dict[str, Any]:
+    """Return a problem for the OpenAPI document."""
+    fault: FieldError = {"pointer": "#/price", "code": "number_type", "message": "Input should be a number"}
+    problem = HttpProblem(kind, f"{kind.title}.", errors=[fault] if kind == VALIDATION_FAILED else [])
+    return problem_members(problem, "/path/of/the/request", "fedbca89899aaf6a379af5ea09ffe545")
+
+
 @component
 class ProblemConfigurer(FastApiConfigurer):
     """Turn errors of the application into problems where Starlette handles them.

@@ -16,6 +16,10 @@ LAST_EVENT_ID: dict[str, Any] = {
     "schema": {"type": "string"},
 }
 
+EXAMPLE_BLOCK = (
+    'event: product.updated\ndata: {"id":48,"type":"product.updated"}\nid: OBECxGVBiHaHfPZTxPeQuls4MDIsMl0\n\n'
+)
+
 UNBUFFERED = {"X-Accel-Buffering": "no"}
 """Asks a proxy such as nginx to pass each event on at once."""
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from pydantic import MISSING, BaseModel
+from pydantic import MISSING, BaseModel, ConfigDict
 
 from ...platform.context.request_id import current_request_id
 from ...platform.errors import ItemFault
+from ...platform.examples import example
 from ...platform.versions import entity_tag
 from ...platform.web.problems import Problem, item_problem, problem_members
 from .batch import Done, Outcome
@@ -25,6 +26,18 @@ class BulkResult(BaseModel):
 
 class BulkResponse(BaseModel):
     """One result for each item, in the order of the items."""
+
+    model_config = ConfigDict(
+        json_schema_extra=example(
+            {
+                "results": [
+                    {"status": 201, "id": 45, "etag": '"1"'},
+                    {"status": 200, "id": 44, "etag": '"4"'},
+                    {"status": 204, "id": 12},
+                ]
+            }
+        )
+    )
 
     results: list[BulkResult]
 

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from ...platform.examples import example
 from ..schemas import ProductCreate, ProductPatch, Sku
 
 MAX_ITEMS = 1000
@@ -99,18 +100,16 @@ class BulkOrder(BaseModel):
     model_config = ConfigDict(
         strict=True,
         extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "on_error": "skip",
-                    "items": [
-                        {"op": "create", "product": {"name": "Desk lamp", "price": 39.9, "sku": "LMP-7"}},
-                        {"op": "update", "sku": "LMP-6", "if_match": '"3"', "changes": {"stock": 4}},
-                        {"op": "delete", "id": 12},
-                    ],
-                }
-            ]
-        },
+        json_schema_extra=example(
+            {
+                "on_error": "skip",
+                "items": [
+                    {"op": "create", "product": {"name": "Desk lamp", "price": 39.9, "sku": "LMP-7"}},
+                    {"op": "update", "sku": "LMP-6", "if_match": '"3"', "changes": {"stock": 4}},
+                    {"op": "delete", "id": 12},
+                ],
+            }
+        ),
     )
 
     on_error: OnError = "reject"
