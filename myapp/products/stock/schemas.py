@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from ...platform.examples import example
 from ...platform.lists import MAX_INTEGER
 from ...platform.text import visible_line
 from ..schemas import Sku, Stock
@@ -66,18 +67,16 @@ class StockAdjustment(BaseModel):
     model_config = ConfigDict(
         strict=True,
         extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "lines": [
-                        {"sku": "LMP-7", "delta": -2, "expected": 12},
-                        {"product_id": 12, "delta": -1},
-                    ],
-                    "reason": "sold",
-                    "reference": "order 10042",
-                }
-            ]
-        },
+        json_schema_extra=example(
+            {
+                "lines": [
+                    {"sku": "LMP-7", "delta": -2, "expected": 12},
+                    {"product_id": 12, "delta": -1},
+                ],
+                "reason": "sold",
+                "reference": "order 10042",
+            }
+        ),
     )
 
     lines: Annotated[list[AdjustmentLine], Field(min_length=1, max_length=MAX_LINES)]
@@ -92,11 +91,11 @@ class AdjustedLineResponse(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    product_id: int
-    sku: str | None
-    stock_before: int
-    stock_after: int
-    version: int = Field(description="The version of the product since then: the number in its `ETag`.")
+    product_id: int = Field(examples=[45])
+    sku: str | None = Field(examples=["LMP-7"])
+    stock_before: int = Field(examples=[12])
+    stock_after: int = Field(examples=[10])
+    version: int = Field(description="The version of the product since then: the number in its `ETag`.", examples=[3])
 
 
 class StockAdjustmentResponse(BaseModel):
