@@ -20,14 +20,14 @@ WITH_PERIOD = {"activity"}
 
 NEWEST_FIRST = "-created_at"
 
-ORDER = {"kind": "activity", "format": "csv", "from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
+ORDER = {"kind": "activity", "format": "csv", "from": "2025-10-01T00:00:00Z", "to": "2025-11-01T00:00:00Z"}
 REPORT = {
     "id": "8d4b7e83-b4a5-47f7-bb4d-5f9a0fa4b4ea",
     "kind": "activity",
     "format": "csv",
     "owner": "9d2b7f6e-1d43-4b7c-8a55-6b1c2d3e4f02",
-    "from": "2026-10-01T00:00:00Z",
-    "to": "2026-11-01T00:00:00Z",
+    "from": "2025-10-01T00:00:00Z",
+    "to": "2025-11-01T00:00:00Z",
     "state": "done",
     "progress": 100,
     "rows": 120,

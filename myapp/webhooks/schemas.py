@@ -10,13 +10,27 @@ from pydantic import MISSING, AfterValidator, BaseModel, ConfigDict, Field, Stri
 from pydantic_core import PydanticCustomError
 
 from ..platform.database.types import utc_now
+from ..platform.examples import example
 from ..platform.moments import Moment
 from ..platform.outbox.models import EventDelivery
 from ..platform.outbox.states import DeliveryState
-from ..platform.partial import PartialUpdate
+from ..platform.partial import AT_LEAST_ONE, PartialUpdate
 from .event_types import PATTERNS
 from .models import MAX_URL, AttemptError, DisabledReason, WebhookAttempt
 from .targets import target_url
+
+WEBHOOK = {
+    "id": "0c7d4a52-2f0e-4c3b-9a52-64a1c0b7d7f1",
+    "url": "https://shop.example.com/hooks/products",
+    "event_types": ["product.*"],
+    "enabled": True,
+    "disabled_reason": None,
+    "previous_secret_until": None,
+    "owner": "c7e4a1b2-0f98-4c6d-b3a1-5e6f7a8b9c03",
+    "created_at": "2026-11-26T05:48:43.078200Z",
+    "updated_at": "2026-11-26T05:48:43.078200Z",
+}
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 
 
 def check_url(value: str) -> str:
@@ -64,9 +78,7 @@ class WebhookCreate(BaseModel):
         strict=True,
         extra="forbid",
         revalidate_instances="always",
-        json_schema_extra={
-            "examples": [{"url": "https://shop.example.com/hooks/products", "event_types": ["product.*"]}]
-        },
+        json_schema_extra=example({"url": "https://shop.example.com/hooks/products", "event_types": ["product.*"]}),
     )
 
     url: TargetUrl
@@ -75,6 +87,8 @@ class WebhookCreate(BaseModel):
 
 class WebhookUpdate(PartialUpdate):
     """Fields that are not sent stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra=AT_LEAST_ONE | example({"event_types": ["product.updated"]}))
 
     url: TargetUrl | MISSING = MISSING
     event_types: EventTypes | MISSING = MISSING
@@ -87,7 +101,7 @@ class WebhookResponse(BaseModel):
     It is ``gone`` if the server has answered 410, ``failing`` after five days without a success.
     """
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra=example(WEBHOOK))
 
     id: UUID
     url: str
@@ -105,7 +119,9 @@ class WebhookResponse(BaseModel):
 class WebhookWithSecret(WebhookResponse):
     """``secret`` verifies signatures. It is shown this once."""
 
-    secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="])
+    model_config = ConfigDict(json_schema_extra=example(WEBHOOK | {"secret": SECRET}))
+
+    secret: str
 
 
 class PingResponse(BaseModel):
@@ -113,13 +129,13 @@ class PingResponse(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    status: int | None
-    error: AttemptError | None
-    duration_ms: int
+    status: int | None = Field(examples=[503])
+    error: AttemptError | None = Field(examples=["unexpected_status"])
+    duration_ms: int = Field(examples=[212])
 
 
 class AttemptResponse(PingResponse):
-    attempted_at: datetime
+    attempted_at: datetime = Field(examples=["2026-11-26T05:48:44.054834Z"])
 
 
 @dataclass(frozen=True)
@@ -162,12 +178,12 @@ class WebhookDeliveryResponse(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: int
-    type: str
-    product_id: int
-    occurred_at: datetime
-    state: DeliveryState
-    next_attempt_at: datetime | None
+    id: int = Field(examples=[48])
+    type: str = Field(examples=["product.updated"])
+    product_id: int = Field(examples=[44])
+    occurred_at: datetime = Field(examples=["2026-11-26T05:48:43.166604Z"])
+    state: DeliveryState = Field(examples=["pending"])
+    next_attempt_at: datetime | None = Field(examples=["2026-11-26T05:49:46.217008Z"])
     attempts: list[AttemptResponse]
 
 
@@ -184,7 +200,7 @@ class RecoveryOrder(BaseModel):
         strict=True,
         extra="forbid",
         revalidate_instances="always",
-        json_schema_extra={"examples": [{"since": "2026-01-31T12:00:00Z"}]},
+        json_schema_extra=example({"since": "2025-11-26T00:00:00Z"}),
     )
 
     since: Annotated[Moment, AfterValidator(check_past)] = Field(
@@ -198,5 +214,5 @@ class RecoveryResponse(BaseModel):
     ``next_since`` is null if that was all; otherwise call again with it as ``since``.
     """
 
-    deliveries: int
-    next_since: datetime | None
+    deliveries: int = Field(examples=[3])
+    next_since: datetime | None = Field(examples=["2026-11-26T05:48:43.166604Z"])
