@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, Field
 
 from ..platform.events.event import RecordedEvent
-from ..products.events import CHANGES, ProductStockLow
+from ..products.events import CHANGES, ProductStockAdjusted, ProductStockLow
 from ..products.schemas import ProductFields
 
 MAX_BODY = 20_000
@@ -36,6 +36,14 @@ class ProductChangeData(EventData):
     after: ProductFields | None = Field(default=None)
 
 
+class ProductStockAdjustedData(ProductChangeData):
+    """``delta`` was added to the stock."""
+
+    delta: int | None = None
+    reason: str | None = None
+    reference: str | None = None
+
+
 class ProductStockLowData(EventData):
     """The stock was above ``threshold`` and is now equal to it or below."""
 
@@ -60,6 +68,10 @@ class ProductChangeMessage(MessageBody[ProductChangeData]):
     """A product was created, changed or deleted."""
 
 
+class ProductStockAdjustedMessage(MessageBody[ProductStockAdjustedData]):
+    """The stock of a product was adjusted."""
+
+
 class ProductStockLowMessage(MessageBody[ProductStockLowData]):
     """The stock of a product has become low."""
 
@@ -71,7 +83,8 @@ class PingMessage(MessageBody[PingData]):
 
 
 BODIES: Mapping[str, type[BaseModel]] = {change.type: ProductChangeMessage for change in CHANGES} | {
-    ProductStockLow.type: ProductStockLowMessage
+    ProductStockAdjusted.type: ProductStockAdjustedMessage,
+    ProductStockLow.type: ProductStockLowMessage,
 }
 """The body for each type of event."""
 
