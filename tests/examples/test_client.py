@@ -25,6 +25,9 @@ from examples.client import (
     ProductsClient,
     verify,
 )
+from myapp.platform.database.types import utc_now
+from myapp.webhooks.messages import Message
+from myapp.webhooks.models import new_key, secret_of
 
 Answer = httpx.Response | type[Exception]
 
@@ -285,6 +288,12 @@ class TestWebhooks:
         self, signers: list[str], headers: Callable[[dict[str, str]], Any]
     ) -> None:
         assert verify(headers(signed(*signers)), BODY, OLD, NEW) == json.loads(BODY)
+
+    def test_messages_of_the_service_are_accepted(self) -> None:
+        before, after = new_key(), new_key()
+        headers = Message("msg_1", BODY.decode()).headers([after, before], utc_now())
+        for secrets in ([before], [after], [before, after]):
+            assert verify(headers, BODY, *map(secret_of, secrets)) == json.loads(BODY)
 
     @pytest.mark.parametrize("known", [[OLD], [NEW]], ids=str)
     def test_a_receiver_with_one_of_the_secrets_accepts_it_too(self, known: list[str]) -> None:

@@ -32,6 +32,7 @@ async def test_accepts_ours_and_ignores_repetitions(
             (MESSAGE.headers([new_key()], now), 401),
             (MESSAGE.headers([key], now - timedelta(hours=1)), 401),
             ({}, 401),
+            (MESSAGE.headers([key], now) | {"webhook-signature": "garbage"}, 401),
         ):
             response = await client.post("/hooks", content=MESSAGE.body.encode(), headers=headers)
             assert response.status_code == status
