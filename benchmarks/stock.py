@@ -13,17 +13,22 @@ WARM_UP = 1.0
 SCRIPTS = {"adjustments": "adjust.lua", "updates (PUT)": "update.lua"}
 
 
-def per_second(
+def speed(
     servers: Sequence[Server], script: str, rows: int, seconds: float, connections: int, headers: Mapping[str, str]
-) -> float:
-    """Return the requests per second of all servers together, each with its share of the connections."""
+) -> tuple[float, float]:
+    """Return the requests per second of all servers together, and their milliseconds of CPU for each request.
+
+    Each server has its share of the connections.
+    """
     share = connections // len(servers)
+    before = sum(each.cpu_seconds() for each in servers)
     with ThreadPoolExecutor(len(servers)) as pool:
         running = [pool.submit(load.run, each.url, seconds, share, headers, script, rows) for each in servers]
         rounds = [each.result() for each in running]
     if any(each.refused or each.broken for each in rounds):
         raise SystemExit(f"{script}: some requests were refused or not answered: {rounds}")
-    return sum(each.per_second for each in rounds)
+    spent = sum(each.cpu_seconds() for each in servers) - before
+    return sum(each.per_second for each in rounds), 1000 * spent / sum(each.requests for each in rounds)
 
 
 def measure(
@@ -35,9 +40,10 @@ def measure(
             servers = [stack.enter_context(services.products_api(settings, stage.folder)) for _ in range(count)]
             for products in (1, rows):
                 for what, script in SCRIPTS.items():
-                    per_second(servers, script, products, WARM_UP, connections, headers)
-                    found = per_second(servers, script, products, seconds, connections, headers)
-                    print(f"{what:14} products {products:6,}   processes {count}   {found:8.0f}/s", flush=True)
+                    speed(servers, script, products, WARM_UP, connections, headers)
+                    found, cpu = speed(servers, script, products, seconds, connections, headers)
+                    shown = f"{found:8.0f}/s   CPU {cpu:6.2f} ms"
+                    print(f"{what:14} products {products:6,}   processes {count}   {shown}", flush=True)
 
 
 def main() -> None:
