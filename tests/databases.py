@@ -87,6 +87,22 @@ async def empty_tables(engine: AsyncEngine, metadata: MetaData) -> None:
                 await connection.execute(table.delete())
 
 
+@contextmanager
+def sent_statements(engine: AsyncEngine) -> Iterator[list[str]]:
+    """Note the statements that this task sends. Background work of the application may send others meanwhile."""
+    task, sent = asyncio.current_task(), list[str]()
+
+    def note(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if asyncio.current_task() is task:
+            sent.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", note)
+
+
 class Databases:
     """Creates databases on request and removes all at the end. Methods work with and without a running event loop."""
 

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
-from sqlalchemy import event
 
 from myapp.platform.errors import BatchRejectedError, ItemFault, MissingPermissionError
 from myapp.platform.fold import fold
@@ -23,7 +22,7 @@ from myapp.products.bulk.services import BulkService
 from myapp.products.services import ProductService
 
 from ..conftest import client_of
-from ..databases import gate_on_postgresql
+from ..databases import gate_on_postgresql, sent_statements
 from ..fixture_types import Create, StartContainer
 from ..issuer import Issuer
 from ..platform.web.problems import assert_invalid, assert_problem
@@ -440,12 +439,6 @@ class TestSize:
         self, container: PicoContainer, both: httpx.AsyncClient
     ) -> None:
         """On SQLite one statement may be executed for many rows."""
-        engine = container.get(SessionManager).engine
-        sent: list[str] = []
-
-        def record(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            sent.append(statement)
-
         numbers = []
         for count in (10, 300):
             made = [new(f"{count}-{number}") for number in range(2 * count)]
@@ -454,11 +447,9 @@ class TestSize:
             items = [new(f"n{count}-{number}") for number in range(count)]
             items += [change(each, stock=number % 7, price=3) for number, each in enumerate(first)]
             items += [removal(each) for each in second]
-            event.listen(engine.sync_engine, "before_cursor_execute", record)
-            await applied(both, *items)
-            event.remove(engine.sync_engine, "before_cursor_execute", record)
+            with sent_statements(container.get(SessionManager).engine) as sent:
+                await applied(both, *items)
             numbers.append(len(sent))
-            sent.clear()
         assert numbers[0] == numbers[1] <= 12
 
 
