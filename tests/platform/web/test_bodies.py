@@ -1,6 +1,7 @@
 """Bodies that are too large, have the wrong media type, or are not JSON."""
 
 import gzip
+import re
 import zlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -187,9 +188,8 @@ class TestEncoding:
             for path, item in app.openapi()["paths"].items():
                 for method, operation in item.items():
                     with subtests.test(f"{method} {path}"):
-                        path = path.replace("{user_id}", NOBODY).replace("{report_id}", NOBODY)
-                        path = path.replace("{product_id}", "7").replace("{event_id}", "7")
-                        response = await client.request(method, path, content=b"x")
+                        numbered = path.replace("{product_id}", "7").replace("{event_id}", "7")
+                        response = await client.request(method, re.sub(r"{\w+}", NOBODY, numbered), content=b"x")
                         if "requestBody" in operation:
                             assert_problem(response, 415, "unsupported_encoding")
                         else:
