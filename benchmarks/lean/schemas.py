@@ -32,6 +32,11 @@ class ProductResponse(BaseModel):
     price: JsonPrice
     stock: int
     active: bool
+    sku: str | None
+    gtin: str | None
+    tags: list[str]
+    attributes: dict[str, str | int | float | bool]
+    version: int
     created_at: datetime
     updated_at: datetime
 
