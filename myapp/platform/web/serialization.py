@@ -1,5 +1,6 @@
 """Write what a controller returns as JSON: rows, entities, models, and lists of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -16,6 +17,8 @@ def members_of(value: Any) -> Any:
 
     pydantic takes 0.8 µs to read an attribute of a row. So a list of 50 products takes 77 µs instead of 360.
     """
+    if not isinstance(value, Sequence):  # a model would search long for an attribute that it has not
+        return value
     if isinstance(value, list):
         names = getattr(value[0], "_fields", None) if value else None
         return value if names is None else [dict(zip(names, row, strict=True)) for row in value]
