@@ -40,12 +40,12 @@ def lags(writer: httpx.Client, followers: list[Follower], times: int) -> list[fl
     for number in range(times):
         created = writer.post(PRODUCTS, json={"name": f"Lamp {number}", "price": 1}).raise_for_status()
         written_at[str(created.json()["id"])] = time.perf_counter()
-        time.sleep(0.1)
+        time.sleep(0.1)  # each event arrives before the next one is written
     deadline = time.monotonic() + 30
     while not all(written_at.keys() <= follower.seen_at.keys() for follower in followers):
         if time.monotonic() > deadline:
             raise SystemExit("An event did not arrive.")
-        time.sleep(0.1)
+        time.sleep(0.1)  # the followers are threads that note what they see
     return [
         max(follower.seen_at[id] - written, 0) * 1000 for follower in followers for id, written in written_at.items()
     ]

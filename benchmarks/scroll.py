@@ -6,9 +6,8 @@ from urllib.parse import urlencode
 
 import httpx
 
-from benchmarks import services
-from benchmarks.search import sqlite_catalogue
-from benchmarks.stage import arguments, prepare
+from benchmarks.search import products_on_both_databases
+from benchmarks.stage import arguments
 
 LIMIT = 2.0
 """The longest time at the end of the list, as a multiple of the time at its start, where no place must be found."""
@@ -61,17 +60,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=60, help="repetitions of each request")
     parser.set_defaults(rows=1_000_000)
     options = parser.parse_args()
-    with prepare(options.database_url) as stage:
-        for database, made in {
-            "PostgreSQL": stage.catalogue(options.rows),
-            "SQLite": sqlite_catalogue(stage, options.rows),
-        }.items():
-            with made as settings, services.products_api(settings, stage.folder) as server:
-                print(f"\n{database}, {options.rows:,} products")
-                headers = {"Authorization": f"Bearer {stage.issuer.token()}"}
-                url = f"{server.url}/api/v1/products/"
-                with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
-                    measure(client, options.times)
+    for client in products_on_both_databases(options.database_url, options.rows):
+        measure(client, options.times)
 
 
 if __name__ == "__main__":

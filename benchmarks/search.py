@@ -73,22 +73,28 @@ def sqlite_catalogue(stage: Stage, rows: int) -> Iterator[Mapping[str, str]]:
     yield settings
 
 
+def products_on_both_databases(database_url: str | None, rows: int) -> Iterator[httpx.Client]:
+    """Yield a client of the products of a running API, first on PostgreSQL, then on SQLite."""
+    with prepare(database_url) as stage:
+        for database, made in {
+            "PostgreSQL": stage.catalogue(rows),
+            "SQLite": sqlite_catalogue(stage, rows),
+        }.items():
+            with made as settings, services.products_api(settings, stage.folder) as server:
+                print(f"\n{database}, {rows:,} products")
+                headers = {"Authorization": f"Bearer {stage.issuer.token()}"}
+                url = f"{server.url}/api/v1/products/"
+                with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
+                    yield client
+
+
 def main() -> None:
     parser = arguments("Time searches and filtered pages, compared with a read by id, one request at a time.")
     parser.add_argument("--times", type=int, default=30, help="repetitions of each request")
     parser.set_defaults(rows=1_000_000)
     options = parser.parse_args()
-    with prepare(options.database_url) as stage:
-        for database, made in {
-            "PostgreSQL": stage.catalogue(options.rows),
-            "SQLite": sqlite_catalogue(stage, options.rows),
-        }.items():
-            with made as settings, services.products_api(settings, stage.folder) as server:
-                print(f"\n{database}, {options.rows:,} products")
-                headers = {"Authorization": f"Bearer {stage.issuer.token()}"}
-                url = f"{server.url}/api/v1/products/"
-                with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
-                    measure(client, options.rows, options.times)
+    for client in products_on_both_databases(options.database_url, options.rows):
+        measure(client, options.rows, options.times)
 
 
 if __name__ == "__main__":

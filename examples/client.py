@@ -120,7 +120,7 @@ class ProductsClient:
             except BROKEN_CONNECTION:
                 if attempt >= self._attempts:
                     raise
-            time.sleep(wait + jitter(attempt))
+            time.sleep(wait + jitter(attempt))  # a service in trouble needs a rest, not more requests
 
     def get(self, path: str, **query: Any) -> Any:
         return self.send("GET", path, params=query).json()
@@ -145,7 +145,7 @@ class ProductsClient:
             except PreconditionFailedError:
                 if attempt >= self._attempts:
                     raise
-            time.sleep(jitter(attempt))
+            time.sleep(jitter(attempt))  # so that two writers do not meet again and again
 
     def products(self, **query: Any) -> Iterator[Json]:
         """Yield all products that match ``query``, along the cursors. Each comes once, even while others write."""

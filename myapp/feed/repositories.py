@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from ..platform.database.rows import changed_count
 from ..platform.database.transaction_ids import next_transaction, oldest_open_transaction
 from ..platform.errors import FeedUnavailableError
 from ..platform.events.event import RecordedEvent
@@ -90,7 +91,7 @@ class FeedRepository:
         oldest = select(EVENTS.c.id).where(EVENTS.c.txid > 0).order_by(EVENTS.c.txid, EVENTS.c.id).limit(limit)
         forgetting = update(EVENTS).where(EVENTS.c.id.in_(oldest)).values(txid=0)
         result = await get_session(self._manager).execute(forgetting)
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        return changed_count(result)
 
     def _reading(self, wanted: WantedTypes) -> Select[Any]:
         """Return a statement with a row for each event, or one row without an event.

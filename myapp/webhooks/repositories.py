@@ -9,6 +9,7 @@ from pico_sqlalchemy import AppBase, Page, PageRequest, SessionManager, get_sess
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 
 from ..platform.database.queries import fetch_page
+from ..platform.database.rows import changed_count
 from ..platform.database.sessions import wait_for_row
 from .models import Webhook, WebhookAttempt
 
@@ -89,7 +90,7 @@ class WebhookRepository:
     async def _delete_attempts(self, some: Select[int], limit: int) -> int:
         statement = delete(WebhookAttempt).where(WebhookAttempt.id.in_(some.limit(limit)))
         result = await get_session(self._manager).execute(statement.execution_options(synchronize_session=False))
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        return changed_count(result)
 
     async def _first(self, statement: Select[Webhook]) -> Webhook | None:
         return (await get_session(self._manager).scalars(statement)).first()

@@ -86,7 +86,7 @@ async def test_who_waits_gets_it_when_it_commits(
     await transaction.start()
     await late.execute(INSERT, "late")
     waiting = asyncio.create_task(follow(manager, 1, begin))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.1)  # long enough to return an event too early
     await create("Lamp")
     assert not waiting.done()
     await transaction.commit()

@@ -159,7 +159,7 @@ async def test_a_process_that_stops_answers_who_waits(
             async with client.stream("GET", FEED, params={"after": after}, headers=headers) as response:
                 lines = response.aiter_lines()
                 waiting = asyncio.create_task(client.get(FEED, params={"after": after, "wait": 30}))
-                await asyncio.sleep(1)
+                await asyncio.sleep(1)  # both requests wait in the server by then
                 loop = asyncio.get_running_loop()
                 begin = loop.time()
                 process.terminate()
@@ -182,4 +182,4 @@ async def until_it_serves(client: httpx.AsyncClient, process: Process) -> None:
                 if (await client.get(LIVENESS)).status_code == 200:
                     return
             except httpx.TransportError:
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # the server tells nobody that it listens

@@ -218,7 +218,7 @@ class TestEnd:
             async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
                 user = (await client.get("/api/v1/me", headers={"Authorization": f"Bearer {leaver}"})).json()
                 await own.get(UserService).update(UUID(user["id"]), {"is_active": False})  # type: ignore[arg-type]
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # the caller's status is remembered for a while
                 headers = {"Authorization": f"Bearer {other}"}
                 await client.post("/api/v1/products/", json={"name": "Lamp", "price": 1}, headers=headers)
             assert await stream.next_data() is None

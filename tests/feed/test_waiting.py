@@ -67,7 +67,7 @@ async def test_events_that_are_not_wanted_do_not_end_it(
     waiting = asyncio.create_task(follow(admin, 1, after, types="product.updated"))
     await until_waiting(container)
     id = (await create("Lamp"))["id"]
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.2)  # long enough to return an event of another type
     assert not waiting.done()
     manager_change = await admin.delete(f"/api/v1/products/{id}")
     assert manager_change.status_code == 204
@@ -137,7 +137,7 @@ async def test_a_user_who_is_deactivated_meanwhile_gets_nothing(
         waiting = asyncio.create_task(leaver.get(FEED, params={"after": "latest", "wait": 30, "types": "product.*"}))
         await until_waiting(own)
         await container.get(UserService).update(UUID(user["id"]), {"is_active": False})  # type: ignore[arg-type]
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # the caller's status is remembered for a while
         await create("Lamp")
         assert_problem(await waiting, 403, "user_inactive")
 

@@ -28,7 +28,7 @@ async def buy(client: httpx.AsyncClient, lines: list[dict[str, int]]) -> httpx.R
         answer = await client.post(ADJUSTMENTS, json={"lines": lines, "reason": "sold"}, headers=key)
         if answer.status_code != 503 and answer.json().get("code") != "idempotency_in_progress":
             return answer
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # as a client does before it sends the request again
 
 
 async def test_fifty_of_a_hundred_buyers_get_the_last_fifty_pieces(

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from myapp.platform.database.types import utc_now
 from myapp.platform.outbox.models import EventDelivery
 from myapp.platform.outbox.relay import EventRelay
+from myapp.webhooks.models import Webhook
 from myapp.webhooks.resolving import Resolver
 
 from ..conftest import build
@@ -129,3 +130,8 @@ def deliveries_of(admin: httpx.AsyncClient) -> DeliveriesOf:
         return items[::-1]
 
     return list_all
+
+
+async def set_webhooks(container: PicoContainer, **values: Any) -> None:
+    async with container.get(SessionManager).transaction() as session:
+        await session.execute(update(Webhook).values(**values, updated_at=Webhook.updated_at))

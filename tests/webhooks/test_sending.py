@@ -106,7 +106,7 @@ class TestAnswers:
         async def trickle(_received: Any, writer: asyncio.StreamWriter) -> None:
             while True:
                 await saying(b"HTTP/1.1 100 Continue\r\n\r\n")(_received, writer)
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # a server that never comes to its answer
 
         receiver.behaviours["/"] = trickle
         assert (await send(receiver.url(), timeout=0.3)).error == "timeout"

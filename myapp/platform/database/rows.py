@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Row, bindparam, delete, insert, update
+from sqlalchemy import CursorResult, Result, Row, bindparam, delete, insert, update
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
 from .columns import record_columns
@@ -39,6 +39,11 @@ class Context:
 
     def get_current_parameters(self) -> Mapping[str, Any]:
         return self.values
+
+
+def changed_count(result: Result[Any]) -> int:
+    """Return how many rows an INSERT, UPDATE or DELETE has written. SQLAlchemy's types know this of a cursor only."""
+    return cast("CursorResult[Any]", result).rowcount
 
 
 def values_of(row: Record) -> Mapping[Any, Any]:

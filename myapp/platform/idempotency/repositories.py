@@ -8,7 +8,7 @@ from pico_sqlalchemy import AppBase, SessionManager, get_session, repository
 from sqlalchemy import LargeBinary, bindparam, delete, select, text, update
 
 from ..database.faults import LOCK_NOT_AVAILABLE, sqlstate_of
-from ..database.rows import Record
+from ..database.rows import Record, changed_count
 from ..database.session_settings import milliseconds
 from ..database.types import UtcDateTime
 from ..database.upsert import insert_into
@@ -80,4 +80,4 @@ class IdempotencyKeyRepository:
         """Delete up to ``limit`` keys that were used before ``than``, oldest first. Return how many."""
         old = select(KEYS.c.digest).where(KEYS.c.created_at < than).order_by(KEYS.c.created_at).limit(limit)
         deleted = await get_session(self._manager).execute(delete(KEYS).where(KEYS.c.digest.in_(old)))
-        return int(deleted.rowcount)  # type: ignore[attr-defined]
+        return changed_count(deleted)

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased, selectinload
 
 from ..database.queries import fetch_page
+from ..database.rows import changed_count
 from ..database.types import UtcDateTime
 from ..database.upsert import insert_into
 from ..events.event import RecordedEvent
@@ -199,7 +200,7 @@ class DeliveryRepository:
         added = 0
         for start in range(0, len(rows), BATCH_SIZE):
             result = await session.execute(insert_missing.values(rows[start : start + BATCH_SIZE]))
-            added += int(result.rowcount)  # type: ignore[attr-defined]
+            added += changed_count(result)
         return added
 
     async def find_progress(self, handler: str, event_id: int) -> tuple[int, Progress]:
@@ -218,7 +219,7 @@ class DeliveryRepository:
             has_state("pending"),
         )
         result = await get_session(self._manager).execute(statement.values(**values))
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        return changed_count(result)
 
     async def make_next_due(self, handler: str, finished: Collection[int], now: datetime) -> None:
         """Make due the deliveries that ``finished`` blocked: the first pending one of each aggregate.
@@ -266,14 +267,14 @@ class DeliveryRepository:
             EventDelivery.handler == handler, EventDelivery.event_id.in_(event_ids), EventDelivery.state.in_(states)
         )
         result = await get_session(self._manager).execute(statement.values(reset_values(now)))
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        return changed_count(result)
 
     async def delete_of_source(self, handler: str, limit: int) -> int:
         """Delete up to ``limit`` deliveries of ``handler``, which is of a source. Return how many."""
         some = select(EventDelivery.event_id).where(IS_OF_SOURCE, EventDelivery.handler == handler).limit(limit)
         statement = delete(EventDelivery).where(EventDelivery.handler == handler, EventDelivery.event_id.in_(some))
         result = await get_session(self._manager).execute(statement.execution_options(synchronize_session=False))
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        return changed_count(result)
 
     async def find_dead_events(self, handler: str | None, limit: int) -> Sequence[int]:
         """Return up to ``limit`` ids of events with dead letters, oldest first. Without ``handler``, of any handler."""
@@ -300,4 +301,4 @@ class DeliveryRepository:
         )
         statement = delete(EventDelivery).where(tuple_(EventDelivery.event_id, EventDelivery.handler).in_(old))
         result = await get_session(self._manager).execute(statement.execution_options(synchronize_session=False))
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        return changed_count(result)

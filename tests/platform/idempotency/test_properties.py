@@ -33,7 +33,7 @@ async def test_any_interleaving_makes_each_key_once(
         body: dict[str, Any] = {"name": f"Lamp {key}", "price": price}
         request = asyncio.create_task(manager.post(PRODUCTS, json=body, headers={KEY: key}))
         if gives_up:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)  # the request is somewhere on its way
             request.cancel()
             await asyncio.wait([request])
         if not request.cancelled():

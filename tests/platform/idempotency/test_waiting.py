@@ -100,7 +100,7 @@ class TestOneProcess:
         first = asyncio.create_task(manager.post("/probe/held", json=LAMP, headers=key))
         await gate.begun.wait()
         waiting = asyncio.create_task(manager.post("/probe/held", json=LAMP, headers=key))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the second request begins
         first.cancel()
         await asyncio.wait([first])
         gate.opened.set()
@@ -127,7 +127,7 @@ class TestTwoProcesses:
             first = asyncio.create_task(one.post("/probe/held", json=LAMP, headers=key))
             await gate.begun.wait()
             second = asyncio.create_task(other.post("/probe/held", json=LAMP, headers=key))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # the second request has reached the first one's claim
             gate.opened.set()
             assert_made_once([await first, await second])
             assert len(await products(one)) == 1
@@ -140,7 +140,7 @@ class TestTwoProcesses:
             first = asyncio.create_task(one.post("/probe/failing", json=LAMP, headers=key))
             await gate.begun.wait()
             second = asyncio.create_task(other.post("/probe/failing", json=LAMP, headers=key))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # the second request has reached the first one's claim
             gate.opened.set()
             assert {(await first).status_code, (await second).status_code} == {409}
             assert (gate.calls, second_gate.calls) == (1, 1)
@@ -196,7 +196,7 @@ class TestConnections:
                 waiting = asyncio.gather(
                     *(other.post("/probe/held", json=LAMP, headers=key) for key in keys for _ in range(5))
                 )
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # all of them wait by now
                 await self.answer_at_once(other)
                 assert not waiting.done()
                 gate.opened.set()
@@ -215,7 +215,7 @@ class TestConnections:
                     client.put(path, json={"stock": number}, headers={KEY: str(number)}) for number in range(20)
                 ]
                 changing = asyncio.gather(*changes)
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # all of them wait by now
                 await self.answer_at_once(client)
                 assert not changing.done()
             await connection.close()
@@ -232,7 +232,7 @@ class TestConnections:
             async with connection.transaction():
                 await connection.execute("SELECT * FROM products FOR UPDATE")
                 change = asyncio.create_task(client.put(path, json={"stock": 7}, headers=key))
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(0.3)  # longer than the limit of a claim, shorter than that of a row
             await connection.close()
             assert (await change).status_code == 200
 
