@@ -8,6 +8,7 @@ from pico_pydantic import validate
 from pico_sqlalchemy import Page, Sort, transactional
 
 from ..platform.database.rows import changed_row, new_row, values_of
+from ..platform.database.sessions import AUTOCOMMIT
 from ..platform.errors import NotFoundError
 from ..platform.events.event import RecordedEvent
 from ..platform.events.fields import Fields
@@ -40,7 +41,7 @@ class ProductService:
         self._events = events
         self._low_stock = settings.low_stock_threshold
 
-    @transactional
+    @transactional(isolation_level=AUTOCOMMIT)
     @validate
     async def create(self, data: ProductData) -> ProductRecord:
         product = new_row(Product, data.model_dump() | folds_of(data.name))

@@ -24,6 +24,7 @@ from .turns import Turns
 
 JOINING = {"REQUIRED", "SUPPORTS", "MANDATORY"}
 COMMITTING = {"REQUIRED", "REQUIRES_NEW"}
+AUTOCOMMIT = "AUTOCOMMIT"
 PROPAGATIONS = JOINING | COMMITTING | {"NOT_SUPPORTED", "NEVER"}
 
 NO_TURNS = nullcontext()
@@ -40,6 +41,10 @@ class ReadOnlyError(RuntimeError):
     """A read-only transaction tried to write: a bug in the program."""
 
 
+class SecondStatementError(RuntimeError):
+    """A transaction of one statement tried another one, when the first was committed: a bug in the program."""
+
+
 class TransactionalSessionManager(SessionManager):
     """pico-sqlalchemy's session manager, with correct behaviour on errors.
 
@@ -52,17 +57,20 @@ class TransactionalSessionManager(SessionManager):
         # No super().__init__(): it would create a second engine without our options.
         self._engine = engine
         self._patience = patience
-        options: dict[str, Any] = {READ_ONLY: True}
         # SQLite has one writer at a time, and those that wait for its lock get it by chance. So those of this process
         # wait here, in order and without a connection, and only processes fight for the lock.
         self._turns = Turns(patience) if engine.dialect.name == "sqlite" else None
         self._turns_of_rows = WeakValueDictionary[tuple[Hashable, ...], Turns]()
-        if engine.dialect.name != "sqlite":
-            options["isolation_level"] = "AUTOCOMMIT"
-        reading = engine.execution_options(**options)
+        options: dict[str, Any] = {} if engine.dialect.name == "sqlite" else {"isolation_level": AUTOCOMMIT}
+        reading = engine.execution_options(**options, **{READ_ONLY: True})
         event.listen(reading.sync_engine, "before_cursor_execute", refuse_write)
         self._session_factory = async_sessionmaker(engine, autoflush=False, expire_on_commit=False)
         self._reading_sessions = async_sessionmaker(reading, autoflush=False, expire_on_commit=False)
+        self._single_sessions = self._session_factory
+        if engine.dialect.name != "sqlite":
+            single = engine.execution_options(**options)
+            event.listen(single.sync_engine, "before_cursor_execute", refuse_second)
+            self._single_sessions = async_sessionmaker(single, autoflush=False, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(
@@ -79,8 +87,13 @@ class TransactionalSessionManager(SessionManager):
         (``SUPPORTS``, ``NOT_SUPPORTED``, ``NEVER``). An error commits and is still raised if it is in
         ``no_rollback_for``, or not in ``rollback_for``.
 
-        Raises ReadOnlyError for a write in a read-only block, DatabaseUnavailableError, ConstraintViolationError, and
-        ConflictError if another transaction changed a row that this one updates without a lock.
+        With the ``isolation_level`` AUTOCOMMIT, a block that begins a transaction is one statement, which PostgreSQL
+        commits before it answers. This takes one round trip, not three, and a create a fifth less time. On SQLite it is
+        a block like others.
+
+        Raises ReadOnlyError for a write in a read-only block, SecondStatementError, DatabaseUnavailableError,
+        ConstraintViolationError, and ConflictError if another transaction changed a row that this one updates without a
+        lock.
         """
         outer = _tx_context.get()
         if propagation not in PROPAGATIONS:
@@ -95,7 +108,10 @@ class TransactionalSessionManager(SessionManager):
 
         commits = propagation in COMMITTING and not read_only
         async with AsyncExitStack() if commits else NO_TURNS as turns:
-            session = self.create_session() if commits else self._reading_sessions()
+            if commits and isolation_level == AUTOCOMMIT:
+                session, isolation_level = self._single_sessions(), None
+            else:
+                session = self.create_session() if commits else self._reading_sessions()
             transaction = Transaction(session, turns, in_turn=getattr(outer, "in_turn", False))
             if self._turns:
                 await transaction.wait_for_turn(self._turns)
@@ -141,7 +157,7 @@ class TransactionalSessionManager(SessionManager):
 class Transaction(TransactionContext):
     """The current transaction and the turn to write that it has until its end."""
 
-    __slots__ = ("_turns", "after_commit", "in_turn")
+    __slots__ = ("_turns", "after_commit", "in_turn", "is_spent")
 
     def __init__(self, session: AsyncSession, turns: AsyncExitStack | None, *, in_turn: bool) -> None:
         super().__init__(session)
@@ -150,6 +166,8 @@ class Transaction(TransactionContext):
         """Whether this transaction or one around it has its turn."""
         self.after_commit: list[Callable[[], None]] = []
         """What to call when the transaction is committed."""
+        self.is_spent = False
+        """Whether a transaction of one statement has executed it."""
 
     async def commit(self) -> None:
         await self.session.commit()
@@ -184,6 +202,14 @@ async def close(session: AsyncSession) -> None:
 def refuse_write(_connection: object, _cursor: object, statement: str, *_: object) -> None:
     if not READ_STATEMENT.match(statement):
         raise ReadOnlyError("a read-only transaction tried to write")
+
+
+def refuse_second(*_: object) -> None:
+    transaction = _tx_context.get()
+    if isinstance(transaction, Transaction):
+        if transaction.is_spent:
+            raise SecondStatementError("a transaction with AUTOCOMMIT is one statement, which is committed")
+        transaction.is_spent = True
 
 
 def create_session_manager(database: DatabaseSettings, settings: EngineSettings) -> TransactionalSessionManager:

@@ -3,21 +3,34 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 
 import pytest
 from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager, get_session
-from sqlalchemy import event, select, text, update
+from sqlalchemy import event, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from myapp.platform.database.sessions import ReadOnlyError, TransactionalSessionManager
+from myapp.platform.database.rows import new_row
+from myapp.platform.database.sessions import (
+    AUTOCOMMIT,
+    ReadOnlyError,
+    SecondStatementError,
+    TransactionalSessionManager,
+    after_commit,
+)
 from myapp.platform.errors import ConflictError, DatabaseUnavailableError
-from myapp.products.models import Product
+from myapp.products.models import Product, folds_of
 
-from .conftest import POOL_SIZE, Names, in_use, lamp, only_postgresql
+from .conftest import POOL_SIZE, Names, in_use, lamp, only_postgresql, only_sqlite
 from .probe import HarmlessError, ProbeRepository, ProbeService
 
 Sessions = TransactionalSessionManager
+
+
+async def insert_row(session: AsyncSession, name: str) -> None:
+    values = new_row(Product, {"name": name, "price": Decimal("9.50")} | folds_of(name))
+    await session.execute(insert(Product).values(values))
 
 
 async def save(sessions: Sessions, name: str, **options: object) -> None:
@@ -136,6 +149,54 @@ class TestRequiresNew:
                 await save(sessions, "audit", propagation="REQUIRES_NEW")
                 raise ValueError("no")
         assert await names() == ["audit"]
+
+
+class TestOneStatement:
+    @only_postgresql
+    async def test_it_is_committed_with_its_answer(self, sessions: Sessions, names: Names) -> None:
+        with pytest.raises(ValueError, match="later"):
+            async with sessions.transaction(isolation_level=AUTOCOMMIT) as session:
+                await insert_row(session, "kept")
+                raise ValueError("later")
+        assert await names() == ["kept"]
+
+    @only_postgresql
+    async def test_a_second_one_is_refused(self, sessions: Sessions, names: Names) -> None:
+        with pytest.raises(SecondStatementError):
+            async with sessions.transaction(isolation_level=AUTOCOMMIT) as session:
+                await insert_row(session, "kept")
+                await session.execute(select(1))
+        assert in_use(sessions) == 0
+        await save(sessions, "next")
+        assert sorted(await names()) == ["kept", "next"]
+
+    @only_sqlite
+    async def test_sqlite_takes_several_and_rolls_back(self, sessions: Sessions, names: Names) -> None:
+        async with sessions.transaction(isolation_level=AUTOCOMMIT) as session:
+            await insert_row(session, "kept")
+            await session.execute(select(1))
+        with pytest.raises(ValueError, match="no"):
+            async with sessions.transaction(isolation_level=AUTOCOMMIT) as session:
+                await insert_row(session, "lost")
+                raise ValueError("no")
+        assert await names() == ["kept"]
+
+    async def test_it_joins_an_outer_transaction(self, sessions: Sessions, names: Names) -> None:
+        with pytest.raises(ValueError, match="no"):
+            async with sessions.transaction():
+                async with sessions.transaction(isolation_level=AUTOCOMMIT) as session:
+                    await insert_row(session, "lost")
+                    await session.execute(select(1))
+                raise ValueError("no")
+        assert await names() == []
+
+    @only_postgresql
+    async def test_those_who_wait_are_told(self, sessions: Sessions, names: Names) -> None:
+        told: list[list[str]] = []
+        async with sessions.transaction(isolation_level=AUTOCOMMIT) as session:
+            after_commit(lambda: told.append([]))
+            await insert_row(session, "kept")
+        assert told == [[]]
 
 
 class TestPropagation:
