@@ -6,13 +6,14 @@ from uuid import UUID
 
 from pico_ioc import component
 
-from ..platform.database.types import utc_now
+from ..platform.database.types import Condition, utc_now
 from ..platform.events.event import RecordedEvent
 from ..platform.events.handler import EventHandler, HandlerError, HandlerSource, PermanentFailureError
 from .event_types import SENT
 from .messages import message_of
 from .models import Webhook
 from .records import HANDLER_PREFIX, WebhookRecords, handler_name
+from .repositories import HAS_ENABLED
 from .sending import GONE, WebhookSender
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -20,11 +21,12 @@ MINUTE, HOUR = 60.0, 3600.0
 
 @component
 class WebhookFanOut(EventHandler):
-    """Adds a delivery for each webhook that asks for the event, so a change costs the same with and without them."""
+    """Adds a delivery for each webhook that asks for the event, so a change costs the same with one and with many."""
 
     name: ClassVar[str] = "webhook-fan-out"
     event_types: ClassVar[frozenset[str]] = frozenset(SENT)
     in_transaction: ClassVar[bool] = True
+    needed_if: ClassVar[Condition] = HAS_ENABLED
 
     def __init__(self, records: WebhookRecords) -> None:
         self._records = records

@@ -16,6 +16,7 @@ from .models import Webhook, WebhookAttempt
 ATTEMPTS = AppBase.metadata.tables[WebhookAttempt.__tablename__]
 VISIBLE = Webhook.deleted_at.is_(None)
 ENABLED = (VISIBLE, Webhook.enabled)
+HAS_ENABLED = select(Webhook.id).where(*ENABLED).exists()
 
 
 @repository(entity=Webhook)

@@ -185,7 +185,7 @@ class TestAdjust:
             with sent_statements(container.get(SessionManager).engine) as sent:
                 await stocks.adjust(order)  # type: ignore[arg-type]
             numbers.append(len(sent))
-        assert numbers[0] == numbers[1] <= 6
+        assert numbers[0] == numbers[1] <= 7
 
     @pytest.mark.parametrize("slash", ["", "/"])
     async def test_answers_with_and_without_a_slash(

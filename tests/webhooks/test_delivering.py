@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pico_ioc import PicoContainer
 from pico_sqlalchemy import SessionManager
-from sqlalchemy import select
+from sqlalchemy import func, select
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from myapp.platform.database.columns import recorded_fields
@@ -16,7 +16,7 @@ from myapp.platform.database.types import utc_now
 from myapp.platform.events.event import RecordedEvent
 from myapp.platform.outbox.models import EventDelivery
 from myapp.products.models import Product
-from myapp.webhooks.delivering import WebhookHandler
+from myapp.webhooks.delivering import WebhookFanOut, WebhookHandler
 from myapp.webhooks.messages import MAX_BODY, message_of
 
 from ..fixture_types import Create
@@ -128,6 +128,29 @@ class TestMessage:
         await manager.put(f"/api/v1/products/{product['id']}", json={"stock": 2})
         await deliver()
         assert [received.message["type"] for received in receiver.received] == types
+
+    async def test_costs_a_change_nothing_while_no_webhook_is_enabled(
+        self, hook: Hook, create: Create, admin: httpx.AsyncClient, container: PicoContainer
+    ) -> None:
+        async def count() -> int:
+            fan_outs = select(func.count()).where(EventDelivery.handler == WebhookFanOut.name)
+            async with container.get(SessionManager).transaction(read_only=True) as session:
+                return int(await session.scalar(fan_outs) or 0)
+
+        await create()
+        assert await count() == 0
+        path = f"/api/v1/webhooks/{(await hook())['id']}"
+        await create()
+        assert await count() == 1
+        await admin.patch(path, json={"enabled": False})
+        await create()
+        assert await count() == 1
+        await admin.patch(path, json={"enabled": True})
+        await create()
+        assert await count() == 2
+        await admin.delete(path)
+        await create()
+        assert await count() == 2
 
 
 class TestSecret:

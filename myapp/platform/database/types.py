@@ -9,6 +9,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
+Condition = ColumnElement[bool]
+"""A condition that the database evaluates."""
+
 
 class DirectFromAsyncpg:
     """A TypeDecorator whose ``process_result_value`` has nothing to do with asyncpg's values.

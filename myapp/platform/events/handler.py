@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
+from ..database.types import Condition
 from .event import RecordedEvent
 
 Progress = Mapping[str, str | None]
@@ -39,12 +40,16 @@ class EventHandler(ABC):
     records the delivery, so its writes happen exactly once. ``events.transaction_timeout`` is its time limit.
 
     ``pauses`` are the seconds between its attempts, of which there is one more. None means the settings of ``events``.
+
+    ``needed_if`` is a condition on the database. An event that is written while it is false is not delivered to the
+    handler. It is part of each statement that writes events, so it must be cheap. None means that it is always true.
     """
 
     name: ClassVar[str]
     event_types: ClassVar[frozenset[str]]
     in_transaction: ClassVar[bool] = False
     pauses: ClassVar[Sequence[float] | None] = None
+    needed_if: ClassVar[Condition | None] = None
 
     @abstractmethod
     async def handle(self, event: RecordedEvent) -> None: ...

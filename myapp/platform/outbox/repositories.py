@@ -10,7 +10,6 @@ from sqlalchemy import (
     CTE,
     JSON,
     Boolean,
-    ColumnElement,
     Integer,
     String,
     bindparam,
@@ -21,6 +20,7 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    or_,
     select,
     tuple_,
     union_all,
@@ -30,7 +30,7 @@ from sqlalchemy.orm import aliased, selectinload
 
 from ..database.queries import fetch_page
 from ..database.rows import changed_count
-from ..database.types import UtcDateTime
+from ..database.types import Condition, UtcDateTime
 from ..database.upsert import insert_into
 from ..events.event import RecordedEvent
 from ..events.handler import Progress
@@ -46,13 +46,13 @@ INSERT = insert(DELIVERIES)  # faster than through the entity
 UPDATE = update(EventDelivery).execution_options(synchronize_session=False)
 
 
-def has_state(state: str, delivery: Any = EventDelivery) -> ColumnElement[bool]:
+def has_state(state: str, delivery: Any = EventDelivery) -> Condition:
     """Return the condition with a literal, not a bound value, so that it matches the text of the partial indexes."""
-    condition: ColumnElement[bool] = delivery.state == literal_column(f"'{state}'")
+    condition: Condition = delivery.state == literal_column(f"'{state}'")
     return condition
 
 
-IS_OF_SOURCE: ColumnElement[bool] = literal_column(f"event_deliveries.{OF_SOURCE}", Boolean)
+IS_OF_SOURCE: Condition = literal_column(f"event_deliveries.{OF_SOURCE}", Boolean)
 """The handler is that of a source. A partial index has exactly this condition."""
 
 
@@ -126,10 +126,23 @@ class DeliveryRepository:
     async def add(self, rows: Sequence[dict[str, Any]]) -> None:
         await get_session(self._manager).execute(INSERT, rows)
 
-    def queueing(self, published: Published, subscriptions: Callable[[], str]) -> Queued:
+    async def find_unneeded(self, conditions: Mapping[str, Condition]) -> Collection[str]:
+        """Return the handlers whose condition is false now."""
+        if not conditions:
+            return ()
+        met = (await get_session(self._manager).execute(select(*conditions.values()))).one()
+        return {name for name, is_met in zip(conditions, met, strict=True) if not is_met}
+
+    def queueing(
+        self,
+        published: Published,
+        subscriptions: Callable[[], str],
+        conditions: Mapping[str, Condition],
+    ) -> Queued:
         """Return the statement of PostgreSQL that adds the deliveries of the events that ``published`` returns.
 
         ``subscriptions`` is called at each execution and returns pairs of ``type`` and ``handler`` as JSON.
+        ``conditions`` are those of handlers that are not always needed.
         """
         pairs = func.json_to_recordset(cast(bindparam("_subscribed", callable_=subscriptions, type_=String), JSON))
         subscribed = pairs.table_valued(column("type", String), column("handler", String))
@@ -143,7 +156,9 @@ class DeliveryRepository:
             "attempts": literal_column("0"),
             "next_at": published.c.occurred_at,
         }
+        is_needed = [or_(subscribed.c.handler != name, condition) for name, condition in conditions.items()]
         rows = select(*values.values()).select_from(published.join(subscribed, subscribed.c.type == published.c.type))
+        rows = rows.where(*is_needed)
         return insert(DELIVERIES).from_select(list(values), rows, include_defaults=False)
 
     async def find_due_handlers(self, handlers: Sequence[str], prefixes: Sequence[str], now: datetime) -> Sequence[str]:

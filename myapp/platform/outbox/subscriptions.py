@@ -1,10 +1,11 @@
 """The handlers of each event type."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pico_ioc import component
 
+from ..database.types import Condition
 from ..errors import StartupError
 from ..events.handler import EventHandler
 from ..events.models import MAX_NAME
@@ -20,6 +21,7 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._by_type: dict[str, list[str]] = {}
+        self._conditions: dict[str, Condition] = {}
         self._json = "[]"
 
     def add(self, handlers: Iterable[EventHandler]) -> None:
@@ -38,6 +40,8 @@ class Subscriptions:
             if SOURCE_MARK in handler.name:
                 raise StartupError(f"the name of the event handler {handler.name!r} contains {SOURCE_MARK!r}")
             names.add(handler.name)
+            if handler.needed_if is not None:
+                self._conditions[handler.name] = handler.needed_if
             for event_type in handler.event_types:
                 self._by_type.setdefault(event_type, []).append(handler.name)
         self._json = json.dumps(
@@ -47,6 +51,10 @@ class Subscriptions:
     def as_json(self) -> str:
         """Return all pairs of ``type`` and ``handler``."""
         return self._json
+
+    def conditions(self) -> Mapping[str, Condition]:
+        """Return the conditions of the handlers that have one, by the name of the handler."""
+        return self._conditions
 
     def handlers_of(self, event_type: str) -> list[str]:
         return self._by_type.get(event_type, [])

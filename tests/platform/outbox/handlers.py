@@ -8,14 +8,17 @@ from typing import ClassVar
 from pico_client_auth import SecurityContext
 from pico_ioc import component
 from pico_sqlalchemy import SessionManager
+from sqlalchemy import select
 
 from myapp.platform.context.actor import current_actor
 from myapp.platform.context.request_id import current_request_id
+from myapp.platform.database.types import Condition
 from myapp.platform.events.event import RecordedEvent
 from myapp.platform.events.handler import EventHandler
+from myapp.platform.events.models import Event
 from myapp.platform.events.publisher import EventPublisher
 
-from .things import Counted, Happened, Noted
+from .things import Counted, Happened, Noted, Wondered
 
 Behaviour = Callable[[RecordedEvent], Awaitable[None]]
 
@@ -76,6 +79,15 @@ class Listener(Watched):
 class Neighbour(Watched):
     name: ClassVar[str] = "neighbour"
     event_types: ClassVar[frozenset[str]] = frozenset({Happened.type})
+
+
+@component
+class Visitor(Watched):
+    """Is needed as soon as something was noted."""
+
+    name: ClassVar[str] = "visitor"
+    event_types: ClassVar[frozenset[str]] = frozenset({Wondered.type})
+    needed_if: ClassVar[Condition] = select(Event.id).where(Event.type == Noted.type).exists()
 
 
 @component

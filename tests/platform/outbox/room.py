@@ -23,7 +23,7 @@ from myapp.platform.outbox.services import DeliveryService
 from myapp.platform.outbox.settings import EventsSettings
 from tests.databases import empty_tables
 
-from .handlers import Clerk, Listener, Neighbour
+from .handlers import Clerk, Listener, Neighbour, Visitor
 from .things import Happened
 
 
@@ -48,13 +48,17 @@ class Room:
         return cast(Neighbour, self.container.get(Neighbour))
 
     @cached_property
+    def visitor(self) -> Visitor:
+        return cast(Visitor, self.container.get(Visitor))
+
+    @cached_property
     def clerk(self) -> Clerk:
         return cast(Clerk, self.container.get(Clerk))
 
     async def clear(self) -> None:
         """Empty the tables and reset the handlers, so that they succeed."""
         await empty_tables(self.manager.engine, AppBase.metadata)
-        for handler in (self.listener, self.neighbour, self.clerk):
+        for handler in (self.listener, self.neighbour, self.visitor, self.clerk):
             handler.reset()
 
     def next_version(self, aggregate_id: str) -> int:

@@ -6,7 +6,7 @@ from pico_client_auth import SecurityContext, TokenClaims
 from myapp.platform.context.request_id import set_request_id
 
 from .room import Room
-from .things import Happened, Noted
+from .things import Happened, Noted, Wondered
 
 
 class TestCommit:
@@ -61,6 +61,22 @@ class TestCommit:
         with pytest.raises(ValueError, match="aggregate"):
             await room.publish(Happened(aggregate_id="a", version=1), Happened(version=2))
         assert await room.events("thing.happened") == []
+
+
+class TestHandlerThatIsNotNeeded:
+    async def test_gets_the_events_that_are_written_when_it_is(self, room: Room) -> None:
+        await room.happen("early", kind=Wondered)
+        assert await room.states("visitor") == []
+        await room.happen("a", kind=Noted)
+        await room.happen("b", "c", kind=Wondered)
+        assert await room.states("visitor") == ["pending", "pending"]
+        assert await room.relay.deliver_due() == 2
+        assert sorted(event.aggregate_id for event in room.visitor.received) == ["b", "c"]
+
+    async def test_takes_nothing_from_others(self, room: Room) -> None:
+        await room.publish(Wondered(aggregate_id="a", version=1), Happened(aggregate_id="a", version=2))
+        assert await room.relay.deliver_due() == 2
+        assert [len(each.received) for each in (room.listener, room.neighbour, room.visitor)] == [1, 1, 0]
 
 
 class TestRollback:

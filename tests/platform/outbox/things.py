@@ -27,6 +27,13 @@ class Counted(ThingEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wondered(ThingEvent):
+    """An event for a handler that is not always needed."""
+
+    type: ClassVar[str] = "thing.wondered"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Noted(ThingEvent):
     """An event without a handler."""
 
