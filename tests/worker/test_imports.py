@@ -1,4 +1,4 @@
-"""API processes do not import packages that only reports, mails and workers need."""
+"""API processes do not import packages that only migrations, reports, mails and workers need."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ import httpx, uvicorn
 from fastapi import FastAPI
 from myapp.boot import create_container
 
-HEAVY = {"aiosmtplib", "amqp", "billiard", "celery", "kombu", "obstore", "pico_celery", "reportlab", "worker"}
+HEAVY = set("aiosmtplib alembic amqp billiard celery kombu obstore pico_celery reportlab worker".split())
 
 async def main():
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))

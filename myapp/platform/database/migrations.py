@@ -1,15 +1,16 @@
-"""Alembic at start: wait for the database, take a lock, upgrade."""
+"""Alembic at start: wait for the database, take a lock, upgrade.
+
+Alembic is imported only where it runs (see ``Revisions``).
+"""
 
 import asyncio
 import logging
 import time
 from collections.abc import Collection
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from pico_sqlalchemy.config import DatabaseSettings
 from pico_sqlalchemy.migrations import AlembicMigrator
 from sqlalchemy import Connection, NullPool
@@ -25,6 +26,9 @@ from .revisions import Revisions, SchemaState, revisions_of
 from .session_settings import NO_TIME_LIMITS, keepalive, set_for_sessions
 from .url import SETTING, parse_url
 from .waiting import wait_for_database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 logger = logging.getLogger(__name__)
 
@@ -102,16 +106,18 @@ class LockedMigrator(AlembicMigrator):
         state, target = self.revisions.state(self._found), self._database.migrations_target
         return state is SchemaState.AHEAD or (state is SchemaState.CURRENT and target == "head")
 
-    def config(self) -> Config:
+    def config(self) -> "Config":
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", self._database.migrations_path.replace("%", "%%"))
         return config
 
     @cached_property
     def revisions(self) -> Revisions:
-        return Revisions(self.config())
+        return Revisions(Path(self._database.migrations_path))
 
-    def head(self) -> str | None:
+    def head(self) -> str:
         """Return the revision that the code needs."""
         return self.revisions.head
 
@@ -173,19 +179,23 @@ async def found_revisions(engine: AsyncEngine) -> tuple[str, ...]:
         raise StartupError(f"{SETTING}: {error_summary(getattr(error, 'orig', error))}") from error
 
 
-async def upgrade(engine: AsyncEngine, config: Config, target: str, revisions: Revisions) -> None:
+async def upgrade(engine: AsyncEngine, config: "Config", target: str, revisions: Revisions) -> None:
     """Upgrade the schema to ``target``. Raises StartupError if that fails."""
+    from alembic.util import CommandError
+
     try:
         async with engine.connect() as connection:
             await connection.run_sync(run_locked, upgrade_if_known, config, target, revisions)
     except CommandError as error:  # the target is a revision that this release does not know
-        raise unusable_migrations(error) from error
+        raise StartupError(f"database.migrations_target (DATABASE__MIGRATIONS_TARGET): {error}") from error
     except (DBAPIError, OSError) as error:
         raise StartupError(f"{SETTING}: migration failed: {error_summary(getattr(error, 'orig', error))}") from error
 
 
-def upgrade_if_known(config: Config, target: str, revisions: Revisions) -> None:
+def upgrade_if_known(config: "Config", target: str, revisions: Revisions) -> None:
     """Upgrade the schema, unless a newer release has done so while this process waited for the lock."""
+    from alembic import command
+
     connection: Connection = config.attributes["connection"]
     state = revisions.state(revisions_of(connection))
     if connection.dialect.name != "sqlite":
@@ -194,7 +204,7 @@ def upgrade_if_known(config: Config, target: str, revisions: Revisions) -> None:
         command.upgrade(config, target)
 
 
-def run_locked(connection: Connection, action: Any, config: Config, *arguments: Any) -> None:
+def run_locked(connection: Connection, action: Any, config: "Config", *arguments: Any) -> None:
     """Take the lock, then run an Alembic command on ``connection``.
 
     A failure rolls back all migrations on SQLite, and only the failed one on PostgreSQL.
@@ -220,7 +230,3 @@ def lock(connection: Connection) -> None:
         connection.commit()
         time.sleep(LOCK_PAUSE)
     connection.commit()
-
-
-def unusable_migrations(error: CommandError) -> StartupError:
-    return StartupError(f"database.migrations_target (DATABASE__MIGRATIONS_TARGET): {error}")

@@ -2,26 +2,26 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic.operations.ops import MigrationScript
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+if TYPE_CHECKING:  # see Revisions
+    from alembic.operations.ops import MigrationScript
+    from alembic.runtime.migration import MigrationContext
 
 RANDOM_ID = re.compile("[0-9a-f]{12}")
 """The random id that Alembic 1.20 gives a revision without ``--rev-id``."""
 
 
 def number_revisions(
-    context: MigrationContext, _revision: Any, directives: list[MigrationScript], prefix: str = ""
+    context: "MigrationContext", _revision: Any, directives: "list[MigrationScript]", prefix: str = ""
 ) -> None:
     """Give each new migration ``prefix`` and the next free number. Keep an id that was given by hand.
 
     Pass this to Alembic as ``process_revision_directives``. ``alembic revision`` without ``--autogenerate`` calls it
     only with ``revision_environment = true``.
     """
-    assert context.config is not None
-    known = (script.revision for script in ScriptDirectory.from_config(context.config).walk_revisions())
+    assert context.script is not None
+    known = (script.revision for script in context.script.walk_revisions())
     number = last_number(known, prefix)
     for script in directives:
         if RANDOM_ID.fullmatch(script.rev_id or ""):

@@ -29,7 +29,8 @@ FAILING = """
 from alembic import op
 from sqlalchemy import Column, Integer
 
-revision, down_revision = "9999", "{head}"
+revision = "9999"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
@@ -41,7 +42,8 @@ REBUILDING = """
 from alembic import op
 from sqlalchemy import Column, Integer
 
-revision, down_revision = "9999", "{head}"
+revision = "9999"
+down_revision = "{head}"
 
 
 def upgrade() -> None:

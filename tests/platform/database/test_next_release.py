@@ -35,7 +35,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "{next}", "{head}"
+revision = "{next}"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
