@@ -91,9 +91,9 @@ def main() -> None:
     load.require_wrk()
     with prepare(options.database_url) as stage:
         with stage.catalogue(options.rows) as settings:
-            report("start until /api/v1/health answers, median of 5", start_time(stage, settings), 2, "s")
+            report("start until /api/v1/health answers, median of 5", start_time(stage, settings), 1.5, "s")
             held = memory_after_load(stage, settings, options.seconds, options.connections, options.rows)
-            report("memory after load", held, 150, "MB")
+            report("memory after load", held, 120, "MB")
         with stage.catalogue(options.streamed_rows) as settings:
             growth = growth_while_streaming(stage, settings, options.streamed_rows)
             report(f"growth while {options.streamed_rows:,} rows are listed", growth, 50, "MB")

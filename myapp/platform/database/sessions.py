@@ -57,20 +57,15 @@ class TransactionalSessionManager(SessionManager):
         # No super().__init__(): it would create a second engine without our options.
         self._engine = engine
         self._patience = patience
+        is_sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer at a time, and those that wait for its lock get it by chance. So those of this process
         # wait here, in order and without a connection, and only processes fight for the lock.
-        self._turns = Turns(patience) if engine.dialect.name == "sqlite" else None
+        self._turns = Turns(patience) if is_sqlite else None
         self._turns_of_rows = WeakValueDictionary[tuple[Hashable, ...], Turns]()
-        options: dict[str, Any] = {} if engine.dialect.name == "sqlite" else {"isolation_level": AUTOCOMMIT}
-        reading = engine.execution_options(**options, **{READ_ONLY: True})
-        event.listen(reading.sync_engine, "before_cursor_execute", refuse_write)
-        self._session_factory = async_sessionmaker(engine, autoflush=False, expire_on_commit=False)
-        self._reading_sessions = async_sessionmaker(reading, autoflush=False, expire_on_commit=False)
-        self._single_sessions = self._session_factory
-        if engine.dialect.name != "sqlite":
-            single = engine.execution_options(**options)
-            event.listen(single.sync_engine, "before_cursor_execute", refuse_second)
-            self._single_sessions = async_sessionmaker(single, autoflush=False, expire_on_commit=False)
+        alone: dict[str, Any] = {} if is_sqlite else {"isolation_level": AUTOCOMMIT}
+        self._session_factory = sessions_of(engine)
+        self._reading_sessions = sessions_of(engine, refuse_write, **alone, **{READ_ONLY: True})
+        self._single_sessions = self._session_factory if is_sqlite else sessions_of(engine, refuse_second, **alone)
 
     @asynccontextmanager
     async def transaction(
@@ -197,6 +192,17 @@ def after_commit(callback: Callable[[], None]) -> None:
 async def close(session: AsyncSession) -> None:
     """Roll back and return the connection to the pool, even while the task is being cancelled."""
     await asyncio.shield(asyncio.ensure_future(session.close()))
+
+
+def sessions_of(
+    engine: AsyncEngine, refuse: Callable[..., None] | None = None, **options: Any
+) -> async_sessionmaker[AsyncSession]:
+    """Return the maker of sessions with these execution options. ``refuse`` is called before each statement."""
+    if options:
+        engine = engine.execution_options(**options)
+    if refuse:
+        event.listen(engine.sync_engine, "before_cursor_execute", refuse)
+    return async_sessionmaker(engine, autoflush=False, expire_on_commit=False)
 
 
 def refuse_write(_connection: object, _cursor: object, statement: str, *_: object) -> None:
