@@ -46,6 +46,8 @@ class DeliveryQueue:
     def __init__(self, repo: DeliveryRepository, settings: EventsSettings) -> None:
         self._repo = repo
         self._settings = settings
+        self.made_due = 0
+        """How many deliveries became due in this process because an earlier event was finished."""
 
     @transactional(read_only=True)
     async def find_due_handlers(self, handlers: Sequence[str], prefixes: Sequence[str] = ()) -> Sequence[str]:
@@ -128,7 +130,7 @@ class DeliveryQueue:
         """
         now, attempts = utc_now(), attempts_of(claims)
         ended = await self._repo.set_claimed(claims[0].handler, attempts, finished_at=now, **values)
-        await self._repo.make_next_due(claims[0].handler, attempts, now)
+        self.made_due += await self._repo.make_next_due(claims[0].handler, attempts, now)
         return ended
 
     def _max_attempts(self, pauses: Pauses) -> int:

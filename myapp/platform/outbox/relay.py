@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context
+from enum import IntEnum
 from typing import Any
 
 from pico_ioc import component
@@ -21,6 +22,25 @@ from .subscriptions import Subscriptions
 from .sweeps import Sweep, repeat
 
 logger = logging.getLogger(__name__)
+
+
+class Found(IntEnum):
+    """What a look for due deliveries has found, for the handler with the most of them."""
+
+    NOTHING = 0
+    ONE = 1
+    SEVERAL = 2
+    """All that was due, and more than one."""
+    MORE = 3
+    """As many as can be delivered now, or some that wait for an earlier event: more may be due."""
+
+
+GATHERING = 0.1
+"""Seconds until the next look after one that found several events, but not as many as it could deliver.
+
+A look costs as much as the delivery of ten events. Without this pause, a relay beside a busy API would look for each
+few events that arrive while it delivers the last ones.
+"""
 
 CANCEL_TIMEOUT = 1.0
 """Seconds to wait for cancelled tasks. A task that ignores its cancellation must not keep the process running."""
@@ -58,12 +78,14 @@ class EventRelay:
         self._delivering: defaultdict[str, set[asyncio.Task[bool]]] = defaultdict(set)
         self._end = asyncio.Event()
         self._freed = asyncio.Event()
+        self._followed = asyncio.Event()
+        self._made_due = 0
         self._attempted = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Deliver and sweep during the block. At its end, wait up to ``events.stop_timeout`` for running deliveries."""
-        self._end, self._freed = asyncio.Event(), asyncio.Event()
+        self._end, self._freed, self._followed = asyncio.Event(), asyncio.Event(), asyncio.Event()
         limit = self._settings.handler_timeout
         # New contexts: these tasks must not inherit the caller's request or transaction.
         relaying = asyncio.create_task(self._run(), context=Context())
@@ -73,6 +95,7 @@ class EventRelay:
         finally:
             self._end.set()
             self._freed.set()
+            self._followed.set()
             await asyncio.wait([relaying])  # no timeout: at most it is claiming, and the database has time limits
             await wait_for_end([*sweeping, *self._deliveries()], self._settings.stop_timeout)
             unfinished = [task for task in (*sweeping, *self._deliveries()) if not task.done()]
@@ -108,24 +131,27 @@ class EventRelay:
     async def _run(self) -> None:
         while not self._end.is_set():
             self._freed.clear()
+            self._followed.clear()
+            self._made_due = self._queue.made_due
             try:
-                may_have_more = await self._start_due()
+                found = await self._start_due()
             except Exception as error:
                 logger.warning("the relay cannot claim deliveries: %s", error_summary(error))
-                may_have_more = False
-            if not may_have_more:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._freed.wait(), self._settings.poll_interval)
+                found = Found.NOTHING
+            if found is not Found.MORE:
+                await wait_for(self._freed, self._settings.poll_interval)
+            if found is Found.SEVERAL:
+                await wait_for(self._followed, GATHERING)
 
-    async def _start_due(self) -> bool:
-        """Start due deliveries, within the limit of each handler. Return whether more may be due."""
-        may_have_more = False
+    async def _start_due(self) -> Found:
+        """Start due deliveries, within the limit of each handler."""
+        found = Found.NOTHING
         for handler in await self._find_due():
             try:
-                may_have_more |= await self._start(handler)
+                found = max(found, await self._start(handler))
             except Exception as error:
                 logger.warning("cannot claim deliveries for %s: %s", handler.name, error_summary(error))
-        return may_have_more
+        return found
 
     async def _find_due(self) -> list[EventHandler]:
         """Return the handlers with due deliveries, those of the sources last."""
@@ -137,17 +163,19 @@ class EventRelay:
                 due += await source.find(others)
         return due
 
-    async def _start(self, handler: EventHandler) -> bool:
+    async def _start(self, handler: EventHandler) -> Found:
         name = handler.name
         if not (slots := self._free_slots(handler)):
-            return False
+            return Found.NOTHING
         claims, postponed = await self._queue.claim(name, slots, handler.pauses)
         self._attempted += len(claims)
         for batch in [claims] if handler.in_transaction and claims else [[claim] for claim in claims]:
             delivery = asyncio.create_task(self._courier.deliver(handler, batch), name=name)
             self._delivering[name].add(delivery)
             delivery.add_done_callback(self._on_delivery_end)
-        return bool(claims or postponed)
+        if postponed or len(claims) == slots:
+            return Found.MORE
+        return Found(min(len(claims), 2))
 
     def _free_slots(self, handler: EventHandler) -> int:
         """Return how many events may be claimed now."""
@@ -167,8 +195,16 @@ class EventRelay:
         if not self._delivering[name]:
             del self._delivering[name]  # the handlers of a source come and go
         self._freed.set()
+        if self._queue.made_due != self._made_due:
+            self._followed.set()
         if not delivery.cancelled() and (error := delivery.exception()):
             logger.error("a delivery to %s ended without a record", name, exc_info=error)
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Wait for ``event``, no longer than ``seconds``."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
 
 
 async def wait_for_end(tasks: Collection[asyncio.Task[Any]], seconds: float) -> None:

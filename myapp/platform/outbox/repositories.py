@@ -236,8 +236,8 @@ class DeliveryRepository:
         result = await get_session(self._manager).execute(statement.values(**values))
         return changed_count(result)
 
-    async def make_next_due(self, handler: str, finished: Collection[int], now: datetime) -> None:
-        """Make due the deliveries that ``finished`` blocked: the first pending one of each aggregate.
+    async def make_next_due(self, handler: str, finished: Collection[int], now: datetime) -> int:
+        """Make due the deliveries that ``finished`` blocked: the first pending one of each aggregate. Return how many.
 
         It becomes due at the time of its event, so that older events come first.
         """
@@ -245,15 +245,17 @@ class DeliveryRepository:
         following = select(FIRST_OF_AGGREGATE).where(
             EventDelivery.handler == handler, EventDelivery.event_id.in_(finished)
         )
-        if waiting := set(await session.scalars(following)) - {None}:
-            make_due = UPDATE.where(
-                EventDelivery.handler == handler,
-                EventDelivery.event_id.in_(waiting),
-                EventDelivery.attempts == 0,  # otherwise it is claimed, or waits for its next attempt
-                EventDelivery.next_at > now,
-                has_state("pending"),
-            )
-            await session.execute(make_due.values(next_at=OCCURRED_AT))
+        waiting = set(await session.scalars(following)) - {None}
+        if not waiting:
+            return 0
+        make_due = UPDATE.where(
+            EventDelivery.handler == handler,
+            EventDelivery.event_id.in_(waiting),
+            EventDelivery.attempts == 0,  # otherwise it is claimed, or waits for its next attempt
+            EventDelivery.next_at > now,
+            has_state("pending"),
+        )
+        return changed_count(await session.execute(make_due.values(next_at=OCCURRED_AT)))
 
     async def find_paged(self, filters: DeliveryFilter, page: PageRequest) -> Page[EventDelivery]:
         statement = select(EventDelivery).where(has_state(filters.state)).options(selectinload(EventDelivery.event))

@@ -7,15 +7,17 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar
 
+import pytest
 from sqlalchemy import event as sqlalchemy_event
 
 from myapp.platform.database.types import utc_now
 from myapp.platform.events.event import RecordedEvent
+from myapp.platform.outbox import relay
 from myapp.platform.outbox.sweeps import DeliveredSweep, Sweep, repeat
 
 from .handlers import fail_with
 from .room import Room, until
-from .things import Counted
+from .things import Counted, Happened
 
 
 @contextmanager
@@ -81,6 +83,19 @@ class TestRunning:
             if task.get_name() == "listener":
                 task.cancel()
                 await asyncio.wait([task])
+
+    async def test_gathers_no_events_that_follow_others(self, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(relay, "GATHERING", 600)
+        for kind in (Happened, Counted):
+            await room.happen(*"aabbbbbccccccccc", kind=kind)
+        async with room.relay.running():
+            await until(lambda: len(room.listener.done) == len(room.clerk.done) == 16)
+
+    async def test_ends_at_once_while_it_gathers(self, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(relay, "GATHERING", 600)
+        await room.happen("a", "b")
+        async with asyncio.timeout(60), room.relay.running():
+            await until(lambda: len(room.listener.done) == 2)
 
     async def test_may_run_again(self, room: Room) -> None:
         for _ in range(2):
