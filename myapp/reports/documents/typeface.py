@@ -190,8 +190,8 @@ def broken(text: str, room: float, limit: int, measure: Callable[[str], float]) 
             if line or unit != " " or not lines:
                 line, used = line + unit, used + width
             continue
-        if line:
-            lines.append(line.rstrip(" "))
+        if begun := line.rstrip(" "):
+            lines.append(begun)
         while width > room and len(lines) <= limit:
             head = fitting(unit, room, measure)
             lines.append(unit[:head])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
@@ -182,6 +182,7 @@ class TestCells:
         assert "2,147,483,647" in page
 
     @given(text=st.text(st.characters(codec=None), max_size=600) | st.text("x \u0301\u200b\ud800", max_size=600))
+    @example(" " + "W" * 100)
     def test_take_any_text(self, tmp_path: Path, text: str) -> None:
         write_pdf(content_with(text), tmp_path / "any.pdf", lambda rows: None)
         assert len(PdfReader(tmp_path / "any.pdf").pages) >= 2
